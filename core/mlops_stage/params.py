@@ -1,0 +1,159 @@
+"""What a stage is asked: the base of every Params class, and the parameters that stages share."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from mlops_stage.fields import PATH
+
+CHOOSE = "CHOOSE"
+"""What `init` writes where only a person can decide; a stage that meets it exits 2."""
+
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+_SPANS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
+
+
+def _listed(value: Any) -> Any:
+    """`a,b` or, for names with commas, a JSON list."""
+    if not isinstance(value, str):
+        return value
+    return _json(value) if value.lstrip().startswith("[") else [part.strip() for part in value.split(",") if part.strip()]
+
+
+def _lines(value: Any) -> Any:
+    """One per line, or a JSON list; never split at commas, which a gate may hold."""
+    if not isinstance(value, str):
+        return value
+    return _json(value) if value.lstrip().startswith("[") else [line.strip() for line in value.splitlines() if line.strip()]
+
+
+def _mapped(value: Any) -> Any:
+    """`a=b,c=d` or a JSON object."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("{"):
+        return _json(value)
+    pairs = [part.split("=", 1) for part in value.split(",") if part.strip()]
+    if any(len(pair) != 2 for pair in pairs):  # noqa: PLR2004  (a pair has two halves)
+        raise ValueError("write it as a=b,c=d or as a JSON object")
+    return {key.strip(): item.strip() for key, item in pairs}
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"not valid JSON: {error}") from error
+
+
+def _bytes(value: Any) -> Any:
+    """`4GiB`, `500 MB`, or a number of bytes."""
+    return _measured(value, re.compile(r"([\d.]+)\s*([kmgt]?i?)b?", re.IGNORECASE), _UNITS, "a size such as 4GiB")
+
+
+def _seconds(value: Any) -> Any:
+    """`90s`, `10m`, `1h`, or a number of seconds."""
+    return _measured(value, re.compile(r"([\d.]+)\s*(s|min|m|h|)", re.IGNORECASE), _SPANS, "a time such as 10m")
+
+
+def _measured(value: Any, pattern: re.Pattern[str], units: Mapping[str, int], what: str) -> Any:
+    if not isinstance(value, str):
+        return value
+    found = pattern.fullmatch(value.strip())
+    try:
+        return int(float(found[1]) * units[found[2].lower()]) if found else _refuse(what)
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"write {what}") from error
+
+
+def _refuse(what: str) -> int:
+    raise ValueError(f"write {what}")
+
+
+TextList = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+TextMapping = Annotated[Mapping[str, str], BeforeValidator(_mapped)]
+
+Model = Annotated[str | None, Field(description="ONNX file, or the folder that holds it", json_schema_extra=PATH)]
+Data = Annotated[str | None, Field(description="table to judge on: a CSV, JSONL or Parquet file, a folder or a glob", json_schema_extra=PATH)]
+Train = Annotated[str | None, Field(description="table that the model was trained on", json_schema_extra=PATH)]
+PredictionsFile = Annotated[
+    str | None, Field(description="file of predictions from any language: y_true, y_pred, y_score, …", json_schema_extra=PATH)
+]
+Label = Annotated[str, Field(description="column with the truth")]
+Prediction = Annotated[str, Field(description="column with the model's decision")]
+Score = Annotated[str, Field(description="column with the model's score, or the stem of one column per class: y_score_<class>")]
+RowId = Annotated[str | None, Field(description="column that identifies a row")]
+Weight = Annotated[str | None, Field(description="column with the weight (exposure) of a row")]
+Columns = Annotated[TextMapping, Field(description="model input=column of the table, only where the names differ")]
+Slices = Annotated[TextList, Field(description="columns to report by")]
+Baseline = Annotated[
+    str | None,
+    Field(description="report folder, predictions or model to compare with, or git:<ref>:<path>", json_schema_extra=PATH),
+]
+MetricsFile = Annotated[
+    str | None, Field(description="flat JSON of figures computed elsewhere; they are judged as points", json_schema_extra=PATH)
+]
+
+RUN_WIDE = (
+    "model",
+    "data",
+    "train",
+    "predictions",
+    "label",
+    "prediction",
+    "score",
+    "row_id",
+    "weight",
+    "columns",
+    "slices",
+    "baseline",
+    "metrics",
+    "effort",
+    "seed",
+    "mode",
+    "min_denominator",
+    "limits",
+    "on_inconclusive",
+)
+"""The parameters that mlops.yaml may set for all stages at once: those that stages share, less `gates`."""
+
+
+class Limits(BaseModel):
+    """What a stage's child process may use; unset means the default of the runner."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    memory: Annotated[int, BeforeValidator(_bytes), Field(gt=0, description="bytes, or 4GiB")] | None = None
+    cpu: Annotated[int, BeforeValidator(_seconds), Field(gt=0, description="seconds of processor time, or 10m")] | None = None
+    wall: Annotated[int, BeforeValidator(_seconds), Field(gt=0, description="seconds, or 10m")] | None = None
+
+
+class Params(BaseModel):
+    """What every stage may be asked; a stage's own Params class adds its fields.
+
+    Values come as Python values from YAML or as strings from a CI system. Keep the module of a Params class light:
+    the parent process imports it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    gates: Annotated[
+        tuple[str, ...],
+        BeforeValidator(_lines),
+        Field(description="criterion such as 'accuracy >= 0.8' or 'tpr[sex=female] >= 0.7'", json_schema_extra={"option": "gate"}),
+    ] = ()
+    effort: Annotated[Literal["quick", "standard", "deep"], Field(description="how much budget (draws, queries, rows) to use")] = "standard"
+    seed: Annotated[int, Field(ge=0, lt=2**63, description="seed of everything random")] = 0
+    mode: Annotated[
+        Literal["evidence", "point"], Field(description="judge by the 95 % bound, or by the bare value where a regulation asks for it")
+    ] = "evidence"
+    min_denominator: Annotated[int, Field(ge=1, description="below this denominator a gate is inconclusive")] = 30
+    limits: Annotated[Limits, BeforeValidator(_mapped), Field(description="memory=4GiB,cpu=10m,wall=20m of the stage's process")] = Limits()
+    on_inconclusive: Annotated[
+        Literal["pass", "fail"] | None, Field(description="map the exit code 5 of an inconclusive report to 0 (pass) or 1 (fail)")
+    ] = None

@@ -1,0 +1,51 @@
+"""The record that describes a stage; everything else about it is derived from this."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A CI-neutral unit of work. References are "module:attribute" and are resolved on first use.
+
+    Exactly one of `measure` and `act` is given; both are `(params, workspace) -> Observations | NotApplicable`.
+    `act` is for stages that make artefacts.
+    """
+
+    name: str
+    """`[a-z][a-z0-9]*(_[a-z0-9]+)*`; on the command line with hyphens."""
+    summary: str
+    """One line for `--help` and the reference page."""
+    params: str
+    """The stage's `Params` class; its module is imported by the parent process, so it stays light."""
+    measure: str = ""
+    act: str = ""
+    criteria: str = ""
+    """`(params, observations) -> iterable of Criterion | NoFinding`; pure."""
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    """Native outputs: name without the stage's name -> help. `outcome` is always there."""
+    init: str = ""
+    """`(root) -> mapping of params, or None`: what `mlops-stage init` writes for this stage in that repository."""
+    plan: str = ""
+    """`(params, workspace) -> Plan`: rows, cost and the gates that the data cannot decide, before anything runs."""
+    consumes: tuple[str, ...] = ()
+    """Stages whose reports this one reads; `("*",)` means all earlier ones."""
+    reproducible: bool = True
+    """Same inputs, config and seed give the same bytes."""
+    extra: str = ""
+    """The optional dependency group that `measure` or `act` needs."""
+    distribution: str = ""
+    """Filled in by the host: the distribution the record came from."""
+    docs_url: str = ""
+
+    @property
+    def kebab(self) -> str:
+        """The name as it stands on the command line."""
+        return self.name.replace("_", "-")
+
+    @property
+    def work(self) -> str:
+        """The reference that does the work: `measure` or `act`."""
+        return self.measure or self.act

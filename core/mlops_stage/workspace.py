@@ -1,0 +1,49 @@
+"""What a stage may touch: folders, earlier reports, environment, clock and a way to tell how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mlops_stage.report import Report
+
+
+@dataclass(frozen=True, kw_only=True)
+class EarlierReport:
+    """A report that a stage reads, and the folder with its evidence."""
+
+    report: Report
+    folder: Path
+
+
+def _silent(_done: float, _what: str) -> None:
+    """Tell nobody."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workspace:
+    """Handed to `measure` and `act`; a stage touches nothing else."""
+
+    root: Path
+    """The project: paths in params are relative to it."""
+    run_dir: Path
+    """The output directory of the run."""
+    out: Path
+    """This stage's own folder, empty at first; it becomes `<run_dir>/<id>` once the report is complete."""
+    cache: Path
+    """Kept between runs; entries are verified by digest when read."""
+    reports: tuple[EarlierReport, ...] = ()
+    """Reports of the stages that this one consumes."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    progress: Callable[[float, str], None] = _silent
+    """`progress(done, what)`: done from 0 to 1, what in a few words."""
+    clock: Callable[[], datetime] = _now
