@@ -1,0 +1,1 @@
+"""Digests, paths that cannot escape, and the masking of small counts."""
