@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from mlops_stage.errors import StageError
 from mlops_stage.fields import PATH
 
 CHOOSE = "CHOOSE"
@@ -99,30 +101,6 @@ MetricsFile = Annotated[
     str | None, Field(description="flat JSON of figures computed elsewhere; they are judged as points", json_schema_extra=PATH)
 ]
 
-RUN_WIDE = (
-    "model",
-    "data",
-    "train",
-    "predictions",
-    "label",
-    "prediction",
-    "score",
-    "row_id",
-    "weight",
-    "columns",
-    "slices",
-    "baseline",
-    "metrics",
-    "effort",
-    "seed",
-    "mode",
-    "min_denominator",
-    "limits",
-    "on_inconclusive",
-)
-"""The parameters that mlops.yaml may set for all stages at once: those that stages share, less `gates`."""
-
-
 class Limits(BaseModel):
     """What a stage's child process may use; unset means the default of the runner."""
 
@@ -157,3 +135,45 @@ class Params(BaseModel):
     on_inconclusive: Annotated[
         Literal["pass", "fail"] | None, Field(description="map the exit code 5 of an inconclusive report to 0 (pass) or 1 (fail)")
     ] = None
+
+
+class RunWide(Params):
+    """What mlops.yaml and `mlops-stage run` may set for all stages at once; a stage takes those of them that it has."""
+
+    model: Model = None
+    data: Data = None
+    train: Train = None
+    predictions: PredictionsFile = None
+    label: Label = "y_true"
+    prediction: Prediction = "y_pred"
+    score: Score = "y_score"
+    row_id: RowId = None
+    weight: Weight = None
+    columns: Columns = {}
+    slices: Slices = ()
+    baseline: Baseline = None
+    metrics: MetricsFile = None
+
+
+RUN_WIDE = tuple(name for name in RunWide.model_fields if name != "gates")
+"""The keys that may stand at the top of mlops.yaml; gates belong to one stage."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One entry of a run."""
+
+    id: str
+    stage: str
+    params: Params
+    sources: Mapping[str, str]
+    """Where each value came from: `mlops.yaml:7`, `--label`, `MLOPS_INPUT_LABEL`, `default`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """An entry of a run whose stage cannot even be asked, such as one of a broken plugin; it costs itself only."""
+
+    id: str
+    stage: str
+    error: StageError

@@ -218,6 +218,18 @@ class NotApplicable:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a stage would do, before it does anything."""
+
+    rows: int | None
+    """Rows that it would judge on; None where that has no meaning."""
+    cost: str
+    """In a few words: `about 2 s, 200 MB`."""
+    notes: tuple[str, ...] = ()
+    """One line each: gates that the data cannot decide with the rows they would need, and what else is worth knowing."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Failure:
     """Why there is no verdict: the tool's fault or the input's, never the model's."""
 

@@ -1,0 +1,5 @@
+"""`python -m mlops_stage`."""
+
+from mlops_stage.cli import main
+
+main()

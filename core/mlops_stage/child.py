@@ -1,0 +1,185 @@
+"""The process in which one stage works: limited, watched, and gone when its parent is."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from mlops_stage.errors import ExitCode, StageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mlops_stage.stage import Stage
+
+Frame = dict[str, Any]
+"""One line of JSON from child to parent: `{"progress": [done, what]}`, then exactly one of `answer`, `plan` or `failure`."""
+
+_PR_SET_PDEATHSIG = 1
+_PROGRESS_SECONDS = 0.1
+_ALLOCATION = ("bad_alloc", "Failed to allocate memory", "Unable to allocate", "Out of Memory", "out of memory")
+
+
+def main() -> None:
+    """Read one task from standard input, do it, answer on the descriptor named in argv, and leave without teardown."""
+    channel = os.fdopen(int(sys.argv[1]), "wb", buffering=0)
+    task = json.loads(sys.stdin.buffer.readline())
+    _die_with_parent()
+    _limit(task["limits"])
+    import faulthandler
+
+    faulthandler.enable()
+    _send(channel, perform(task, _throttled(channel)))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # libraries' threads and destructors have nothing left to say
+
+
+def perform(task: Frame, progress: Callable[[float, str], None]) -> Frame:
+    """Do the task in this process; whatever goes wrong comes back as a `failure` frame."""
+    from mlops_stage.stage import Stage
+
+    stage = Stage(**{**task["stage"], "consumes": tuple(task["stage"]["consumes"])})
+    try:
+        return _work(stage, task, progress)
+    except StageError as error:
+        return _failure(error.code, error.message, error.hint)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] == "mlops_stage":
+            return _bug(stage, error)
+        hint = f"pip install '{stage.distribution}[{stage.extra}]'" if stage.extra else f"pip install {error.name}"
+        return _failure(ExitCode.STAGE, f"{stage.name} needs {error.name}, which is not installed", hint)
+    except Exception as error:  # noqa: BLE001  (a stage may be anybody's; its bug costs its own report only)
+        if isinstance(error, MemoryError) or any(sign in f"{type(error).__name__} {error}" for sign in _ALLOCATION):
+            return _failure(ExitCode.STAGE, f"{stage.name} needed more memory than its limit", "raise it with --limits memory=8GiB")
+        return _bug(stage, error)
+
+
+def _work(stage: Stage, task: Frame, progress: Callable[[float, str], None]) -> Frame:
+    from mlops_stage.host import resolve
+    from mlops_stage.report import adapter_of
+    from mlops_stage.workspace import EarlierReport, Workspace
+
+    owner = f"stage '{stage.name}' of {stage.distribution}"
+    params = resolve(stage.params, owner).model_validate(task["params"])
+    place = task["workspace"]
+    workspace = Workspace(
+        root=Path(place["root"]),
+        run_dir=Path(place["run_dir"]),
+        out=Path(place["out"]),
+        cache=Path(place["cache"]),
+        reports=tuple(EarlierReport(report=_report(folder), folder=Path(folder)) for folder in place["reports"]),
+        env=place["env"],
+        progress=progress,
+    )
+    if task["verb"] == "plan":
+        plan = _imported(stage.plan, owner)(params, workspace)
+        return {"plan": adapter_of(type(plan)).dump_python(plan, mode="json")}
+    seen = _imported(stage.work, owner)(params, workspace)
+    criteria = _imported(stage.criteria, owner)(params, seen) if stage.criteria and seen.kind == "observations" else ()
+    return {
+        "answer": {
+            "seen": adapter_of(type(seen)).dump_python(seen, mode="json"),
+            "criteria": [adapter_of(type(one)).dump_python(one, mode="json") for one in criteria],
+        }
+    }
+
+
+def _imported(reference: str, owner: str) -> Any:
+    """As host.resolve, but a library that is not installed stays a ModuleNotFoundError, whose hint names the extra."""
+    from mlops_stage.host import resolve
+
+    try:
+        return resolve(reference, owner)
+    except StageError as error:
+        if isinstance(error.__cause__, ModuleNotFoundError):
+            raise error.__cause__ from error
+        raise
+
+
+def _report(folder: str) -> Any:
+    from mlops_stage.report import read_report
+
+    return read_report(Path(folder) / "report.json")
+
+
+def _failure(code: ExitCode, message: str, hint: str) -> Frame:
+    return {"failure": {"code": int(code), "message": message, "hint": hint}}
+
+
+def _bug(stage: Stage, error: BaseException) -> Frame:
+    """An exception that is no StageError: its traceback goes to the log, one line to the report."""
+    import traceback
+
+    traceback.print_exception(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    said = str(error).splitlines()[0] if str(error) else "no message"
+    hint = f"this is a bug of {stage.distribution or 'the stage'}; --verbose shows its traceback"
+    return _failure(ExitCode.INTERNAL, f"{stage.name}: {type(error).__name__}: {said}{where}", hint)
+
+
+def _send(channel: BinaryIO, frame: Frame) -> None:
+    """Write one frame.
+
+    A figure that is NaN or infinite makes no JSON; it becomes a failure, for no verdict can rest on it.
+    """
+    try:
+        line = json.dumps(frame, allow_nan=False, ensure_ascii=False).encode()
+    except ValueError as error:
+        line = json.dumps(_failure(ExitCode.INTERNAL, f"the stage answered with a figure that is no number: {error}", "this is a bug")).encode()
+    view = memoryview(line + b"\n")
+    while view:
+        view = view[channel.write(view) :]
+
+
+def _throttled(channel: BinaryIO) -> Callable[[float, str], None]:
+    last = [float("-inf"), ""]
+
+    def progress(done: float, what: str) -> None:
+        now = time.monotonic()
+        if what != last[1] or now - float(last[0]) >= _PROGRESS_SECONDS:
+            last[:] = [now, what]
+            _send(channel, {"progress": [min(max(float(done), 0.0), 1.0), str(what)[:80]]})
+
+    return progress
+
+
+def _limit(limits: Mapping[str, int | None]) -> None:
+    """Memory by RLIMIT_DATA: RLIMIT_AS kills runtimes that reserve address space far ahead without a word."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for kind, amount in ((resource.RLIMIT_DATA, limits.get("memory")), (resource.RLIMIT_CPU, limits.get("cpu"))):
+        if amount:
+            _, hard = resource.getrlimit(kind)
+            soft = amount if hard == resource.RLIM_INFINITY else min(amount, hard)
+            resource.setrlimit(kind, (soft, hard))
+
+
+def _die_with_parent() -> None:
+    """Leave, with the whole process group, when the parent goes: its end of standard input closes.
+
+    Where the kernel offers it (Linux), a parent's death also kills a child whose thread is stuck in native code.
+    """
+
+    def wait() -> None:
+        while os.read(0, 1):
+            pass
+        os.killpg(0, signal.SIGKILL)
+
+    threading.Thread(target=wait, name="lifeline", daemon=True).start()
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""The command line: thin click commands built from the catalogue; imports nothing heavy."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from mlops_stage.cli.group import Suite
+from mlops_stage.errors import ExitCode, StageError
+
+
+def main() -> None:
+    """The `mlops-stage` command; leaves with a code of `ExitCode`."""
+    code = _guarded()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # `mlops-stage … | head`: the reader has gone, the verdict stands
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
+
+
+def _guarded() -> int:
+    """Run the command; whatever is raised becomes one line on standard error and the right code."""
+    try:
+        code = Suite().main(prog_name="mlops-stage", standalone_mode=False)
+    except StageError as error:
+        return _told(error.message, error.hint, error.code)
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "mlops-stage"
+        message = error.format_message().splitlines()[0].rstrip(".")
+        return _told(message[0].lower() + message[1:], f"see `{command} --help`", ExitCode.USAGE)
+    except click.ClickException as error:
+        return _told(error.format_message(), "", ExitCode.USAGE)
+    except (KeyboardInterrupt, click.Abort):
+        return _told("interrupted", "", ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        return ExitCode.PASSED
+    except Exception as error:  # noqa: BLE001  (the last line of defence: a bug is told in one line)
+        import traceback
+
+        if os.environ.get("MLOPS_STAGE_DEBUG"):
+            traceback.print_exc()
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        message = f"{type(error).__name__}: {error} ({os.path.basename(where.filename)}:{where.lineno})"  # noqa: PTH119  (no pathlib on this path)
+        return _told(f"internal error: {message}", "this is a bug; MLOPS_STAGE_DEBUG=1 shows the traceback, please report it", ExitCode.INTERNAL)
+    return int(code or 0)
+
+
+def _told(message: str, hint: str, code: ExitCode) -> ExitCode:
+    click.echo(click.style("error: ", fg="red", bold=True) + message, err=True)
+    if hint:
+        click.echo(click.style("hint: ", fg="cyan") + hint, err=True)
+    return code

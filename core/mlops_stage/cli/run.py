@@ -1,0 +1,193 @@
+"""`mlops-stage run` and one command per stage: from options to requests, from requests to an exit code."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mlops_stage.cli.options import from_fields, given
+from mlops_stage.errors import ExitCode, UsageError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mlops_stage.cli.group import Suite
+    from mlops_stage.config.file import Config, Entry
+    from mlops_stage.config.precedence import Invocation
+    from mlops_stage.params import Refusal, Request
+    from mlops_stage.stage import Stage
+
+DEFAULT_OUT = "mlops-out"
+
+
+def _invocation_options() -> list[click.Option]:
+    """What belongs to the invocation, never to mlops.yaml."""
+    path = click.Path(path_type=Path)
+    return [
+        click.Option(["--config"], type=path, envvar="MLOPS_INPUT_CONFIG", help="config file  [default: mlops.yaml, if there is one]"),
+        click.Option(["--out"], type=path, envvar="MLOPS_INPUT_OUT", default=DEFAULT_OUT, show_default=True, help="output directory"),
+        click.Option(
+            ["--reports"], type=path, multiple=True, envvar="MLOPS_INPUT_REPORTS", help="output directory of an earlier job to read; repeats"
+        ),
+        click.Option(["--plan"], is_flag=True, help="say what would run, on what and at what cost, and run nothing"),
+        click.Option(["--explain-config"], is_flag=True, help="say where each value comes from, and run nothing"),
+        click.Option(["--quiet", "-q"], is_flag=True, help="no progress; the terminal report and errors only"),
+        click.Option(["--verbose", "-v"], is_flag=True, help="also what stages and their libraries print"),
+        click.Option(["--in-process"], is_flag=True, hidden=True, help="no child process and no limits; for a debugger only"),
+    ]
+
+
+class _Lazy(click.Command):
+    """A command whose options are built on first use, so that `--help` of the suite imports no Params."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        if not self.params:
+            self.params = self.build()
+        return super().get_params(ctx)
+
+    def build(self) -> list[click.Parameter]:
+        """The options and arguments."""
+        raise NotImplementedError
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        self.get_params(ctx)
+        return super().parse_args(ctx, args)
+
+
+class RunCommand(_Lazy):
+    """`mlops-stage run [ID …]`."""
+
+    def __init__(self, suite: Suite) -> None:
+        summary = "Run what mlops.yaml names, or only the given ids."
+        super().__init__("run", help=summary + "\n\nOptions that stages share override mlops.yaml for every id.", short_help=summary)
+        self._suite = suite
+
+    def build(self) -> list[click.Parameter]:
+        """Ids, the invocation's options, and the parameters that stages share."""
+        from mlops_stage.fields import describe
+        from mlops_stage.params import RUN_WIDE, RunWide
+
+        shared = [item for item in describe(RunWide) if item.name in RUN_WIDE]
+        argument = click.Argument(["ids"], nargs=-1, envvar="MLOPS_INPUT_STAGES", metavar="[ID]...")
+        return [argument, *_invocation_options(), *from_fields(shared)]
+
+    def invoke(self, ctx: click.Context) -> ExitCode:
+        """Run the named entries of mlops.yaml."""
+        ids = [part for text in ctx.params.pop("ids") for part in text.replace(",", " ").split()]
+        config, invocation = _read(ctx.params, subcommand=False)
+        return _execute(self._suite, ctx.params, config, _chosen(config, ids), invocation)
+
+
+class StageCommand(_Lazy):
+    """`mlops-stage <stage>`: one stage, with options from its Params."""
+
+    def __init__(self, suite: Suite, stage: Stage) -> None:
+        super().__init__(stage.kebab, help=stage.summary + ".", short_help=stage.summary)
+        self._suite = suite
+        self._stage = stage
+
+    def build(self) -> list[click.Parameter]:
+        """The stage's own options, then those of the invocation."""
+        own = from_fields(self._suite.catalogue.fields(self._stage.name))
+        option = click.Option(["--id"], envvar="MLOPS_INPUT_ID", help=f"id of this run and its output folder  [default: {self._stage.name}]")
+        return [*own, option, *_invocation_options()]
+
+    def invoke(self, ctx: click.Context) -> ExitCode:
+        """Run this stage with the `with` of the entry whose id is `--id` or the stage's name."""
+        from mlops_stage.config.file import Entry
+
+        name = (ctx.params.pop("id") or self._stage.name).replace("-", "_")
+        config, invocation = _read(ctx.params, subcommand=True)
+        found = next((entry for entry in config.entries if entry.id == name), None)
+        if found is not None and found.stage != self._stage.name:
+            raise UsageError(
+                f"{found.source}: the id '{name}' runs stage {found.stage}, not {self._stage.name}",
+                f"use another --id, or `mlops-stage {found.stage}`",
+            )
+        entry = found or Entry(id=_valid_id(name), stage=self._stage.name, source="the command line")
+        return _execute(self._suite, ctx.params, config, [entry], invocation)
+
+
+def _valid_id(name: str) -> str:
+    from mlops_stage.host import NAME
+
+    if not NAME.fullmatch(name):
+        raise UsageError(f"--id: {name!r} is not lower-case words joined by underscores", "write an id such as against_baseline")
+    return name
+
+
+def _read(params: dict[str, Any], *, subcommand: bool) -> tuple[Config, Invocation]:
+    """The config, and what remains of the options once those of the invocation are taken out."""
+    from mlops_stage.config.file import load
+    from mlops_stage.config.precedence import Invocation
+
+    own = {"config", "out", "reports", "plan", "explain_config", "quiet", "verbose", "in_process"}
+    options = given({name: value for name, value in params.items() if name not in own})
+    cwd = Path.cwd()
+    return load(params["config"], cwd), Invocation(cwd=cwd, env=os.environ, options=options, subcommand=subcommand)
+
+
+def _chosen(config: Config, ids: list[str]) -> list[Entry]:
+    """The entries to run.
+
+    Raises:
+        UsageError: there are none, or an id is unknown.
+    """
+    if not config.entries:
+        raise UsageError("there is nothing to run: mlops.yaml is absent or names no stage", "`mlops-stage init` writes a first one")
+    known = {entry.id: entry for entry in config.entries}
+    for name in ids:
+        if name.replace("-", "_") not in known:
+            raise UsageError(f"mlops.yaml has no run with the id '{name}'", nearest(name, known))
+    wanted = {name.replace("-", "_") for name in ids}
+    return [entry for entry in config.entries if not wanted or entry.id in wanted]
+
+
+def _execute(suite: Suite, params: Mapping[str, Any], config: Config, entries: list[Entry], invocation: Invocation) -> ExitCode:
+    """Explain, plan or run."""
+    from mlops_stage.config import precedence
+
+    asked = precedence.requests(config, entries, suite.catalogue, invocation)
+    for line in precedence.warnings(suite.catalogue, entries, invocation):
+        click.echo(f"warning: {line}", err=True)
+    if params["explain_config"]:
+        click.echo(precedence.explain(asked), nl=False)
+        return ExitCode.PASSED
+    return _plan(suite, params, config, asked) if params["plan"] else _run(suite, params, config, asked)
+
+
+def _plan(suite: Suite, params: Mapping[str, Any], config: Config, asked: tuple[Request | Refusal, ...]) -> ExitCode:
+    from mlops_stage.runner import planning
+
+    text, code = planning.describe(asked, suite.catalogue, _settings(params, config))
+    click.echo(text, nl=False)
+    return code
+
+
+def _run(suite: Suite, params: Mapping[str, Any], config: Config, asked: tuple[Request | Refusal, ...]) -> ExitCode:
+    from mlops_stage import runner
+    from mlops_stage.cli.progress import watching
+
+    with watching(quiet=params["quiet"], verbose=params["verbose"]) as watch:
+        record, terminal = runner.run(asked, suite.catalogue, _settings(params, config), watch)
+    click.echo(terminal, nl=False)
+    for failure in record.failures:
+        click.echo(f"error: {failure.message}" + (f"\nhint: {failure.hint}" if failure.hint else ""), err=True)
+    return record.exit_code
+
+
+def _settings(params: Mapping[str, Any], config: Config) -> Any:
+    from mlops_stage import runner
+    from mlops_stage.runner import folders
+
+    return runner.Settings(
+        root=config.root,
+        out=Path(params["out"]).absolute(),
+        cache=folders.cache(os.environ),
+        env=os.environ,
+        reports=folders.earlier(params["reports"]),
+        in_process=params["in_process"],
+    )

@@ -1,0 +1,1 @@
+"""mlops.yaml: reading it, deciding which value wins, and writing a first one."""

@@ -1,0 +1,181 @@
+"""Which value wins: from command line, environment and mlops.yaml to one request per id."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from mlops_stage import gate
+from mlops_stage.config.file import Config, Entry, Sourced, Values
+from mlops_stage.errors import StageError, UsageError, nearest
+from mlops_stage.fields import describe
+from mlops_stage.params import CHOOSE, RUN_WIDE, Params, Refusal, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from mlops_stage.fields import Field
+    from mlops_stage.host import Catalogue
+
+PREFIX = "MLOPS_INPUT_"
+INVOCATION = ("config", "out", "reports", "stages", "id")
+"""Inputs of the invocation itself; the command line reads their variables."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Invocation:
+    """What was asked on the command line and in the environment."""
+
+    cwd: Path
+    env: Mapping[str, str]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Options that were given, by field name; the highest precedence."""
+    subcommand: bool = False
+    """Whether the command names one stage (`mlops-stage quality`), so that `MLOPS_INPUT_<FIELD>` speaks to that stage alone."""
+
+
+def requests(config: Config, entries: Iterable[Entry], catalogue: Catalogue, invocation: Invocation) -> tuple[Request | Refusal, ...]:
+    """One request per entry, every value from the source that wins.
+
+    Raises:
+        UsageError: an unknown key, a value out of range, a gate that cannot be parsed, a value still marked CHOOSE.
+    """
+    for name, block in config.stages.items():
+        _known_stage(name, next(iter(block.values())).source if block else "mlops.yaml", catalogue)
+    return tuple(_request(config, entry, catalogue, invocation) for entry in entries)
+
+
+def warnings(catalogue: Catalogue, entries: Iterable[Entry], invocation: Invocation) -> list[str]:
+    """One line for every `MLOPS_INPUT_…` variable that nobody reads."""
+    entries = list(entries)
+    known = {PREFIX + name.upper() for name in INVOCATION} | {PREFIX + name.upper() for name in RUN_WIDE if not invocation.subcommand}
+    for entry in entries:
+        try:
+            fields = catalogue.fields(entry.stage)
+        except StageError:
+            continue
+        known |= {_own_variable(entry.id, item) for item in fields}
+        known |= {item.variable for item in fields if invocation.subcommand}
+    unknown = sorted(name for name in invocation.env if name.startswith(PREFIX) and name not in known)
+    return [f"nothing reads the variable {name}; {nearest(name, known)}" for name in unknown]
+
+
+def explain(asked: Iterable[Request | Refusal]) -> str:
+    """Where each value of each id came from, for `--explain-config`."""
+    lines: list[str] = []
+    for request in asked:
+        lines.append(f"{request.id} (stage {request.stage})")
+        if isinstance(request, Refusal):
+            lines.append(f"  cannot be used: {request.error.message}")
+            continue
+        rows = [(name, _shown(value), request.sources[name]) for name, value in request.params.model_dump(mode="json").items()]
+        wide = max(len(name) for name, _, _ in rows)
+        broad = min(48, max(len(value) for _, value, _ in rows))
+        lines += [f"  {name:<{wide}}  {value:<{broad}}  {source}" for name, value, source in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _shown(value: Any) -> str:
+    import json
+
+    return "(unset)" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _request(config: Config, entry: Entry, catalogue: Catalogue, invocation: Invocation) -> Request | Refusal:
+    _known_stage(entry.stage, entry.source, catalogue)
+    try:
+        params = catalogue.params(entry.stage)
+    except StageError as error:
+        return Refusal(id=entry.id, stage=entry.stage, error=error)
+    fields = describe(params)
+    block = config.stages.get(entry.stage, {})
+    for values in (entry.values, block):
+        _check_keys(values, fields, entry.stage)
+    own = {item.name: _own_variable(entry.id, item) for item in fields}
+    plain = {item.name: item.variable for item in fields}
+    wide = {name: variable for name, variable in plain.items() if name in RUN_WIDE}
+    layers: list[Values] = [
+        {name: Sourced(value=value, source=_option(fields, name)) for name, value in invocation.options.items() if name in own},
+        _from_env(invocation.env, own),
+        _from_env(invocation.env, plain) if invocation.subcommand else {},
+        entry.values,
+        block,
+        {} if invocation.subcommand else _from_env(invocation.env, wide),
+        {name: value for name, value in config.run_wide.items() if name in own},
+    ]
+    chosen: dict[str, Sourced] = {}
+    for layer in reversed(layers):
+        chosen.update(layer)
+    from_here = {item.name for item in fields if item.path and (item.name in layers[0] or chosen.get(item.name, _UNSET).source.startswith(PREFIX))}
+    return Request(
+        id=entry.id,
+        stage=entry.stage,
+        params=_validated(params, {name: _rooted(item, name in from_here, config.root, invocation.cwd) for name, item in chosen.items()}),
+        sources={item.name: chosen[item.name].source if item.name in chosen else "default" for item in fields},
+    )
+
+
+_UNSET = Sourced(value=None, source="default")
+
+
+def _known_stage(name: str, source: str, catalogue: Catalogue) -> None:
+    """Refuse a name that no plugin offers, and point at the line; a broken stage is told apart later."""
+    if name not in catalogue.stages and name not in {broken.name for broken in catalogue.broken}:
+        raise UsageError(f"{source}: unknown stage '{name}'", nearest(name, catalogue.stages))
+
+
+def _own_variable(entry: str, item: Field) -> str:
+    return f"{PREFIX}{entry.upper()}__{item.name.upper()}"
+
+
+def _option(fields: tuple[Field, ...], name: str) -> str:
+    return next(item.option for item in fields if item.name == name)
+
+
+def _from_env(env: Mapping[str, str], variables: Mapping[str, str]) -> Values:
+    """Values of the variables that are set; an empty one means unset."""
+    return {name: Sourced(value=env[variable], source=variable) for name, variable in variables.items() if env.get(variable)}
+
+
+def _check_keys(values: Values, fields: tuple[Field, ...], stage: str) -> None:
+    known = tuple(item.name for item in fields)
+    for key, item in values.items():
+        if key not in known:
+            raise UsageError(f"{item.source}: stage {stage} has no key '{key}'", nearest(key, known))
+
+
+def _rooted(item: Sourced, from_here: bool, root: Path, cwd: Path) -> Sourced:  # noqa: FBT001  (private, named at its one call)
+    """A path given where the command runs, as seen from the root of the config; URLs and git: references stay."""
+    text = item.value
+    if not from_here or root == cwd or not isinstance(text, str) or "://" in text or text.startswith(("git:", "/")):
+        return item
+    return Sourced(value=os.path.relpath(cwd / text, root), source=item.source)
+
+
+def _validated(params: type[Params], chosen: Values) -> Params:
+    for name, item in chosen.items():
+        if item.value == CHOOSE:
+            info = params.model_fields[name]
+            raise UsageError(f"{item.source}: {name} is still {CHOOSE}", f"write the {info.description or name}")
+    try:
+        made = params.model_validate({name: item.value for name, item in chosen.items()})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0]) if first["loc"] else ""
+        item = chosen.get(name, _UNSET)
+        inner = ".".join(str(part) for part in first["loc"][1:] if isinstance(part, str) and part.isidentifier())
+        message = first["msg"].removeprefix("Value error, ")
+        got = "" if first["type"] == "missing" else f" (got {_shown(item.value)})"
+        where = f"{item.source}: " if item is not _UNSET else ""
+        text = f"{where}{name}{'.' + inner if inner else ''}: {message[0].lower()}{message[1:]}{got}"
+        raise UsageError(text, params.model_fields[name].description or "" if name in params.model_fields else "") from error
+    for text in made.gates:
+        try:
+            gate.parse(text)
+        except UsageError as error:
+            raise UsageError(f"{chosen['gates'].source}: {error.message}", error.hint) from error
+    return made

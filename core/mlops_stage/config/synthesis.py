@@ -1,0 +1,91 @@
+"""`mlops-stage init`: a first mlops.yaml that works, with a comment on every line that a newcomer may want to change."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from mlops_stage.config.file import NAME, VERSION
+from mlops_stage.errors import StageError, UsageError
+from mlops_stage.evidence.paths import write_aside
+from mlops_stage.host import resolve
+from mlops_stage.params import CHOOSE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from mlops_stage.fields import Field
+    from mlops_stage.host import Catalogue
+    from mlops_stage.stage import Stage
+
+_HEADER = f"""\
+# What mlops-stage runs in this repository. `mlops-stage run` runs all of it, `mlops-stage run --plan` only says what it would do.
+# Paths are relative to this file. Where it says {CHOOSE}, only you can know: write the value there.
+version: {VERSION}
+"""
+_PLAIN = re.compile(r"[A-Za-z_./][\w./ *-]*")
+_RESERVED = {"true", "false", "null", "~", "yes", "no", "on", "off", ""}
+
+
+def write(root: Path, catalogue: Catalogue, *, force: bool) -> Path:
+    """Write mlops.yaml into the root from what each stage finds there; returns its path.
+
+    Raises:
+        UsageError: it exists already, and `force` was not given.
+    """
+    path = root / NAME
+    if path.exists() and not force:
+        raise UsageError(f"{NAME} exists already and is left as it is", "--force replaces it")
+    write_aside(path, text(root, catalogue))
+    return path
+
+
+def text(root: Path, catalogue: Catalogue) -> str:
+    """The content of a first mlops.yaml."""
+    blocks = [block for stage in catalogue.stages.values() if (block := _block(stage, root, catalogue))]
+    return _HEADER + "\nstages:\n" + "\n".join(blocks) if blocks else _HEADER + "\nstages: {}\n"
+
+
+def snippets(root: Path, catalogue: Catalogue) -> list[tuple[str, str]]:
+    """What to add to each CI system that this repository uses: (adapter, text)."""
+    found: list[tuple[str, str]] = []
+    for adapter in catalogue.adapters.values():
+        owner = f"adapter '{adapter.name}' of {adapter.distribution}"
+        if resolve(adapter.present, owner)(root):
+            found.append((adapter.name, resolve(adapter.snippet, owner)(root)))
+    return found
+
+
+def _block(stage: Stage, root: Path, catalogue: Catalogue) -> str:
+    """One stage's part; empty when the stage has nothing to say about this repository, or is broken."""
+    if not stage.init:
+        return ""
+    try:
+        found: Mapping[str, Any] | None = resolve(stage.init, f"stage '{stage.name}'")(root)
+        fields = {item.name: item for item in catalogue.fields(stage.name)}
+    except StageError:
+        return ""
+    if found is None:
+        return ""
+    lines = [f"  {stage.name}:  # {stage.summary}"]
+    for name, value in found.items():
+        lines += _entry(fields[name], value)
+    return "\n".join(lines) + "\n"
+
+
+def _entry(item: Field, value: Any) -> list[str]:
+    comment = f"    # {item.help}"
+    if isinstance(value, list | tuple):
+        return [comment, f"    {item.name}:", *(f"      - {_scalar(one)}" for one in value)]
+    if isinstance(value, dict):
+        return [comment, f"    {item.name}:", *(f"      {_scalar(key)}: {_scalar(one)}" for key, one in value.items())]
+    return [comment, f"    {item.name}: {_scalar(value)}"]
+
+
+def _scalar(value: Any) -> str:
+    """A YAML 1.2 scalar; whatever is not plainly plain is written as JSON, which YAML reads too."""
+    if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _RESERVED and value == value.strip():
+        return value
+    return json.dumps(value, ensure_ascii=False)

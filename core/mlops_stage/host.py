@@ -1,0 +1,219 @@
+"""Discovery of stages, reporters and adapters: one loop that no broken plugin can stop."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import pluggy
+
+from mlops_stage import hookspecs
+from mlops_stage.adapter import Adapter
+from mlops_stage.errors import StageError, UsageError, nearest
+from mlops_stage.reporter import Reporter
+from mlops_stage.stage import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from importlib.metadata import EntryPoint
+
+    from mlops_stage.fields import Field
+    from mlops_stage.params import Params
+
+GROUP = "mlops_stage"
+"""The entry-point group through which a distribution offers its module of hooks."""
+ALLOW_LIST = "MLOPS_STAGE_PLUGINS"
+"""Unset or empty: all installed plugins; `none`: the built-ins only; else exactly these entry-point names."""
+OURS = "mlops-stage"
+BUILTIN = ("mlops_stage.reporters", "mlops_stage.stages")
+
+NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+
+
+class Record(Protocol):
+    """What the three kinds of record have in common."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def distribution(self) -> str: ...
+
+
+AnyRecord = TypeVar("AnyRecord", bound="Stage | Reporter | Adapter")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plugin:
+    """A module of hooks that was found, before it is loaded."""
+
+    name: str
+    distribution: str
+    version: str
+    load: Callable[[], object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Broken:
+    """A plugin, or one record of it, that cannot be used."""
+
+    name: str
+    distribution: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Catalogue:
+    """All that is offered, sorted by name, and what is broken with the reason."""
+
+    stages: Mapping[str, Stage] = field(default_factory=dict)
+    reporters: Mapping[str, Reporter] = field(default_factory=dict)
+    adapters: Mapping[str, Adapter] = field(default_factory=dict)
+    broken: tuple[Broken, ...] = ()
+    plugins: Mapping[str, str] = field(default_factory=dict)
+    """Distribution -> version of everything that was loaded."""
+
+    def stage(self, name: str) -> Stage:
+        """The stage of that name, with hyphens or underscores.
+
+        Raises:
+            StageError: it is there but broken (exit 3, or 2 for a name that two plugins claim).
+            UsageError: there is none of that name.
+        """
+        wanted = name.replace("-", "_")
+        if wanted in self.stages:
+            return self.stages[wanted]
+        for broken in self.broken:
+            if broken.name == wanted:
+                raise StageError(f"stage '{wanted}' of {broken.distribution} cannot be used: {broken.reason}", "see `mlops-stage plugins`")
+        raise UsageError(f"unknown stage '{name}'", nearest(wanted, self.stages))
+
+    def params(self, name: str) -> type[Params]:
+        """The Params class of a stage.
+
+        Raises:
+            StageError: the stage is broken.
+        """
+        stage = self.stage(name)
+        return resolve(stage.params, f"stage '{stage.name}' of {stage.distribution}")  # type: ignore[no-any-return]
+
+    def fields(self, name: str) -> tuple[Field, ...]:
+        """The neutral description of a stage's params."""
+        from mlops_stage.fields import describe
+
+        return describe(self.params(name))
+
+
+@cache
+def resolve(reference: str, owner: str) -> Any:
+    """The object behind "module:attribute".
+
+    Raises:
+        StageError: the module cannot be imported or lacks the attribute (exit 3).
+    """
+    module, _, attribute = reference.partition(":")
+    try:
+        return getattr(import_module(module), attribute)
+    except Exception as error:
+        raise StageError(f"{owner} cannot load {reference}: {_told(error)}", "reinstall or update that distribution") from error
+
+
+def discover(env: Mapping[str, str]) -> Catalogue:
+    """Load the built-ins and every plugin that `MLOPS_STAGE_PLUGINS` allows; what breaks is kept with its reason."""
+    loaded: list[tuple[Plugin, Stage | Reporter | Adapter]] = []
+    broken: list[Broken] = []
+    plugins = [*_builtins(), *_installed(env.get(ALLOW_LIST, ""), broken)]
+    for plugin in plugins:
+        try:
+            records = list(_records(plugin))
+        except Exception as error:  # noqa: BLE001  (a plugin may raise anything; it costs itself only)
+            broken.append(Broken(name=plugin.name, distribution=plugin.distribution, reason=_told(error)))
+            continue
+        for record in records:
+            fault = _fault(record)
+            if fault:
+                name = str(getattr(record, "name", plugin.name))
+                broken.append(Broken(name=name, distribution=plugin.distribution, reason=fault))
+            else:
+                loaded.append((plugin, replace(record, distribution=plugin.distribution)))
+    return Catalogue(
+        stages=_unique(Stage, loaded, broken),
+        reporters=_unique(Reporter, loaded, broken),
+        adapters=_unique(Adapter, loaded, broken),
+        broken=tuple(sorted(broken, key=lambda item: (item.distribution, item.name, item.reason))),
+        plugins={plugin.distribution: plugin.version for plugin in sorted(plugins, key=lambda item: item.distribution)},
+    )
+
+
+def _builtins() -> Iterator[Plugin]:
+    from mlops_stage import __version__
+
+    for module in BUILTIN:
+        yield Plugin(name=module, distribution=OURS, version=__version__, load=lambda module=module: import_module(module))  # type: ignore[misc]
+
+
+def _installed(allowed: str, broken: list[Broken]) -> Iterator[Plugin]:
+    """Entry points of the group, sorted; those of our own distribution always, others as the allow-list says."""
+    from importlib.metadata import entry_points
+
+    names = {name.strip() for name in allowed.split(",") if name.strip()}
+    found: set[str] = set()
+    for point in sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value)):
+        found.add(point.name)
+        if _distribution(point)[0] == OURS or not names or point.name in names:
+            name, version = _distribution(point)
+            yield Plugin(name=point.name, distribution=name, version=version, load=point.load)
+    for name in sorted(names - found - {"none"}):
+        reason = f"{ALLOW_LIST} names it, but no such plugin is installed; {nearest(name, found)}"
+        broken.append(Broken(name=name, distribution="(not installed)", reason=reason))
+
+
+def _distribution(point: EntryPoint) -> tuple[str, str]:
+    return (point.dist.name, point.dist.version) if point.dist else ("(unknown)", "")
+
+
+def _records(plugin: Plugin) -> Iterator[Any]:
+    """What one plugin offers; a manager of its own, so that one that raises takes nothing else with it."""
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    manager.register(plugin.load(), plugin.name)
+    manager.check_pending()  # a misspelt hook name is an error, not silence
+    for hook in (manager.hook.mlops_stages, manager.hook.mlops_reporters, manager.hook.mlops_adapters):
+        for records in hook():
+            yield from records
+
+
+def _fault(record: object) -> str:
+    """What is wrong with a record, in a few words; empty when nothing is."""
+    if not isinstance(record, Stage | Reporter | Adapter):
+        return f"its hook returned {type(record).__name__}, which is no Stage, Reporter or Adapter"
+    if not NAME.fullmatch(record.name):
+        return f"the name {record.name!r} is not lower-case words joined by underscores"
+    if isinstance(record, Stage) and bool(record.measure) == bool(record.act):
+        return "exactly one of measure and act must be given"
+    references = (record.params, record.work) if isinstance(record, Stage) else ()
+    wrong = [reference for reference in references if ":" not in reference]
+    return f"{wrong[0]!r} is not of the form module:attribute" if wrong else ""
+
+
+def _unique(
+    kind: type[AnyRecord], loaded: Iterable[tuple[Plugin, Stage | Reporter | Adapter]], broken: list[Broken]
+) -> dict[str, AnyRecord]:
+    """Records of one kind by name; a name that is claimed twice belongs to nobody."""
+    claims: dict[str, list[tuple[Plugin, AnyRecord]]] = {}
+    for plugin, record in loaded:
+        if isinstance(record, kind):
+            claims.setdefault(record.name, []).append((plugin, record))
+    for name, rivals in claims.items():
+        if len(rivals) > 1:
+            owners = sorted(plugin.distribution for plugin, _ in rivals)
+            reason = f"the name is claimed by {' and by '.join(owners)}; uninstall one, or name the other in {ALLOW_LIST}"
+            broken.append(Broken(name=name, distribution=" + ".join(owners), reason=reason))
+    return {name: rivals[0][1] for name, rivals in sorted(claims.items()) if len(rivals) == 1}
+
+
+def _told(error: BaseException) -> str:
+    """An exception of a plugin in one line."""
+    return f"{type(error).__name__}: {error}".splitlines()[0]

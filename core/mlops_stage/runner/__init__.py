@@ -1,0 +1,183 @@
+"""Running requests: every stage in its own process, every report kept, one exit code."""
+
+from __future__ import annotations
+
+import platform
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
+
+from mlops_stage import __version__
+from mlops_stage.errors import ExitCode, InterruptedByUserError, StageError
+from mlops_stage.params import Refusal, Request
+from mlops_stage.report import Cost, Failure, Report, Run
+from mlops_stage.runner import folders, pages, process, verdict
+from mlops_stage.workspace import EarlierReport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from mlops_stage.host import Catalogue
+
+
+class Watch(Protocol):
+    """Who is told how a run goes."""
+
+    def started(self, request_id: str, stage: str) -> None:
+        """A stage begins."""
+
+    def progress(self, request_id: str, done: float, what: str) -> None:
+        """How far it is, from 0 to 1, and what it does."""
+
+    def finished(self, report: Report, seconds: float) -> None:
+        """Its report is written."""
+
+    def log(self, request_id: str, text: str) -> None:
+        """What the stage and its libraries printed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Where a run works and what it may use."""
+
+    root: Path
+    out: Path
+    cache: Path
+    env: Mapping[str, str]
+    reports: tuple[EarlierReport, ...] = ()
+    """Reports of earlier jobs, for stages that consume them."""
+    in_process: bool = False
+    """For debugging only: no child process, no limits, tracebacks in a debugger."""
+
+
+def run(asked: Sequence[Request | Refusal], catalogue: Catalogue, settings: Settings, watch: Watch) -> tuple[Run, str]:
+    """Run the requests in the order of what they consume; returns the record and what the reporters say to the terminal.
+
+    Every report is on disk before the next stage starts, and the pages are written anew after each.
+    Ctrl-C and SIGTERM end the run with exit code 130; finished reports stay.
+
+    Raises:
+        UsageError: the output directory, or a folder in it that a report would replace, holds something else.
+    """
+    folders.check(settings.out, [request.id for request in asked])
+    begun, started = time.monotonic(), datetime.now(UTC)
+    recorder = _Recorder(catalogue, settings, watch, started, begun)
+    try:
+        with process.terminated_as_interrupt(), process.undumpable():
+            for request in in_order(asked, catalogue):
+                recorder.run_one(request)
+    except KeyboardInterrupt:
+        interrupted = InterruptedByUserError("interrupted; finished reports are complete", "run again with the ids that are missing")
+        recorder.fail(interrupted)
+    return recorder.close()
+
+
+def in_order(asked: Sequence[Request | Refusal], catalogue: Catalogue) -> list[Request | Refusal]:
+    """Consumers after what they consume, `"*"` last, otherwise as given."""
+    waiting = list(asked)
+    ordered: list[Request | Refusal] = []
+    while waiting:
+        names = {item.stage for item in waiting}
+        ready = [item for item in waiting if not _awaits(item, names, catalogue)] or waiting[:1]  # a circle is broken at its first
+        ordered += ready
+        waiting = [item for item in waiting if item not in ready]
+    return ordered
+
+
+def _awaits(item: Request | Refusal, waiting: set[str], catalogue: Catalogue) -> bool:
+    stage = catalogue.stages.get(item.stage)
+    if stage is None:
+        return False
+    others = waiting - {item.stage}
+    if "*" in stage.consumes:
+        return any("*" not in catalogue.stages[name].consumes for name in others if name in catalogue.stages) or bool(
+            others & set(stage.consumes)
+        )
+    return bool(others & set(stage.consumes))
+
+
+class _Recorder:
+    """One run in progress: what is finished, what it took, what went wrong beside the stages."""
+
+    def __init__(self, catalogue: Catalogue, settings: Settings, watch: Watch, started: datetime, begun: float) -> None:
+        self._catalogue = catalogue
+        self._settings = settings
+        self._watch = watch
+        self._started = started.isoformat(timespec="seconds").replace("+00:00", "Z")
+        self._begun = begun
+        self._finished: dict[str, Report] = {}
+        self._cost: dict[str, Cost] = {}
+        self._failures: list[Failure] = []
+
+    def run_one(self, request: Request | Refusal) -> None:
+        """One stage from start to a report on disk and fresh pages."""
+        self._watch.started(request.id, request.stage)
+        folder = folders.begin(self._settings.out, request.id)
+        begun = time.monotonic()
+        try:
+            report, cost = self._reported(request, folder)
+            self._cost[request.id] = replace(cost, wall_seconds=round(time.monotonic() - begun, 3))
+            folders.finish(self._settings.out, folder, report)
+        except StageError as error:  # the report itself could not be written: a full disk, say
+            self.fail(error, request.id)
+            return
+        finally:
+            folders.discard(folder)
+        self._finished[request.id] = report
+        self._watch.finished(report, self._cost[request.id].wall_seconds)
+        self._write_pages()
+
+    def _reported(self, request: Request | Refusal, folder: Path) -> tuple[Report, Cost]:
+        if isinstance(request, Refusal):
+            return verdict.refused(request), Cost(wall_seconds=0, cpu_seconds=0, peak_bytes=0)
+        stage = self._catalogue.stage(request.stage)
+        task = process.task(stage, request, self._settings.root, self._settings.out, folder, self._settings.cache, self._consumed(stage.consumes))
+        begin = process.in_this_process if self._settings.in_process else process.in_child
+        answer = begin(
+            task,
+            request.params.limits,
+            self._settings.env,
+            lambda done, what: self._watch.progress(request.id, done, what),
+            lambda text: self._watch.log(request.id, text),
+        )
+        version = self._catalogue.plugins.get(stage.distribution, __version__)
+        return verdict.report(stage, version, request, answer.frame, folder, self._settings.root), answer.cost
+
+    def _consumed(self, consumes: Iterable[str]) -> list[Path]:
+        """Folders of the reports a stage reads: those of this run win over those of earlier jobs."""
+        names = set(consumes)
+        found = {item.report.id: item.folder for item in self._settings.reports if names & {item.report.stage, "*"}}
+        found |= {name: self._settings.out / name for name, report in self._finished.items() if names & {report.stage, "*"}}
+        return [found[name] for name in sorted(found)]
+
+    def fail(self, error: StageError, where: str = "") -> None:
+        """Something went wrong that no report can tell."""
+        message = f"{where}: {error.message}" if where else error.message
+        self._failures.append(Failure(code=ExitCode(error.code), message=message, hint=error.hint))
+
+    def _write_pages(self) -> str:
+        terminal, failures = pages.write(self._run(), self._catalogue, self._settings.out)
+        self._failures += [failure for failure in failures if failure not in self._failures]
+        return terminal
+
+    def close(self) -> tuple[Run, str]:
+        """Write the pages a last time; they show every report in the output directory."""
+        terminal = self._write_pages()
+        return self._run(), terminal
+
+    def _run(self) -> Run:
+        versions = {"mlops-stage": __version__, "python": platform.python_version(), **self._catalogue.plugins}
+        earlier, unreadable = folders.others(self._settings.out, set(self._finished))
+        self._failures += [failure for failure in unreadable if failure not in self._failures]
+        reports = sorted([*earlier, *self._finished.values()], key=lambda report: report.id)
+        return Run(
+            reports=tuple(reports),
+            ids=tuple(self._finished),
+            started=self._started,
+            seconds=round(time.monotonic() - self._begun, 3),
+            cost=dict(self._cost),
+            versions=dict(sorted(versions.items())),
+            failures=tuple(self._failures),
+        )

@@ -1,0 +1,117 @@
+"""The output directory: a run replaces only its own folders, whole, and leaves nothing half written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlops_stage.errors import InputError, StageError, UsageError
+from mlops_stage.evidence.paths import write_aside
+from mlops_stage.report import Failure, Report, read_report, to_json
+from mlops_stage.workspace import EarlierReport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+REPORT = "report.json"
+
+
+def check(out: Path, ids: Iterable[str]) -> None:
+    """Refuse an output directory that is none, or a folder in it that is not ours to replace.
+
+    Raises:
+        UsageError: a file stands in the way, or a folder without a report.json.
+    """
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"the output directory {out} is a file", "name a directory with --out")
+    for name in ids:
+        folder = out / name
+        taken = folder.is_symlink() or (folder.exists() and not folder.is_dir())
+        if taken or (folder.is_dir() and any(folder.iterdir()) and not (folder / REPORT).is_file()):
+            raise UsageError(f"{folder} holds no report of an earlier run and would be replaced", "name another output directory with --out")
+
+
+def begin(out: Path, request_id: str) -> Path:
+    """An empty folder aside, in which a stage works until its report is complete.
+
+    Raises:
+        StageError: it cannot be made.
+    """
+    folder = out / f".{request_id}.{os.getpid()}.part"
+    try:
+        discard(folder)
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise StageError(f"cannot write to {out}: {error.strerror}", "name a directory that can be written with --out") from error
+    return folder
+
+
+def finish(out: Path, folder: Path, report: Report) -> None:
+    """Write the report into the folder and put the folder in its place, whole.
+
+    Raises:
+        StageError: full disk and the like; an earlier report stays as it was.
+    """
+    write_aside(folder / REPORT, to_json(report))
+    place, old = out / report.id, folder.with_suffix(".old")
+    try:
+        if place.exists():
+            place.rename(old)
+        folder.rename(place)
+    except OSError as error:
+        if old.exists() and not place.exists():
+            old.rename(place)
+        raise StageError(f"cannot replace {place}: {error.strerror}", "close what uses that folder") from error
+    finally:
+        discard(old)
+
+
+def discard(folder: Path) -> None:
+    """Remove a folder of ours, if it is there."""
+    with suppress(FileNotFoundError):
+        shutil.rmtree(folder)
+
+
+def others(out: Path, own: set[str]) -> tuple[list[Report], list[Failure]]:
+    """The reports of earlier runs in the output directory, and those that cannot be read."""
+    reports: list[Report] = []
+    failures: list[Failure] = []
+    for file in sorted(out.glob(f"*/{REPORT}")):
+        if file.parent.name in own or file.parent.name.startswith("."):
+            continue
+        try:
+            reports.append(read_report(file))
+        except InputError as error:
+            failures.append(Failure(code=error.code, message=error.message, hint=error.hint))
+    return reports, failures
+
+
+def earlier(folders: Iterable[Path]) -> tuple[EarlierReport, ...]:
+    """The reports in the folders named by `--reports`: output directories, or single report folders.
+
+    Raises:
+        UsageError: a folder that holds no report, or two reports of one id.
+        InputError: a report that cannot be read.
+    """
+    found: dict[str, EarlierReport] = {}
+    for folder in folders:
+        files = [folder / REPORT] if (folder / REPORT).is_file() else sorted(folder.glob(f"*/{REPORT}"))
+        if not files:
+            raise UsageError(f"--reports: {folder} holds no report.json", "name the output directory of an earlier job")
+        for file in files:
+            item = EarlierReport(report=read_report(file), folder=file.parent.resolve())
+            if item.report.id in found and found[item.report.id].folder != item.folder:
+                both = f"{found[item.report.id].folder} and {item.folder}"
+                raise UsageError(f"--reports: two reports have the id '{item.report.id}': {both}", "give one job another --id")
+            found[item.report.id] = item
+    return tuple(found.values())
+
+
+def cache(env: Mapping[str, str]) -> Path:
+    """Where what may be computed again is kept between runs: `MLOPS_STAGE_CACHE`, or the user's cache folder."""
+    if env.get("MLOPS_STAGE_CACHE"):
+        return Path(env["MLOPS_STAGE_CACHE"]).absolute()
+    return Path(env.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlops-stage"

@@ -1,0 +1,55 @@
+"""`--plan`: what would run, on what, at what cost, and which gates the data cannot decide."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from mlops_stage.errors import ExitCode, worst
+from mlops_stage.params import Refusal, Request
+from mlops_stage.report import Plan, adapter_of
+from mlops_stage.runner import in_order, process
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mlops_stage.host import Catalogue
+    from mlops_stage.runner import Settings
+
+
+def describe(asked: Sequence[Request | Refusal], catalogue: Catalogue, settings: Settings) -> tuple[str, ExitCode]:
+    """The plan of every request as text, and the code that an impossible one would already earn; nothing is written."""
+    lines: list[str] = []
+    codes: list[ExitCode] = []
+    for number, request in enumerate(in_order(asked, catalogue), start=1):
+        lines.append(f"{number}. {request.id} (stage {request.stage})")
+        if isinstance(request, Refusal):
+            lines.append(f"   cannot run: {request.error.message}")
+            codes.append(request.error.code)
+            continue
+        plan = _planned(request, catalogue, settings)
+        if isinstance(plan, Plan):
+            rows = "" if plan.rows is None else f"{plan.rows:,} rows; "
+            lines.append(f"   on {rows}{plan.cost}")
+            lines += [f"   {note}" for note in plan.notes]
+        else:
+            lines.append(f"   cannot run: {plan['message']}")
+            lines += [f"   hint: {plan['hint']}"] if plan["hint"] else []
+            codes.append(ExitCode(plan["code"]))
+    return "\n".join(lines) + "\n", worst(codes)
+
+
+def _planned(request: Request, catalogue: Catalogue, settings: Settings) -> Plan | dict[str, Any]:
+    """The stage's own plan, made in its child process; a failure's frame when it cannot be made."""
+    stage = catalogue.stage(request.stage)
+    if not stage.plan:
+        return Plan(rows=None, cost="cost unknown: the stage gives no plan")
+    task = process.task(stage, request, settings.root, settings.out, settings.out, settings.cache, [], verb="plan")
+    frame = process.in_child(task, request.params.limits, settings.env, lambda _done, _what: None, lambda _text: None).frame
+    if "failure" in frame:
+        return dict(frame["failure"])
+    try:
+        return adapter_of(Plan).validate_python(frame.get("plan"))  # type: ignore[no-any-return]
+    except ValidationError as error:
+        return {"message": f"the stage's plan is not valid: {str(error).splitlines()[0]}", "hint": "this is a bug", "code": ExitCode.INTERNAL}

@@ -1,0 +1,287 @@
+"""The child process of one stage: started with little, watched for long, killed after every answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from typing import IO, TYPE_CHECKING, Any
+
+from mlops_stage import child
+from mlops_stage.errors import ExitCode
+from mlops_stage.report import Cost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from mlops_stage.params import Limits, Request
+    from mlops_stage.stage import Stage
+
+WALL_SECONDS = 3600
+"""Default wall time of a stage."""
+MEMORY_SHARE = 0.8
+"""Default memory of a stage, as a share of the machine's (or the container's)."""
+FRAME_BYTES = 256 * 2**20
+"""A child that answers with more is ended."""
+
+_PASSED_ON = (
+    "HOME", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "PYTHONPATH", "SHELL", "SSL_CERT_DIR", "SSL_CERT_FILE", "TEMP", "TMP",
+    "TMPDIR", "TZ", "USER", "VIRTUAL_ENV", "XDG_CACHE_HOME", "MLOPS_STAGE_PLUGINS", "MLOPS_STAGE_CACHE", "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES",
+)  # fmt: skip
+"""The child's environment: an allow-list, so that no token of the pipeline reaches a stage that has no use for it."""
+
+_PR_SET_DUMPABLE = 4
+_POLL_SECONDS = 0.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """The last frame of a stage and what it took."""
+
+    frame: child.Frame
+    cost: Cost
+
+
+def task(  # noqa: PLR0913  (the seven things a child is told)
+    stage: Stage, request: Request, root: Path, run_dir: Path, out: Path, cache: Path, reports: list[Path], verb: str = "measure"
+) -> child.Frame:
+    """What a child is told, as JSON."""
+    return {
+        "verb": verb,
+        "stage": {**asdict(stage), "outputs": dict(stage.outputs)},
+        "params": request.params.model_dump(mode="json"),
+        "workspace": {
+            "root": str(root),
+            "run_dir": str(run_dir),
+            "out": str(out),
+            "cache": str(cache),
+            "reports": [str(folder) for folder in reports],
+            "env": {},
+        },
+    }
+
+
+def in_this_process(
+    order: child.Frame, limits: Limits, env: Mapping[str, str], progress: Callable[[float, str], None], log: Callable[[str], None]
+) -> Answer:
+    """Do the task here: no limits and no isolation, for a debugger."""
+    del limits, env, log
+    begun, cpu = time.monotonic(), time.process_time()
+    frame = child.perform(order, progress)
+    return Answer(frame=frame, cost=Cost(wall_seconds=time.monotonic() - begun, cpu_seconds=time.process_time() - cpu, peak_bytes=0))
+
+
+def in_child(
+    order: child.Frame, limits: Limits, env: Mapping[str, str], progress: Callable[[float, str], None], log: Callable[[str], None]
+) -> Answer:
+    """Do the task in a limited process of its own; every way it can end gives an answer.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C or SIGTERM; the child and all it started are dead by then.
+    """
+    memory = limits.memory or int(MEMORY_SHARE * machine_memory())
+    wall = limits.wall or WALL_SECONDS
+    order = {**order, "limits": {"memory": memory, "cpu": limits.cpu}}
+    order["workspace"]["env"] = passed_on(env)
+    reading, writing = os.pipe()
+    with tempfile.TemporaryFile() as printed, open(reading, "rb", buffering=0) as channel:  # noqa: PTH123  (a descriptor)
+        begun = time.monotonic()
+        try:
+            started = subprocess.Popen(
+                [sys.executable, "-P", "-m", "mlops_stage.child", str(writing)],
+                stdin=subprocess.PIPE,
+                stdout=printed,
+                stderr=subprocess.STDOUT,
+                cwd=order["workspace"]["root"],
+                env={**order["workspace"]["env"], "PYTHONHASHSEED": "0"},
+                pass_fds=(writing,),
+                start_new_session=True,
+            )
+        finally:
+            os.close(writing)
+        listener = _Listener(started, channel, begun + wall, progress)
+        try:
+            _tell(started, order)
+            frame = listener.last_frame()
+        finally:
+            usage, status = _end(started)
+        seconds = time.monotonic() - begun
+        if frame is None:
+            frame = _silence(order["stage"]["name"], status, listener.reason or "", wall, usage.ru_utime + usage.ru_stime, limits)
+        log(_text(printed))
+    unit = 1 if sys.platform == "darwin" else 1024
+    cost = Cost(wall_seconds=seconds, cpu_seconds=round(usage.ru_utime + usage.ru_stime, 3), peak_bytes=usage.ru_maxrss * unit)
+    return Answer(frame=frame, cost=cost)
+
+
+def passed_on(env: Mapping[str, str]) -> dict[str, str]:
+    """The part of the environment that a child sees."""
+    return {name: value for name, value in env.items() if name in _PASSED_ON or name.startswith("LC_")}
+
+
+def machine_memory() -> int:
+    """Bytes that this machine, or this container, has."""
+    sizes = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with suppress(OSError, ValueError), open(file, encoding="ascii") as stream:  # noqa: PTH123  (a plain read of a kernel file)
+            sizes.append(int(stream.read()))
+    return min(sizes)
+
+
+class _Listener:
+    """Reads frames until the last one, the end of the process, or the end of its time."""
+
+    def __init__(self, process: subprocess.Popen[bytes], channel: IO[bytes], deadline: float, progress: Callable[[float, str], None]) -> None:
+        self._process = process
+        self._channel = channel
+        self._deadline = deadline
+        self._progress = progress
+        self._buffer = bytearray()
+        self.reason: str | None = None
+
+    def last_frame(self) -> child.Frame | None:
+        """The answer, plan or failure; None with a `reason` when there was none."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._channel, selectors.EVENT_READ)
+            while True:
+                ready = selector.select(min(_POLL_SECONDS, max(0.0, self._deadline - time.monotonic())))
+                if ready:
+                    frame = self._read()
+                    if frame is not None or self.reason:
+                        return frame
+                elif _gone(self._process.pid) and not selector.select(0):  # a grandchild may hold the pipe open
+                    self.reason = "ended"
+                    return None
+                if time.monotonic() >= self._deadline:
+                    self.reason = "time"
+                    return None
+
+    def _read(self) -> child.Frame | None:
+        piece = os.read(self._channel.fileno(), 1 << 20)
+        if not piece:
+            self.reason = "ended"
+            return None
+        self._buffer += piece
+        if len(self._buffer) > FRAME_BYTES:
+            self.reason = "size"
+            return None
+        if b"\n" not in piece:
+            return None
+        *lines, rest = self._buffer.split(b"\n")
+        self._buffer = bytearray(rest)
+        for line in lines:
+            frame = _parsed(line)
+            if frame is None:
+                self.reason = "nonsense"
+                return None
+            if "progress" not in frame:
+                return frame
+            self._tell_progress(frame["progress"])
+        return None
+
+    def _tell_progress(self, said: Any) -> None:
+        with suppress(TypeError, ValueError):
+            done, what = said
+            self._progress(float(done), str(what)[:80])
+
+
+def _parsed(line: bytes) -> child.Frame | None:
+    try:
+        frame = json.loads(line)
+    except ValueError:
+        return None
+    return frame if isinstance(frame, dict) else None
+
+
+def _tell(process: subprocess.Popen[bytes], order: child.Frame) -> None:
+    """Hand the task over; the pipe stays open as the child's lifeline."""
+    assert process.stdin is not None  # noqa: S101  (opened as a pipe above)
+    with suppress(BrokenPipeError):
+        process.stdin.write(json.dumps(order).encode() + b"\n")
+        process.stdin.flush()
+
+
+def _gone(pid: int) -> bool:
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _end(process: subprocess.Popen[bytes]) -> tuple[Any, int]:
+    """Let a child that has answered leave, kill it and all it started, and collect what it used."""
+    deadline = time.monotonic() + _POLL_SECONDS
+    while not _gone(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.002)
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.stdin is not None:
+        with suppress(BrokenPipeError):
+            process.stdin.close()
+    return usage, status
+
+
+def _silence(name: str, status: int, reason: str, wall: int, cpu: float, limits: Limits) -> child.Frame:  # noqa: PLR0913  (all that is known of its end)
+    """Why a child gave no answer, as a failure frame."""
+    code = os.waitstatus_to_exitcode(status)
+    message, hint = f"{name}: its process ended with exit code {code} and no report", "--verbose shows what it printed"
+    if reason == "time":
+        message, hint = f"{name} did not finish within its {wall} s of wall time", f"raise it with --limits wall={2 * wall}s, or lower --effort"
+    elif reason in {"size", "nonsense"}:
+        message = f"{name} answered with {'more than 256 MiB' if reason == 'size' else 'something that is no report'}"
+    elif limits.cpu and cpu >= limits.cpu:
+        message, hint = f"{name} used up its {limits.cpu} s of processor time", f"raise it with --limits cpu={2 * limits.cpu}s"
+    elif code < 0:
+        cause = signal.Signals(-code).name
+        hint = "the machine may be out of memory: lower it with --limits memory=…" if cause == "SIGKILL" else hint
+        message = f"{name}: its process was ended by {cause}"
+    return {"failure": {"code": int(ExitCode.STAGE), "message": message, "hint": hint}}
+
+
+def _text(printed: IO[bytes]) -> str:
+    """The last 64 KiB of what the child printed."""
+    size = printed.seek(0, os.SEEK_END)
+    printed.seek(max(0, size - 65536))
+    return printed.read().decode(errors="replace")
+
+
+@contextmanager
+def terminated_as_interrupt() -> Iterator[None]:
+    """SIGTERM is treated as Ctrl-C, which is how pipelines cancel a job."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(_signal: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def undumpable() -> Iterator[None]:
+    """Where the system can (Linux), keep a child from reading this process's environment and memory through /proc."""
+    if sys.platform != "linux":
+        yield
+        return
+    import ctypes
+
+    library = ctypes.CDLL(None)
+    library.prctl(_PR_SET_DUMPABLE, 0)
+    try:
+        yield
+    finally:
+        library.prctl(_PR_SET_DUMPABLE, 1)

@@ -1,0 +1,109 @@
+"""From what a stage's process answered to its report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from mlops_stage import gate
+from mlops_stage.errors import InternalError, StageError
+from mlops_stage.evidence.digest import sha256
+from mlops_stage.evidence.paths import inside, relative
+from mlops_stage.report import AnyCriterion, Failure, Judgement, NotApplicable, Observations, Outcome, Report, adapter_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mlops_stage.params import Params, Refusal, Request
+    from mlops_stage.stage import Stage
+
+
+def report(stage: Stage, version: str, request: Request, frame: dict[str, Any], folder: Path, root: Path) -> Report:
+    """Judge what was observed; a failure, or an answer that cannot be judged, becomes a report with outcome `error`."""
+    about: dict[str, Any] = {
+        "stage": stage.name,
+        "id": request.id,
+        "params": recorded(request.params, root),
+        "seed": request.params.seed,
+        "plugin": {"name": stage.distribution, "version": version},
+    }
+    try:
+        if "failure" in frame:
+            return _errored(about, adapter_of(Failure).validate_python(frame["failure"]))
+        seen, criteria = _answer(frame)
+        if isinstance(seen, NotApplicable):
+            return Report(**about, outcome=Outcome.NOT_APPLICABLE, summary=seen.reason)
+        _check(stage, seen, folder)
+        judged = _judged(seen, criteria, request.params)
+    except StageError as error:
+        return _errored(about, Failure(code=error.code, message=error.message, hint=error.hint))
+    return Report(
+        **about,
+        outcome=judged.outcome,
+        summary=judged.summary,
+        gates=judged.gates,
+        metrics=seen.metrics,
+        findings=seen.findings,
+        subjects=seen.subjects,
+        evidence=seen.evidence,
+        figures=seen.figures,
+        outputs=seen.outputs,
+    )
+
+
+def refused(request: Refusal) -> Report:
+    """The report of a stage that could not even be asked."""
+    error = Failure(code=request.error.code, message=request.error.message, hint=request.error.hint)
+    return _errored({"stage": request.stage, "id": request.id}, error)
+
+
+def recorded(params: Params, root: Path) -> dict[str, Any]:
+    """Params as a report shows them: paths relative to the root."""
+    from pathlib import Path
+
+    from mlops_stage.fields import describe
+
+    plain = params.model_dump(mode="json")
+    for item in describe(type(params)):
+        value = plain[item.name]
+        if item.path and isinstance(value, str) and Path(value).is_absolute():
+            plain[item.name] = relative(root, Path(value))
+    return plain
+
+
+def _errored(about: dict[str, Any], error: Failure) -> Report:
+    return Report(**about, outcome=Outcome.ERROR, summary=f"There is no verdict: {error.message}.", error=error)
+
+
+_SEEN: TypeAdapter[Any] = TypeAdapter(Observations | NotApplicable)
+_CRITERIA: TypeAdapter[Any] = TypeAdapter(tuple[AnyCriterion, ...])
+
+
+def _answer(frame: dict[str, Any]) -> tuple[Observations | NotApplicable, tuple[AnyCriterion, ...]]:
+    """The child's answer, validated: a hostile model may have taken the child over."""
+    try:
+        answer = frame["answer"]
+        return _SEEN.validate_python(answer["seen"]), _CRITERIA.validate_python(answer["criteria"])
+    except (KeyError, TypeError, ValidationError) as error:
+        raise InternalError(f"the stage's answer is not valid: {str(error).splitlines()[0]}", "this is a bug of the stage") from error
+
+
+def _judged(seen: Observations, criteria: tuple[AnyCriterion, ...], params: Params) -> Judgement:
+    """`gates` replace criteria of source `default` and join those of standards, contracts and budgets."""
+    if params.gates:
+        criteria = (*(one for one in criteria if one.source != "default"), *gate.parse_all(params.gates))
+    return gate.judge(seen, criteria, gate.Rules(mode=params.mode, min_denominator=params.min_denominator))
+
+
+def _check(stage: Stage, seen: Observations, folder: Path) -> None:
+    """Declared outputs only, and evidence that is there and has the digest it claims."""
+    undeclared = sorted(set(seen.outputs) - set(stage.outputs))
+    if undeclared:
+        raise InternalError(f"the stage gave an output '{undeclared[0]}' that its record does not declare", "this is a bug of the stage")
+    for item in seen.evidence:
+        file = inside(folder, item.path)
+        if not file.is_file() or sha256(file) != item.sha256:
+            raise InternalError(f"the evidence {item.path} is not what the stage says it wrote", "this is a bug of the stage")
+
+
