@@ -91,8 +91,9 @@ def _tango_high(gained: float, lost: float, n: float, score: float) -> float:
     value = gained - lost
     if score <= 0 or value >= 1:
         return value
-    if gained + lost <= 0:
-        return score * score / (n + score * score)  # the equation is linear then, and its root would start the secant at 0
+    square = score * score
+    if gained + lost <= value * value:  # no row differs, or every row is lost: no variance to start the secant from, but linear
+        return (square + n * value) / (square + n)
 
     low, high = value, 1.0
     last, last_excess = value, score * math.sqrt((gained + lost - value * value) / n)
