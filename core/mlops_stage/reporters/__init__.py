@@ -6,7 +6,9 @@ from mlops_stage.hookspecs import hookimpl
 from mlops_stage.reporter import Reporter
 
 REPORTERS: tuple[Reporter, ...] = (
-    Reporter(name="codequality", summary="codequality.json for GitLab's code quality widget", render="mlops_stage.reporters.codequality:render"),
+    Reporter(
+        name="codequality", summary="codequality.json for GitLab's code quality widget", render="mlops_stage.reporters.codequality:render"
+    ),
     Reporter(name="console", summary="the verdict of this run on the terminal", render="mlops_stage.reporters.console:render"),
     Reporter(name="html", summary="report.html, one self-contained page for every reader", render="mlops_stage.reporters.html:render"),
     Reporter(name="json", summary="run.json, the complete record of the run", render="mlops_stage.reporters.json:render"),

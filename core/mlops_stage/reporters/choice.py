@@ -1,0 +1,132 @@
+"""Which rows a page shows when there are thousands: the most telling ones, with a count of those left out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from posixpath import normpath
+from typing import TYPE_CHECKING
+
+from mlops_stage.estimates import NotEstimable
+from mlops_stage.report import Level
+from mlops_stage.reporters.words import interval
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from mlops_stage.report import Evidence, Finding, Metric, Report, Slice
+
+OVERALL = 40
+"""Metrics over all rows that a page shows per report."""
+SLICES = 12
+"""Slices that a page shows per metric."""
+SLICED = 12
+"""Metrics that a page shows by slice, per report."""
+RULES = 12
+"""Rules whose findings a page shows, per report."""
+EXAMPLES = 5
+"""Findings that a page shows per rule."""
+
+_GRAVITY = {Level.ERROR: 0, Level.WARNING: 1, Level.NOTE: 2}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sliced:
+    """One metric by slice."""
+
+    name: str
+    rows: tuple[Metric, ...]
+    """Those that a gate names first, then the worst compared with all rows."""
+    left_out: int
+    unknown: int
+    """How many of those left out could not be estimated."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ruled:
+    """The findings of one rule at one level."""
+
+    rule: str
+    level: Level
+    examples: tuple[Finding, ...]
+    left_out: int
+
+    @property
+    def count(self) -> int:
+        """All of them."""
+        return len(self.examples) + self.left_out
+
+
+def overall(report: Report, named: Collection[tuple[str, Slice]] = ()) -> tuple[tuple[Metric, ...], int]:
+    """The metrics over all rows, those that a gate names first, and how many are left out."""
+    metrics = [metric for metric in report.metrics if not metric.slice]
+    metrics.sort(key=lambda metric: (metric.name, ()) not in named)
+    return tuple(metrics[:OVERALL]), max(len(metrics) - OVERALL, 0)
+
+
+def sliced(report: Report, named: Collection[tuple[str, Slice]] = ()) -> tuple[tuple[Sliced, ...], int]:
+    """Each metric by slice, those that a gate names first, and how many metrics are left out."""
+    whole = {metric.name: metric for metric in report.metrics if not metric.slice}
+    groups: dict[str, list[Metric]] = {}
+    for metric in report.metrics:
+        if metric.slice:
+            groups.setdefault(metric.name, []).append(metric)
+    asked = {name for name, where in named if where}
+    names = sorted(groups, key=lambda name: name not in asked)
+    return tuple(_chosen(name, groups[name], whole, named) for name in names[:SLICED]), max(len(names) - SLICED, 0)
+
+
+def _chosen(name: str, metrics: list[Metric], whole: Mapping[str, Metric], named: Collection[tuple[str, Slice]]) -> Sliced:
+    ranked = sorted(metrics, key=lambda metric: ((metric.name, metric.slice) not in named, -_worse(metric, whole.get(name))))
+    rest = ranked[SLICES:]
+    return Sliced(
+        name=name,
+        rows=tuple(ranked[:SLICES]),
+        left_out=len(rest),
+        unknown=sum(isinstance(metric.estimate, NotEstimable) for metric in rest),
+    )
+
+
+def _worse(metric: Metric, whole: Metric | None) -> float:
+    """How much worse than all rows this slice is at the least, by the end of its interval that favours it."""
+    low, high = interval(metric.estimate)
+    if math.isnan(low):
+        return -math.inf
+    middle = 0.0 if whole is None or isinstance(whole.estimate, NotEstimable) else whole.estimate.value
+    if metric.direction == "higher":
+        return middle - high
+    if metric.direction == "lower":
+        return low - middle
+    return max(low - middle, middle - high)
+
+
+def graver_first(findings: Iterable[Finding]) -> list[Finding]:
+    """What puts figures in doubt, then errors, warnings and notes; otherwise as they came."""
+    return sorted(findings, key=gravity)
+
+
+def gravity(finding: Finding) -> tuple[bool, int]:
+    """Sorts what puts figures in doubt first, then errors, warnings and notes."""
+    return not finding.doubts_figures, _GRAVITY[finding.level]
+
+
+def doubts(report: Report) -> list[Finding]:
+    """The findings that put this report's figures in doubt, the gravest first."""
+    return graver_first(finding for finding in report.findings if finding.doubts_figures)
+
+
+def ruled(findings: Iterable[Finding]) -> tuple[tuple[Ruled, ...], int]:
+    """Findings by rule and level, the gravest first, and how many findings belong to rules left out."""
+    groups: dict[tuple[str, Level], list[Finding]] = {}
+    for finding in graver_first(findings):
+        groups.setdefault((finding.rule, finding.level), []).append(finding)
+    shown = [
+        Ruled(rule=rule, level=level, examples=tuple(group[:EXAMPLES]), left_out=max(len(group) - EXAMPLES, 0))
+        for (rule, level), group in groups.items()
+    ]
+    return tuple(shown[:RULES]), sum(group.count for group in shown[RULES:])
+
+
+def public(evidence: Iterable[Evidence]) -> list[Evidence]:
+    """The evidence that pages may show: not what lies in `evidence/private/`, which may name people."""
+    return [item for item in evidence if "private" not in normpath(item.path).split("/")[:-1]]
