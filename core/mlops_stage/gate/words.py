@@ -1,0 +1,212 @@
+"""What gates say to a reader who is no developer."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from mlops_stage.estimates import Difference, NotEstimable, Point
+from mlops_stage.gate.case import ALPHA
+from mlops_stage.gate.grammar import spell_number
+from mlops_stage.report import Level, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mlops_stage.estimates import Bounded, Op
+    from mlops_stage.gate.case import Case, Ruling
+    from mlops_stage.report import Finding, Gate, Metric, NoFinding
+
+_NAMES = {
+    "brier_score_loss": "Brier score",
+    "cohen_kappa": "Cohen's kappa",
+    "f1": "F1 score",
+    "fnr": "false negative rate",
+    "fpr": "false positive rate",
+    "matthews_corrcoef": "Matthews correlation",
+    "r2": "R²",
+    "roc_auc": "ROC AUC",
+    "tnr": "true negative rate",
+    "tpr": "true positive rate",
+}
+"""Metrics whose name is not simply their key with spaces."""
+
+_ROWS = {
+    "average_precision": "positive row{s}",
+    "fnr": "positive row{s}",
+    "fpr": "negative row{s}",
+    "roc_auc": "row{s} of the smaller class",
+    "specificity": "negative row{s}",
+    "tnr": "negative row{s}",
+    "tpr": "positive row{s}",
+}
+"""Metrics whose denominator is a kind of rows."""
+
+_LIMIT = {">=": "at least", ">": "more than", "<=": "at most", "<": "less than"}
+_OPPOSITE = {">=": "at most", ">": "less than", "<=": "at least", "<": "more than"}
+_NO_SHIFT = {">=": "not lower", ">": "higher", "<=": "not higher", "<": "lower"}
+_MOST_DECIMALS = 9
+
+
+def sentence(case: Case, ruling: Ruling) -> str:
+    """Value, interval and rows, what is required, and what that leaves open."""
+    subject, estimate, required = _subject(case.metric), case.estimate, f"required: {_required(case)}"
+    if isinstance(estimate, NotEstimable):
+        return sentence_case(f"{subject} cannot be estimated: {one_line(estimate.reason)}; {required}.")
+    digits = _digits(case, estimate, ruling)
+    if isinstance(estimate, Point):
+        ground = "a single figure, so no interval is possible" + (f", {_counted(case, estimate.n)}" if estimate.n else "")
+    else:
+        ground = f"{_interval(case, estimate, digits)}, {_counted(case, estimate.n)}"
+    told = f"{subject} {_is(case, estimate.value, digits)} ({ground}); {required}."
+    return sentence_case(told + _rest(case, estimate, ruling, digits))
+
+
+def brief(case: Case, ruling: Ruling) -> str:
+    """The same for a summary, without the numbers in brackets."""
+    subject, estimate = _subject(case.metric), case.estimate
+    if isinstance(estimate, NotEstimable):
+        return f"{subject} cannot be estimated: {one_line(estimate.reason)}"
+    if ruling.verdict is not Verdict.INCONCLUSIVE:
+        return f"{subject} {_is(case, estimate.value, _digits(case, estimate, ruling))}, required: {_required(case)}"
+    required = _required(case) + (" than the baseline's" if case.criterion.baseline else "")
+    if ruling.needed is None:
+        return f"{subject} sits so close to what is required, {required}, that no number of rows would tell"
+    return f"not enough {_rows(case)} to tell whether {subject} is {required}"
+
+
+def summary(judged: Sequence[tuple[Gate, str]]) -> str:
+    """One plain sentence over all gates."""
+    if not judged:
+        return "No gate was declared, so there is no verdict."
+    by = {verdict: [told for gate, told in judged if gate.verdict is verdict] for verdict in Verdict}
+    passed, failed, open_ = by[Verdict.PASSED], by[Verdict.FAILED], by[Verdict.INCONCLUSIVE]
+    if len(judged) == 1:
+        verdict = "passed" if passed else "failed" if failed else "is inconclusive"
+        return f"The gate {verdict}: {(passed + failed + open_)[0]}."
+    if len(passed) == len(judged):
+        return f"All {len(judged)} gates passed."
+    counts = [f"{len(part)} {word}" for part, word in ((failed, "failed"), (passed, "passed")) if part]
+    if open_:
+        counts.append(f"{len(open_)} {'is' if len(open_) == 1 else 'are'} inconclusive")
+    first, *others = counts
+    count, rest = first.split(" ", 1)
+    worst = failed or open_
+    more = f" (and {len(worst) - 1} more)" if len(worst) > 1 else ""
+    return f"{', '.join([f'{count} of {len(judged)} gates {rest}', *others])}: {worst[0]}{more}."
+
+
+def findings(criterion: NoFinding, found: Sequence[Finding]) -> str:
+    """How many there are, and the first."""
+    above = "" if criterion.level is Level.ERROR else " or above"
+    of = f"of level {criterion.level}{above}" + (f" by {criterion.rule}" if criterion.rule else "")
+    if not found:
+        return f"no finding {of}"
+    count = "1 finding" if len(found) == 1 else f"{len(found)} findings"
+    return f"{count} {of}: {one_line(found[0].message).rstrip('.')}" + (" (and more)" if len(found) > 1 else "")
+
+
+def sentence_case(text: str) -> str:
+    """With a capital first letter."""
+    return text[:1].upper() + text[1:]
+
+
+def one_line(text: str) -> str:
+    """Text from outside, without line breaks and control characters."""
+    return " ".join("".join(mark if mark.isprintable() else " " for mark in text).split())
+
+
+def _subject(metric: Metric) -> str:
+    name = _NAMES.get(metric.name) or one_line(metric.name.replace("_", " "))
+    where = ", ".join(f"{one_line(column)} = {one_line(value)}" for column, value in metric.slice)
+    return f"{name} ({where})" if where else name
+
+
+def _is(case: Case, value: float, digits: int) -> str:
+    """`is 0.861`, or `is 0.004 lower (worse) than the baseline's`."""
+    if not case.criterion.baseline:
+        return f"is {_number(value, digits)}{_unit(case)}"
+    if value == 0:
+        return "is the same as the baseline's"
+    better = {"higher": value > 0, "lower": value < 0}.get(case.metric.direction)
+    worth = "" if better is None else " (better)" if better else " (worse)"
+    return f"is {_shift(value, digits)}{_unit(case)}{worth} than the baseline's"
+
+
+def _required(case: Case) -> str:
+    number = float(case.criterion.number)
+    exact = f"{number:,.0f}" if number.is_integer() else spell_number(number)
+    exact = exact if len(exact) <= len("-0.12345") or number.is_integer() else f"{number:.4g}"  # a third has no end
+    return _limit(case, case.criterion.op, number, exact.lstrip("-") if case.criterion.baseline else exact)
+
+
+def _limit(case: Case, op: Op, number: float, text: str) -> str:
+    """`at least 0.8`, or against a baseline `at most 0.01 lower`."""
+    if not case.criterion.baseline:
+        return f"{_LIMIT[op]} {text}{_unit(case)}"
+    if number == 0:
+        return _NO_SHIFT[op]
+    return f"{(_LIMIT if number > 0 else _OPPOSITE)[op]} {text}{_unit(case)} {'higher' if number > 0 else 'lower'}"
+
+
+def _interval(case: Case, estimate: Bounded, digits: int) -> str:
+    low, high = estimate.bound(0.025), estimate.bound(0.975)
+    shown = _shift if case.criterion.baseline else _number
+    return f"95 % interval {shown(low, digits)} " + (f"to {shown(high, digits)}" if high < math.inf else "and above")
+
+
+def _counted(case: Case, n: float) -> str:
+    """`12,345 rows`, and how they were compared."""
+    effective = "" if float(n).is_integer() else "effective "  # weighted rows count less than whole ones
+    unpaired = case.criterion.baseline and isinstance(case.estimate, Difference)
+    return f"{n:,.0f} {effective}{_rows(case, n)}" + (", not compared row by row" if unpaired else "")
+
+
+def _rows(case: Case, n: float = 2) -> str:
+    return _ROWS.get(case.metric.name, "row{s}").format(s="" if n == 1 else "s")
+
+
+def _unit(case: Case) -> str:
+    return f" {one_line(case.metric.unit)}" if case.metric.unit else ""
+
+
+def _rest(case: Case, estimate: Bounded | Point, ruling: Ruling, digits: int) -> str:
+    """What interval and requirement alone would leave open."""
+    if ruling.verdict is Verdict.INCONCLUSIVE:
+        if ruling.needed is None:
+            return " No number of rows would tell: the value sits on what is required."
+        return f" Not enough {_rows(case)} to tell: {estimate.n or 0:,.0f} of {ruling.needed:,} needed."
+    if isinstance(estimate, Point) or ruling.bound is None:
+        return "" if isinstance(estimate, Point) else " Judged by the value alone."
+    if not estimate.bound(0.025) <= case.criterion.number <= estimate.bound(0.975):
+        return ""
+    rising = case.criterion.op in {">=", ">"}
+    passed = ruling.verdict is Verdict.PASSED
+    percent = 100 * (1 - (ALPHA if passed else case.alpha))
+    told = _limit(
+        case, ">=" if rising == passed else "<=", ruling.bound, _number(ruling.bound, digits).lstrip("-" * case.criterion.baseline)
+    )
+    return f" With {percent:.4g} % confidence it is {told}."
+
+
+def _digits(case: Case, estimate: Bounded | Point, ruling: Ruling) -> int:
+    """Decimals that show the interval to two digits, the value to three, and no two different numbers as the same."""
+    bounds = () if isinstance(estimate, Point) else (estimate.bound(0.025), estimate.bound(0.975))
+    size = max(abs(estimate.value), abs(case.criterion.number), 1e-12)
+    digits = 3 - max(0, math.floor(math.log10(size)))
+    if bounds and 0 < bounds[1] - bounds[0] < math.inf:
+        digits = max(digits, 1 - math.floor(math.log10(bounds[1] - bounds[0])))
+    digits = min(max(digits, 0), _MOST_DECIMALS)
+    apart = [number for number in (estimate.value, ruling.bound) if number is not None and number != case.criterion.number]
+    while digits < _MOST_DECIMALS and any(round(number, digits) == round(case.criterion.number, digits) for number in apart):
+        digits += 1
+    return digits
+
+
+def _number(number: float, digits: int) -> str:
+    text = f"{number:,.{digits}f}"
+    return text if text.strip("-0.,") else text.lstrip("-")
+
+
+def _shift(number: float, digits: int) -> str:
+    return f"{_number(abs(number), digits)} {'lower' if number < 0 else 'higher'}"
