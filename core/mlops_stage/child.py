@@ -133,19 +133,22 @@ def _send(channel: BinaryIO, frame: Frame) -> None:
     try:
         line = json.dumps(frame, allow_nan=False, ensure_ascii=False).encode()
     except ValueError as error:
-        line = json.dumps(_failure(ExitCode.INTERNAL, f"the stage answered with a figure that is no number: {error}", "this is a bug")).encode()
+        line = json.dumps(
+            _failure(ExitCode.INTERNAL, f"the stage answered with a figure that is no number: {error}", "this is a bug")
+        ).encode()
     view = memoryview(line + b"\n")
     while view:
         view = view[channel.write(view) :]
 
 
 def _throttled(channel: BinaryIO) -> Callable[[float, str], None]:
-    last = [float("-inf"), ""]
+    last_time, last_what = float("-inf"), ""
 
     def progress(done: float, what: str) -> None:
+        nonlocal last_time, last_what
         now = time.monotonic()
-        if what != last[1] or now - float(last[0]) >= _PROGRESS_SECONDS:
-            last[:] = [now, what]
+        if what != last_what or now - last_time >= _PROGRESS_SECONDS:
+            last_time, last_what = now, what
             _send(channel, {"progress": [min(max(float(done), 0.0), 1.0), str(what)[:80]]})
 
     return progress

@@ -37,9 +37,16 @@ class Record(Protocol):
     """What the three kinds of record have in common."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Unique among records of its kind."""
+
     @property
-    def distribution(self) -> str: ...
+    def summary(self) -> str:
+        """One line."""
+
+    @property
+    def distribution(self) -> str:
+        """Filled in by the host."""
 
 
 AnyRecord = TypeVar("AnyRecord", bound="Stage | Reporter | Adapter")
@@ -128,7 +135,7 @@ def discover(env: Mapping[str, str]) -> Catalogue:
     for plugin in plugins:
         try:
             records = list(_records(plugin))
-        except Exception as error:  # noqa: BLE001  (a plugin may raise anything; it costs itself only)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (a plugin may raise anything; it costs itself only)
             broken.append(Broken(name=plugin.name, distribution=plugin.distribution, reason=_told(error)))
             continue
         for record in records:

@@ -35,17 +35,21 @@ def _guarded() -> int:
         return _told(error.format_message(), "", ExitCode.USAGE)
     except (KeyboardInterrupt, click.Abort):
         return _told("interrupted", "", ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        return ExitCode.PASSED
     except Exception as error:  # noqa: BLE001  (the last line of defence: a bug is told in one line)
-        import traceback
-
-        if os.environ.get("MLOPS_STAGE_DEBUG"):
-            traceback.print_exc()
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        message = f"{type(error).__name__}: {error} ({os.path.basename(where.filename)}:{where.lineno})"  # noqa: PTH119  (no pathlib on this path)
-        return _told(f"internal error: {message}", "this is a bug; MLOPS_STAGE_DEBUG=1 shows the traceback, please report it", ExitCode.INTERNAL)
+        return _bug(error)
     return int(code or 0)
+
+
+def _bug(error: Exception) -> ExitCode:
+    import traceback
+
+    if os.environ.get("MLOPS_STAGE_DEBUG"):
+        traceback.print_exception(error)
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    message = f"{type(error).__name__}: {error} ({os.path.basename(where.filename)}:{where.lineno})"  # noqa: PTH119  (no pathlib for one name)
+    return _told(
+        f"internal error: {message}", "this is a bug; MLOPS_STAGE_DEBUG=1 shows the traceback, please report it", ExitCode.INTERNAL
+    )
 
 
 def _told(message: str, hint: str, code: ExitCode) -> ExitCode:

@@ -63,8 +63,8 @@ def _demo(suite: Suite, out: Path, *, quiet: bool) -> ExitCode:
 
 def _explained(record: Run, out: Path) -> str:
     """What the demo meant to show."""
-    verdicts = [gate.verdict for report in record.reports if report.id in record.ids for gate in report.gates]
-    failed, open_ = verdicts.count("failed"), verdicts.count("inconclusive")  # type: ignore[arg-type]  (a StrEnum equals its text)
+    verdicts = [str(gate.verdict) for report in record.reports if report.id in record.ids for gate in report.gates]
+    failed, open_ = verdicts.count("failed"), verdicts.count("inconclusive")
     gates = "1 gate fails" if failed == 1 else f"{failed} gates fail"
     rest = f", {open_} cannot be decided with so few rows" if open_ else ""
     return (

@@ -28,7 +28,9 @@ class Suite(click.Group):
     def __init__(self) -> None:
         super().__init__(name="mlops-stage", help=_HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
         self.params.append(
-            click.Option(["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version and exit.")
+            click.Option(
+                ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version and exit."
+            )
         )
         self._own: dict[str, click.Command] = {
             "completion": completion.command,
@@ -67,8 +69,10 @@ class Suite(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Two lists: stages first, for they are what people come for."""
         del ctx
-        with formatter.section("Stages"):
-            formatter.write_dl([(stage.kebab, stage.summary) for stage in self.catalogue.stages.values()])
+        stages = [(stage.kebab, stage.summary) for stage in self.catalogue.stages.values()]
+        if stages:
+            with formatter.section("Stages"):
+                formatter.write_dl(stages)
         with formatter.section("Commands"):
             formatter.write_dl([(name, command.get_short_help_str(80)) for name, command in self._own.items()])
 

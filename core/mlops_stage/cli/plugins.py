@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mlops_stage.cli.group import Suite
-    from mlops_stage.host import Catalogue
+    from mlops_stage.host import Catalogue, Record
 
 
 def command(suite: Suite) -> click.Command:
@@ -24,7 +26,11 @@ def command(suite: Suite) -> click.Command:
 
 def table(catalogue: Catalogue) -> str:
     """The listing as text."""
-    kinds = (("Stages", catalogue.stages), ("Reporters", catalogue.reporters), ("Adapters", catalogue.adapters))
+    kinds: tuple[tuple[str, Mapping[str, Record]], ...] = (
+        ("Stages", catalogue.stages),
+        ("Reporters", catalogue.reporters),
+        ("Adapters", catalogue.adapters),
+    )
     rows = [(title, list(records.values())) for title, records in kinds if records]
     wide = max((len(record.name) for _, records in rows for record in records), default=0)
     owners = {name: f"{name} {version}".strip() for name, version in catalogue.plugins.items()}

@@ -30,7 +30,11 @@ def _invocation_options() -> list[click.Option]:
         click.Option(["--config"], type=path, envvar="MLOPS_INPUT_CONFIG", help="config file  [default: mlops.yaml, if there is one]"),
         click.Option(["--out"], type=path, envvar="MLOPS_INPUT_OUT", default=DEFAULT_OUT, show_default=True, help="output directory"),
         click.Option(
-            ["--reports"], type=path, multiple=True, envvar="MLOPS_INPUT_REPORTS", help="output directory of an earlier job to read; repeats"
+            ["--reports"],
+            type=path,
+            multiple=True,
+            envvar="MLOPS_INPUT_REPORTS",
+            help="output directory of an earlier job to read; repeats",
         ),
         click.Option(["--plan"], is_flag=True, help="say what would run, on what and at what cost, and run nothing"),
         click.Option(["--explain-config"], is_flag=True, help="say where each value comes from, and run nothing"),
@@ -92,7 +96,9 @@ class StageCommand(_Lazy):
     def build(self) -> list[click.Parameter]:
         """The stage's own options, then those of the invocation."""
         own = from_fields(self._suite.catalogue.fields(self._stage.name))
-        option = click.Option(["--id"], envvar="MLOPS_INPUT_ID", help=f"id of this run and its output folder  [default: {self._stage.name}]")
+        option = click.Option(
+            ["--id"], envvar="MLOPS_INPUT_ID", help=f"id of this run and its output folder  [default: {self._stage.name}]"
+        )
         return [*own, option, *_invocation_options()]
 
     def invoke(self, ctx: click.Context) -> ExitCode:

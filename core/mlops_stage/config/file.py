@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
@@ -14,6 +13,9 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from mlops_stage.errors import UsageError, nearest
 from mlops_stage.params import RUN_WIDE
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NAME = "mlops.yaml"
 VERSION = 1
@@ -131,7 +133,9 @@ class _Reader:
             raise UsageError(f"{source}: the run names no stage", "write `- stage: quality`")
         name = item.get("id", stage)
         if not isinstance(name, str) or not _ID.fullmatch(name):
-            raise UsageError(f"{source}: the id {name!r} is not lower-case words joined by underscores", "write an id such as against_baseline")
+            raise UsageError(
+                f"{source}: the id {name!r} is not lower-case words joined by underscores", "write an id such as against_baseline"
+            )
         block = item.get("with")
         if block is not None and not isinstance(block, CommentedMap):
             raise UsageError(f"{self.at(item, 'with')}: `with` is no mapping", "write one `key: value` per line below it")
@@ -156,7 +160,9 @@ class _Reader:
     def values(self, block: CommentedMap) -> dict[str, Sourced]:
         """The values of a mapping with their lines; null and the empty string mean unset."""
         return {
-            str(key): Sourced(value=_plain(value), source=self.at(block, key)) for key, value in block.items() if value is not None and value != ""
+            str(key): Sourced(value=_plain(value), source=self.at(block, key))
+            for key, value in block.items()
+            if value is not None and value != ""
         }
 
     def at(self, block: CommentedMap, key: Any) -> str:
@@ -177,4 +183,4 @@ def _plain(value: Any) -> Any:
     for kind in (bool, int, float, str):
         if isinstance(value, kind):
             return kind(value)
-    return value
+    return None if value is None else str(getattr(value, "value", value))  # a date, or a scalar with a tag: the text of it, never an object

@@ -82,7 +82,7 @@ def explain(asked: Iterable[Request | Refusal]) -> str:
 def _shown(value: Any) -> str:
     import json
 
-    return "(unset)" if value is None else json.dumps(value, ensure_ascii=False)
+    return "(unset)" if value is None else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _request(config: Config, entry: Entry, catalogue: Catalogue, invocation: Invocation) -> Request | Refusal:
@@ -110,7 +110,9 @@ def _request(config: Config, entry: Entry, catalogue: Catalogue, invocation: Inv
     chosen: dict[str, Sourced] = {}
     for layer in reversed(layers):
         chosen.update(layer)
-    from_here = {item.name for item in fields if item.path and (item.name in layers[0] or chosen.get(item.name, _UNSET).source.startswith(PREFIX))}
+    from_here = {
+        item.name for item in fields if item.path and (item.name in layers[0] or chosen.get(item.name, _UNSET).source.startswith(PREFIX))
+    }
     return Request(
         id=entry.id,
         stage=entry.stage,

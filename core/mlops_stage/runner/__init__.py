@@ -13,13 +13,13 @@ from mlops_stage.errors import ExitCode, InterruptedByUserError, StageError
 from mlops_stage.params import Refusal, Request
 from mlops_stage.report import Cost, Failure, Report, Run
 from mlops_stage.runner import folders, pages, process, verdict
-from mlops_stage.workspace import EarlierReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from mlops_stage.host import Catalogue
+    from mlops_stage.workspace import EarlierReport
 
 
 class Watch(Protocol):
@@ -133,7 +133,7 @@ class _Recorder:
         if isinstance(request, Refusal):
             return verdict.refused(request), Cost(wall_seconds=0, cpu_seconds=0, peak_bytes=0)
         stage = self._catalogue.stage(request.stage)
-        task = process.task(stage, request, self._settings.root, self._settings.out, folder, self._settings.cache, self._consumed(stage.consumes))
+        task = process.task(stage, request, self._settings, folder, self._consumed(stage.consumes))
         begin = process.in_this_process if self._settings.in_process else process.in_child
         answer = begin(
             task,
@@ -143,7 +143,8 @@ class _Recorder:
             lambda text: self._watch.log(request.id, text),
         )
         version = self._catalogue.plugins.get(stage.distribution, __version__)
-        return verdict.report(stage, version, request, answer.frame, folder, self._settings.root), answer.cost
+        about = verdict.about(stage, version, request, self._settings.root)
+        return verdict.report(about, stage, request.params, answer.frame, folder), answer.cost
 
     def _consumed(self, consumes: Iterable[str]) -> list[Path]:
         """Folders of the reports a stage reads: those of this run win over those of earlier jobs."""

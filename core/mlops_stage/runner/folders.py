@@ -31,7 +31,9 @@ def check(out: Path, ids: Iterable[str]) -> None:
         folder = out / name
         taken = folder.is_symlink() or (folder.exists() and not folder.is_dir())
         if taken or (folder.is_dir() and any(folder.iterdir()) and not (folder / REPORT).is_file()):
-            raise UsageError(f"{folder} holds no report of an earlier run and would be replaced", "name another output directory with --out")
+            raise UsageError(
+                f"{folder} holds no report of an earlier run and would be replaced", "name another output directory with --out"
+            )
 
 
 def begin(out: Path, request_id: str) -> Path:

@@ -45,11 +45,15 @@ def _planned(request: Request, catalogue: Catalogue, settings: Settings) -> Plan
     stage = catalogue.stage(request.stage)
     if not stage.plan:
         return Plan(rows=None, cost="cost unknown: the stage gives no plan")
-    task = process.task(stage, request, settings.root, settings.out, settings.out, settings.cache, [], verb="plan")
+    task = {**process.task(stage, request, settings, settings.out, []), "verb": "plan"}
     frame = process.in_child(task, request.params.limits, settings.env, lambda _done, _what: None, lambda _text: None).frame
     if "failure" in frame:
         return dict(frame["failure"])
     try:
         return adapter_of(Plan).validate_python(frame.get("plan"))  # type: ignore[no-any-return]
     except ValidationError as error:
-        return {"message": f"the stage's plan is not valid: {str(error).splitlines()[0]}", "hint": "this is a bug", "code": ExitCode.INTERNAL}
+        return {
+            "message": f"the stage's plan is not valid: {str(error).splitlines()[0]}",
+            "hint": "this is a bug",
+            "code": ExitCode.INTERNAL,
+        }

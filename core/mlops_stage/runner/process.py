@@ -20,10 +20,11 @@ from mlops_stage.errors import ExitCode
 from mlops_stage.report import Cost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from mlops_stage.params import Limits, Request
+    from mlops_stage.runner import Settings
     from mlops_stage.stage import Stage
 
 WALL_SECONDS = 3600
@@ -52,20 +53,18 @@ class Answer:
     cost: Cost
 
 
-def task(  # noqa: PLR0913  (the seven things a child is told)
-    stage: Stage, request: Request, root: Path, run_dir: Path, out: Path, cache: Path, reports: list[Path], verb: str = "measure"
-) -> child.Frame:
-    """What a child is told, as JSON."""
+def task(stage: Stage, request: Request, settings: Settings, folder: Path, reports: Sequence[Path]) -> child.Frame:
+    """What a child is told, as JSON; `verb` is `measure`, or `plan` for `--plan`."""
     return {
-        "verb": verb,
+        "verb": "measure",
         "stage": {**asdict(stage), "outputs": dict(stage.outputs)},
         "params": request.params.model_dump(mode="json"),
         "workspace": {
-            "root": str(root),
-            "run_dir": str(run_dir),
-            "out": str(out),
-            "cache": str(cache),
-            "reports": [str(folder) for folder in reports],
+            "root": str(settings.root),
+            "run_dir": str(settings.out),
+            "out": str(folder),
+            "cache": str(settings.cache),
+            "reports": [str(report) for report in reports],
             "env": {},
         },
     }
@@ -117,7 +116,7 @@ def in_child(
             usage, status = _end(started)
         seconds = time.monotonic() - begun
         if frame is None:
-            frame = _silence(order["stage"]["name"], status, listener.reason or "", wall, usage.ru_utime + usage.ru_stime, limits)
+            frame = _silence(order["stage"]["name"], status, listener.reason or "", wall, limits.cpu or 0)
         log(_text(printed))
     unit = 1 if sys.platform == "darwin" else 1024
     cost = Cost(wall_seconds=seconds, cpu_seconds=round(usage.ru_utime + usage.ru_stime, 3), peak_bytes=usage.ru_maxrss * unit)
@@ -141,7 +140,9 @@ def machine_memory() -> int:
 class _Listener:
     """Reads frames until the last one, the end of the process, or the end of its time."""
 
-    def __init__(self, process: subprocess.Popen[bytes], channel: IO[bytes], deadline: float, progress: Callable[[float, str], None]) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], channel: IO[bytes], deadline: float, progress: Callable[[float, str], None]
+    ) -> None:
         self._process = process
         self._channel = channel
         self._deadline = deadline
@@ -195,7 +196,7 @@ class _Listener:
             self._progress(float(done), str(what)[:80])
 
 
-def _parsed(line: bytes) -> child.Frame | None:
+def _parsed(line: bytes | bytearray) -> child.Frame | None:
     try:
         frame = json.loads(line)
     except ValueError:
@@ -230,16 +231,19 @@ def _end(process: subprocess.Popen[bytes]) -> tuple[Any, int]:
     return usage, status
 
 
-def _silence(name: str, status: int, reason: str, wall: int, cpu: float, limits: Limits) -> child.Frame:  # noqa: PLR0913  (all that is known of its end)
+def _silence(name: str, status: int, reason: str, wall: int, cpu: int) -> child.Frame:
     """Why a child gave no answer, as a failure frame."""
     code = os.waitstatus_to_exitcode(status)
     message, hint = f"{name}: its process ended with exit code {code} and no report", "--verbose shows what it printed"
     if reason == "time":
-        message, hint = f"{name} did not finish within its {wall} s of wall time", f"raise it with --limits wall={2 * wall}s, or lower --effort"
+        message, hint = (
+            f"{name} did not finish within its {wall} s of wall time",
+            f"raise it with --limits wall={2 * wall}s, or lower --effort",
+        )
     elif reason in {"size", "nonsense"}:
         message = f"{name} answered with {'more than 256 MiB' if reason == 'size' else 'something that is no report'}"
-    elif limits.cpu and cpu >= limits.cpu:
-        message, hint = f"{name} used up its {limits.cpu} s of processor time", f"raise it with --limits cpu={2 * limits.cpu}s"
+    elif code == -signal.SIGXCPU:
+        message, hint = f"{name} used up its {cpu} s of processor time", f"raise it with --limits cpu={2 * cpu}s"
     elif code < 0:
         cause = signal.Signals(-code).name
         hint = "the machine may be out of memory: lower it with --limits memory=…" if cause == "SIGKILL" else hint

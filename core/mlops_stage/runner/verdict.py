@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -10,24 +11,30 @@ from mlops_stage import gate
 from mlops_stage.errors import InternalError, StageError
 from mlops_stage.evidence.digest import sha256
 from mlops_stage.evidence.paths import inside, relative
+from mlops_stage.fields import describe
 from mlops_stage.report import AnyCriterion, Failure, Judgement, NotApplicable, Observations, Outcome, Report, adapter_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping
 
+    from mlops_stage import child
     from mlops_stage.params import Params, Refusal, Request
     from mlops_stage.stage import Stage
 
 
-def report(stage: Stage, version: str, request: Request, frame: dict[str, Any], folder: Path, root: Path) -> Report:
-    """Judge what was observed; a failure, or an answer that cannot be judged, becomes a report with outcome `error`."""
-    about: dict[str, Any] = {
+def about(stage: Stage, version: str, request: Request, root: Path) -> dict[str, Any]:
+    """What a report says whatever comes of the stage."""
+    return {
         "stage": stage.name,
         "id": request.id,
         "params": recorded(request.params, root),
         "seed": request.params.seed,
         "plugin": {"name": stage.distribution, "version": version},
     }
+
+
+def report(about: Mapping[str, Any], stage: Stage, params: Params, frame: child.Frame, folder: Path) -> Report:
+    """Judge what was observed; a failure, or an answer that cannot be judged, becomes a report with outcome `error`."""
     try:
         if "failure" in frame:
             return _errored(about, adapter_of(Failure).validate_python(frame["failure"]))
@@ -35,7 +42,7 @@ def report(stage: Stage, version: str, request: Request, frame: dict[str, Any], 
         if isinstance(seen, NotApplicable):
             return Report(**about, outcome=Outcome.NOT_APPLICABLE, summary=seen.reason)
         _check(stage, seen, folder)
-        judged = _judged(seen, criteria, request.params)
+        judged = _judged(seen, criteria, params)
     except StageError as error:
         return _errored(about, Failure(code=error.code, message=error.message, hint=error.hint))
     return Report(
@@ -60,10 +67,6 @@ def refused(request: Refusal) -> Report:
 
 def recorded(params: Params, root: Path) -> dict[str, Any]:
     """Params as a report shows them: paths relative to the root."""
-    from pathlib import Path
-
-    from mlops_stage.fields import describe
-
     plain = params.model_dump(mode="json")
     for item in describe(type(params)):
         value = plain[item.name]
@@ -72,7 +75,7 @@ def recorded(params: Params, root: Path) -> dict[str, Any]:
     return plain
 
 
-def _errored(about: dict[str, Any], error: Failure) -> Report:
+def _errored(about: Mapping[str, Any], error: Failure) -> Report:
     return Report(**about, outcome=Outcome.ERROR, summary=f"There is no verdict: {error.message}.", error=error)
 
 
@@ -80,7 +83,7 @@ _SEEN: TypeAdapter[Any] = TypeAdapter(Observations | NotApplicable)
 _CRITERIA: TypeAdapter[Any] = TypeAdapter(tuple[AnyCriterion, ...])
 
 
-def _answer(frame: dict[str, Any]) -> tuple[Observations | NotApplicable, tuple[AnyCriterion, ...]]:
+def _answer(frame: child.Frame) -> tuple[Observations | NotApplicable, tuple[AnyCriterion, ...]]:
     """The child's answer, validated: a hostile model may have taken the child over."""
     try:
         answer = frame["answer"]
@@ -105,5 +108,3 @@ def _check(stage: Stage, seen: Observations, folder: Path) -> None:
         file = inside(folder, item.path)
         if not file.is_file() or sha256(file) != item.sha256:
             raise InternalError(f"the evidence {item.path} is not what the stage says it wrote", "this is a bug of the stage")
-
-

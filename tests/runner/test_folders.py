@@ -1,0 +1,108 @@
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from mlops_stage.errors import InputError, UsageError
+from mlops_stage.report import SCHEMA_VERSION
+from mlops_stage.runner import folders
+
+
+def test_a_folder_that_is_not_ours_is_never_replaced(bench, tmp_path):
+    precious = tmp_path / "out" / "trial" / "thesis.tex"
+    precious.parent.mkdir(parents=True)
+    precious.write_text("years")
+    with pytest.raises(UsageError, match="holds no report of an earlier run") as caught:
+        bench.one()
+    assert "--out" in caught.value.hint
+    assert precious.read_text() == "years"
+
+
+def test_a_link_or_a_file_in_our_place_is_refused(bench, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "trial").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UsageError):
+        bench.one()
+    (tmp_path / "out" / "trial").unlink()
+    (tmp_path / "out" / "trial").write_text("")
+    with pytest.raises(UsageError):
+        bench.one()
+
+
+def test_an_output_directory_that_is_a_file_is_refused(bench, tmp_path):
+    (tmp_path / "out").write_text("")
+    with pytest.raises(UsageError, match="is a file"):
+        bench.one()
+
+
+def test_an_earlier_report_is_replaced_whole(bench, tmp_path):
+    bench.one()
+    stale = tmp_path / "out" / "trial" / "evidence" / "stale.txt"
+    stale.write_text("old")
+    bench.one("fail")
+    assert not stale.exists()
+    assert json.loads((tmp_path / "out" / "trial" / "report.json").read_text())["outcome"] == "failed"
+
+
+def test_reports_of_a_newer_version_are_refused(bench, tmp_path):
+    bench.one()
+    file = tmp_path / "out" / "trial" / "report.json"
+    plain = json.loads(file.read_text())
+    file.write_text(json.dumps({**plain, "schema_version": SCHEMA_VERSION + 1}))
+    with pytest.raises(InputError, match="schema version 2; this mlops-stage reads up to 1") as caught:
+        folders.earlier([tmp_path / "out"])
+    assert "upgrade" in caught.value.hint
+    shutil.copytree(tmp_path / "out" / "trial", tmp_path / "out" / "newer")
+    bench.one()  # beside a report that it cannot read, a run goes on and says so
+    assert bench.record.exit_code == 3
+    assert "schema version 2" in bench.record.failures[0].message
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"stage": "x"}', '{"schema_version": 1}', '{"schema_version": 1, "stage": 3}', "\x00"])
+def test_a_report_that_is_none_is_refused_in_one_line(tmp_path, text):
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "report.json").write_text(text)
+    with pytest.raises(InputError) as caught:
+        folders.earlier([tmp_path])
+    assert "\n" not in caught.value.message
+    assert caught.value.hint
+
+
+def test_a_folder_without_reports_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="holds no report.json"):
+        folders.earlier([tmp_path])
+
+
+def test_two_reports_of_one_id_are_refused(bench, tmp_path):
+    bench.one()
+    shutil.copytree(tmp_path / "out", tmp_path / "other")
+    with pytest.raises(UsageError, match="two reports have the id 'trial'"):
+        folders.earlier([tmp_path / "out", tmp_path / "other"])
+    assert len(folders.earlier([tmp_path / "out", tmp_path / "out" / "trial"])) == 1
+
+
+FULL = """
+import resource, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))  # every file that grows beyond 200 bytes fails as on a full disk
+sys.argv = ["mlops-stage", "trial", "--in-process"]
+from mlops_stage.cli import main
+main()
+"""
+
+
+def test_a_disk_that_is_full_leaves_the_earlier_report_and_nothing_half_written(trial):
+    assert trial("trial").returncode == 0
+    out = trial.cwd / "mlops-out"
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    done = subprocess.run([sys.executable, "-c", FULL], cwd=trial.cwd, env=trial.environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 3, done.stderr
+    assert "cannot write" in done.stderr
+    assert "Traceback" not in done.stderr
+    after = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    changed = {path.name for path in before if after.get(path) != before[path]}
+    assert changed <= {"outputs.env", "brittle.txt"}  # small enough to be written
+    assert set(after) == set(before)

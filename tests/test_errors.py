@@ -1,0 +1,34 @@
+import pytest
+
+from mlops_stage.errors import ExitCode, InputError, StageError, UsageError, nearest, worst
+
+
+@pytest.mark.parametrize(
+    ("codes", "expected"),
+    [
+        ((), 0),
+        ((0, 0), 0),
+        ((0, 5), 5),
+        ((5, 1), 1),
+        ((1, 2), 2),
+        ((2, 3), 3),
+        ((3, 4, 1), 4),
+        ((4, 130), 130),
+    ],
+)
+def test_the_first_present_of_the_documented_order_wins(codes, expected):
+    assert worst(ExitCode(code) for code in codes) == expected
+    assert worst(ExitCode(code) for code in reversed(codes)) == expected
+
+
+def test_every_kind_of_error_has_its_code():
+    assert StageError("x").code == 3
+    assert InputError("x").code == 3
+    assert UsageError("x", "y").code == 2
+    assert UsageError("x", "y").hint == "y"
+
+
+def test_a_misspelt_name_gets_the_nearest_and_a_strange_one_gets_all():
+    assert nearest("lable", ["label", "score"]) == "did you mean 'label'?"
+    assert nearest("zzz", ["score", "label"]) == "known: label, score"
+    assert nearest("zzz", []) == "there are none"
