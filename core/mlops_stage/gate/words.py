@@ -33,10 +33,18 @@ _NAMES = {
 
 _ROWS = {
     "average_precision": "positive row{s}",
+    "balanced_accuracy": "row{s} per class",
+    "cohen_kappa": "row{s} per class",
+    "f1": "row{s} labelled or predicted positive",
+    "f1_macro": "row{s} per class",
     "fnr": "positive row{s}",
     "fpr": "negative row{s}",
+    "matthews_corrcoef": "row{s} per class",
+    "precision": "row{s} predicted positive",
+    "precision_macro": "row{s} per class",
+    "recall": "positive row{s}",
+    "recall_macro": "row{s} per class",
     "roc_auc": "row{s} of the smaller class",
-    "specificity": "negative row{s}",
     "tnr": "negative row{s}",
     "tpr": "positive row{s}",
 }
