@@ -1,0 +1,249 @@
+"""The command as a user meets it: one line per error, the right exit code, the right stream."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+
+def problem(done):
+    """The message and the hint of a command that refused."""
+    assert "Traceback" not in done.stderr
+    lines = [line for line in done.stderr.splitlines() if not line.endswith("started")]
+    errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    hints = [line.removeprefix("hint: ") for line in lines if line.startswith("hint: ")]
+    assert len(errors) == 1, done.stderr
+    return errors[0], hints[0] if hints else ""
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "message", "hint"),
+    [
+        (["qualiti"], 2, "unknown command or stage 'qualiti'", "did you mean 'quality'?"),
+        (["trial", "--lable", "x"], 2, "no such option '--lable'", "see `mlops-stage trial --help`"),
+        (["trial", "--share", "2"], 2, "--share: share: input should be less than or equal to 1", "a share"),
+        (["trial", "--effort", "heroic"], 2, "invalid value for '--effort'", "see `mlops-stage trial --help`"),
+        (["trial", "--gate", "accuracy"], 2, "--gate: ", ""),
+        (["trial", "--gate", "accuracy ~ 3"], 2, "--gate: ", ""),
+        (["trial", "--id", "A b"], 2, "--id: 'A b' is not lower-case words", "write an id"),
+        (["trial", "--reports", "nowhere"], 2, "--reports: nowhere holds no report.json", ""),
+        (["trial", "--config", "absent.yaml"], 2, "there is no config file absent.yaml", "`mlops-stage init` writes one"),
+        (["trial", "--limits", "memory=lots"], 2, "--limits: limits.memory: write a size such as 4GiB", ""),
+        (["run"], 2, "there is nothing to run", "`mlops-stage init` writes a first one"),
+        (["completion", "tcsh"], 2, "invalid value for", "see `mlops-stage completion --help`"),
+    ],
+)
+def test_a_wrong_command_is_told_in_one_line(trial, args, code, message, hint):
+    done = trial(*args)
+    assert done.returncode == code
+    said, advice = problem(done)
+    assert said.startswith(message)
+    assert hint in advice
+    assert not (trial.cwd / "mlops-out").exists()
+
+
+def test_an_empty_string_means_unset(trial):
+    assert trial("trial", "--label", "", "--share", "").returncode == 0
+    assert trial("trial", MLOPS_INPUT_LABEL="", MLOPS_INPUT_SHARE="").returncode == 0
+
+
+def test_inputs_of_a_native_step_come_as_variables(trial):
+    done = trial("trial", MLOPS_INPUT_DO="fail", MLOPS_INPUT_OUT="there", MLOPS_INPUT_ID="mine")
+    assert done.returncode == 1
+    assert json.loads((trial.cwd / "there" / "mine" / "report.json").read_text())["params"]["do"] == "fail"
+
+
+def test_gates_repeat_and_come_from_a_variable_line_by_line(trial):
+    assert trial("trial", "--gate", "accuracy >= 0.8", "--gate", "accuracy <= 0.99").returncode == 0
+    done = trial("trial", MLOPS_INPUT_GATES="accuracy >= 0.8\naccuracy <= 0.85\n")
+    assert done.returncode == 1
+    gates = json.loads((trial.cwd / "mlops-out" / "trial" / "report.json").read_text())["gates"]
+    assert [gate["verdict"] for gate in gates] == ["passed", "failed"]
+
+
+def test_a_variable_that_nobody_reads_is_a_warning(trial):
+    done = trial("trial", MLOPS_INPUT_LABLE="x")
+    assert done.returncode == 0
+    assert "warning: nothing reads the variable MLOPS_INPUT_LABLE; did you mean 'MLOPS_INPUT_LABEL'?" in done.stderr
+
+
+YAML = """\
+version: 1
+runs:
+  - {id: good, stage: trial}
+  - {id: bad, stage: trial, with: {do: fail}}
+  - {id: worse, stage: trial, with: {do: raise}}
+"""
+
+
+def test_a_run_runs_all_or_only_the_given_ids(trial):
+    trial.write("mlops.yaml", YAML)
+    assert trial("run").returncode == 4
+    assert trial("run", "good").returncode == 0
+    assert trial("run", "good", "bad").returncode == 1
+    assert trial("run", MLOPS_INPUT_STAGES="good,bad").returncode == 1
+    said, hint = problem(trial("run", "god"))
+    assert said == "mlops.yaml has no run with the id 'god'"
+    assert hint == "did you mean 'good'?"
+    assert trial("run", "good", "--seed", "7").returncode == 0
+    assert json.loads((trial.cwd / "mlops-out" / "good" / "report.json").read_text())["seed"] == 7
+
+
+def test_a_subcommand_takes_the_entry_of_its_id(trial):
+    trial.write("mlops.yaml", YAML)
+    assert trial("trial", "--id", "bad").returncode == 1
+    assert trial("trial", "--id", "bad", "--do", "pass").returncode == 0
+    said, _ = problem(trial("reader", "--id", "bad"))
+    assert "the id 'bad' runs stage trial, not reader" in said
+
+
+def test_a_config_elsewhere_is_the_root_of_its_paths(trial):
+    trial.write("inner/mlops.yaml", "version: 1\nstages:\n  trial: {model: m.onnx}\n")
+    assert trial("run", "--config", "inner/mlops.yaml").returncode == 0
+    assert json.loads((trial.cwd / "mlops-out" / "trial" / "report.json").read_text())["params"]["model"] == "m.onnx"
+
+
+def test_explain_config_runs_nothing(trial):
+    trial.write("mlops.yaml", YAML)
+    done = trial("run", "--explain-config")
+    assert done.returncode == 0
+    assert "bad (stage trial)" in done.stdout
+    assert '"fail"' in done.stdout
+    assert "mlops.yaml:4" in done.stdout
+    assert not (trial.cwd / "mlops-out").exists()
+
+
+def test_a_plan_says_what_would_run_and_what_cannot_be_decided(trial):
+    trial.write("mlops.yaml", "version: 1\nruns:\n  - stage: reader\n  - stage: trial\n")
+    done = trial("run", "--plan")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "1. trial (stage trial)",
+        "   on 1,000 rows; about 1 s",
+        "   accuracy >= 0.9 cannot be decided with 1,000 rows",
+        "2. reader (stage reader)",
+        "   on cost unknown: the stage gives no plan",
+    ]
+    assert not (trial.cwd / "mlops-out").exists()
+
+
+def test_a_plan_that_cannot_be_made_exits_as_the_run_would(trial):
+    done = trial("trial", "--do", "input", "--plan")
+    assert done.returncode == 3
+    assert "cannot run: the file is empty" in done.stdout
+    assert "hint: fill it" in done.stdout
+
+
+def test_the_report_is_on_stdout_and_everything_else_on_stderr(trial):
+    done = trial("trial", "--loud", "-v")
+    assert "trial: started" in done.stderr
+    assert "trial | a library speaks" in done.stderr
+    assert "a library speaks" not in done.stdout
+    assert "accuracy" in done.stdout.lower()
+    quiet = trial("trial", "--loud", "-q")
+    assert quiet.stderr == ""
+    assert quiet.stdout == done.stdout
+
+
+def test_a_failing_stage_shows_its_traceback_only_when_asked(trial):
+    plain = trial("trial", "--do", "raise")
+    assert plain.returncode == 4
+    assert "Traceback" not in plain.stderr + plain.stdout
+    assert "Traceback" in trial("trial", "--do", "raise", "-v").stderr
+
+
+def test_a_reader_that_goes_away_changes_nothing(trial):
+    line = f"{sys.executable} -P -m mlops_stage plugins | head -n 1 >/dev/null; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", line], cwd=trial.cwd, env=trial.environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts(trial, shell):
+    script = trial("completion", shell).stdout
+    assert "_MLOPS_STAGE_COMPLETE" in script
+    assert f"{shell}_complete" in script
+
+
+def on_a_terminal(command, *args, **env):
+    """Output of the command when standard error and standard output are a terminal."""
+    parent, child = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "mlops_stage", *args], cwd=command.cwd, env=command.environment(TERM="xterm-256color", **env), stdout=child, stderr=child
+    )
+    os.close(child)
+    text = b""
+    while True:
+        try:
+            piece = os.read(parent, 65536)
+        except OSError:
+            break
+        if not piece:
+            break
+        text += piece
+    os.close(parent)
+    return process.wait(), text.decode()
+
+
+def test_on_a_terminal_there_is_a_bar_with_the_time_left(trial):
+    code, text = on_a_terminal(trial, "trial")
+    assert code == 0
+    assert "half way" in text
+    assert "50 %" in text
+    assert "\x1b[" in text
+    assert "trial: started" not in text
+
+
+def test_no_color_is_honoured(trial):
+    import re
+
+    _, text = on_a_terminal(trial, "trial", NO_COLOR="1")
+    colours = [code for codes in re.findall(r"\x1b\[([\d;]*)m", text) for code in codes.split(";") if code and 30 <= int(code) <= 107]
+    assert colours == []
+    _, refused = on_a_terminal(trial, "qualiti", NO_COLOR="1")
+    assert "\x1b[" not in refused
+
+
+def test_init_writes_what_can_be_known_and_marks_the_rest(trial):
+    trial.write("trial.txt", "")
+    done = trial("init")
+    assert done.returncode == 0
+    assert "1 value in it only you can know: look for CHOOSE" in done.stdout
+    said, hint = problem(trial("run"))
+    assert said.startswith("mlops.yaml:")
+    assert "label is still CHOOSE" in said
+    assert hint == "write the column with the truth"
+    said, _ = problem(trial("init"))
+    assert said == "mlops.yaml exists already and is left as it is"
+    assert trial("init", "--force").returncode == 0
+
+
+ADAPTER = """
+from mlops_stage import Adapter, hookimpl
+
+@hookimpl
+def mlops_adapters():
+    return [Adapter(name="bell", summary="Ring", present="bell_ci:present", snippet="bell_ci:snippet")]
+
+def present(root):
+    return (root / "bell.txt").exists()
+
+def snippet(root):
+    return "ring: mlops-stage run\\n"
+"""
+
+
+def test_init_tells_the_snippet_of_the_ci_system_in_use(mlops):
+    mlops.write("site/bell_ci.py", ADAPTER)
+    mlops.write("site/bell_ci-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: bell-ci\nVersion: 1.0\n")
+    mlops.write("site/bell_ci-1.0.dist-info/entry_points.txt", "[mlops_stage]\nbell = bell_ci\n")
+    mlops.env = {"PYTHONPATH": str(mlops.cwd / "site"), "MLOPS_STAGE_PLUGINS": "bell"}
+    assert "ring:" not in mlops("init").stdout
+    mlops.write("bell.txt", "")
+    done = mlops("init", "--force")
+    assert done.stdout.endswith("add this to your bell pipeline:\n\nring: mlops-stage run\n")
+    assert "bell" in mlops("plugins").stdout

@@ -1,0 +1,58 @@
+"""The reference pages are true: generated from the code, and complete."""
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from mlops_stage.report import Failure, Outcome, Report, Run, to_json
+
+DOCS = Path(__file__).parents[1] / "docs"
+CORE = Path(__file__).parents[1] / "core" / "mlops_stage"
+
+
+@pytest.fixture(scope="module")
+def generate():
+    spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_generated_pages_are_what_the_code_says(generate):
+    stale = {name for name, text in generate.pages().items() if (DOCS / "reference" / name).read_text() != text}
+    assert stale == set(), "run python docs/generate.py"
+
+
+def test_every_hook_is_documented_with_its_signature(generate):
+    page = generate.hooks()
+    assert {"mlops_stages", "mlops_reporters", "mlops_adapters"} == set(re.findall(r"^## `(\w+)`$", page, re.MULTILINE))
+
+
+def test_every_rule_that_the_code_can_report_has_an_anchor():
+    rules = {
+        rule
+        for file in CORE.rglob("*.py")
+        for rule in re.findall(r'"((?:validity|quality|scan|reading)/[a-z0-9-]+)"', file.read_text(encoding="utf-8"))
+    }
+    documented = set(re.findall(r"^#+ `([a-z]+/[a-z0-9-]+)`", (DOCS / "reference" / "rules.md").read_text(), re.MULTILINE))
+    assert rules
+    assert rules - documented == set()
+    assert documented - rules == set()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        Report(stage="a", id="a", outcome=Outcome.ERROR, summary="s", error=Failure(code=3, message="m")),
+        Run(reports=(), ids=(), started="2026-01-01T00:00:00Z", seconds=1.0),
+    ],
+)
+def test_what_is_written_fits_the_published_schema(value):
+    name = f"{type(value).__name__.lower()}-v1.schema.json"
+    schema = json.loads((DOCS / "reference" / name).read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.Draft202012Validator(schema).validate(json.loads(to_json(value)))
