@@ -1,0 +1,1 @@
+"""Tables: CSV, JSONL and Parquet, opened strictly and queried through DuckDB."""

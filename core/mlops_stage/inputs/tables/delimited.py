@@ -1,0 +1,136 @@
+"""Comma-separated values: the header is read here, never detected."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import zlib
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from mlops_stage.errors import InputError
+from mlops_stage.evidence.redact import shown
+from mlops_stage.inputs.tables.connection import quoted_paths
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_LONGEST_LINE = 2_000_000
+"""Characters; DuckDB's own limit."""
+_MARKS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
+
+def columns_and_scan(paths: tuple[Path, ...], what: str) -> tuple[dict[str, str], str]:
+    """Columns (all VARCHAR) of the header, which all files share, and the SQL that reads them in order.
+
+    Raises:
+        InputError: no header, no rows, different headers, or a damaged archive.
+    """
+    heads = [_head(path, what) for path in paths]
+    names = heads[0][0]
+    for path, (others, _) in zip(paths, heads, strict=True):
+        if others != names:
+            raise InputError(
+                f"{what}: {shown(path.name)} has another header than {shown(paths[0].name)}",
+                "write all files with the same columns in the same order",
+            )
+    if not any(filled for _, filled in heads):
+        raise InputError(f"{what}: {shown(paths[0].name)} has a header but no rows", "check the step that wrote it")
+    types = ", ".join(f"'c{position}': 'VARCHAR'" for position in range(len(names)))
+    scan = (
+        f"read_csv({quoted_paths(paths)}, auto_detect = false, header = true, delim = ',', quote = '\"', escape = '\"', nullstr = '', "
+        f"strict_mode = true, null_padding = false, hive_partitioning = false, columns = {{{types}}})"
+    )
+    return dict.fromkeys(names, "VARCHAR"), scan
+
+
+def _head(path: Path, what: str) -> tuple[list[str], bool]:
+    """The header, checked, and whether a row follows."""
+    with _lines(path, what) as lines:
+        records = csv.reader(lines, strict=True)
+        names = _checked(next(records, []), path, what)
+        first = next((record for record in records if record), None)
+    if first is not None and len(first) != len(names):
+        raise InputError(
+            f"{what}: {shown(path.name)}, first row: {len(first)} columns where the header has {len(names)}",
+            "quote values that hold a comma, and write every column in every row",
+        )
+    return names, first is not None
+
+
+@contextmanager
+def _lines(path: Path, what: str) -> Iterator[Iterator[str]]:
+    where = f"{what}: {shown(path.name)}"
+    try:
+        with _unpacked(path) as raw, io.TextIOWrapper(raw, "utf-8-sig", newline="") as text:
+            yield _bounded(text)
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{where}, line {_first_bad_line(path)}: not UTF-8", "save the file as UTF-8 (it looks like cp1252 or Latin-1)"
+        ) from error
+    except csv.Error as error:
+        raise InputError(
+            f"{where}: cannot be read as CSV: {shown(error)}", 'close quotes, and write a quote inside a quoted value twice: ""'
+        ) from error
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"{where}: the gzip archive is damaged or cut short", "write or download the file again") from error
+
+
+def _first_bad_line(path: Path) -> int:
+    with _unpacked(path) as stream:
+        for number, line in enumerate(stream, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return number
+    return 1
+
+
+def _unpacked(path: Path) -> BinaryIO:
+    """The bytes of a file or archive; an archive is read to its end first, for one cut short would otherwise lose rows without a word."""
+    if not path.name.lower().endswith(".gz"):
+        return path.open("rb")
+    with gzip.open(path, "rb") as stream:
+        while stream.read(1 << 20):
+            pass
+    return cast("BinaryIO", gzip.open(path, "rb"))
+
+
+def _bounded(text: io.TextIOWrapper) -> Iterator[str]:
+    while line := text.readline(_LONGEST_LINE + 1):
+        if len(line) > _LONGEST_LINE:
+            raise csv.Error("a line of more than 2 MB")
+        yield line
+
+
+def _checked(header: list[str], path: Path, what: str) -> list[str]:
+    """The names of the columns; one without a name (pandas' index) is called by its position."""
+    where = f"{what}: {shown(path.name)}, line 1"
+    if len(header) == 1 and any(mark in header[0] for mark in _MARKS):
+        mark = next(mark for mark in _MARKS if mark in header[0])
+        raise InputError(
+            f"{where}: the columns are separated by {_MARKS[mark]}; commas are needed",
+            "write it with commas, or as Parquet",
+        )
+    if header and all(_is_number(name) for name in header):
+        raise InputError(f"{where}: numbers where the names of the columns should stand", "write a header row")
+    if not header:
+        raise InputError(f"{where} is blank", "begin the file with the names of the columns; check the step that wrote it")
+    if any(mark in name for name in header for mark in "\r\n"):
+        # DuckDB would take that line break for the file's kind of line end, and find no rows
+        raise InputError(f"{where}: the name of a column holds a line break", "give every column a name of one line")
+    names = [name or f"column {position}" for position, name in enumerate(header, 1)]
+    twice = next((name for position, name in enumerate(names) if name in names[:position]), None)
+    if twice is not None:
+        raise InputError(f"{where}: the column {shown(twice)!r} stands there twice", "give every column a name of its own")
+    return names
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return text.strip().lower() not in ("nan", "inf", "infinity")
