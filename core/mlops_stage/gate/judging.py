@@ -15,7 +15,9 @@ from mlops_stage.gate.grammar import spell
 from mlops_stage.report import Criterion, Gate, Judgement, Level, Metric, NoFinding, Observations, Outcome, Verdict, metric_label
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from mlops_stage.report import Slice
 
 _GRAVITY = {level: rank for rank, level in enumerate(Level)}
 
@@ -30,7 +32,8 @@ def judge(observations: Observations, criteria: Iterable[Criterion | NoFinding],
         UsageError: a gate on a metric, a slice or a baseline that is not there.
     """
     criteria = tuple(criteria)
-    cases = _adjusted([_case(one, observations) for one in criteria if isinstance(one, Criterion)], rules)
+    known = {_key(metric): metric for metric in reversed(observations.metrics)}
+    cases = _adjusted([_case(one, observations, known) for one in criteria if isinstance(one, Criterion)], rules)
     waiting = iter(cases)
     judged = [_finding_gate(one, observations) if isinstance(one, NoFinding) else _gate(next(waiting), rules) for one in criteria]
     gates = tuple(gate for gate, _ in judged)
@@ -44,8 +47,15 @@ def _outcome(gates: Sequence[Gate]) -> Outcome:
     return Outcome.INCONCLUSIVE if Verdict.INCONCLUSIVE in verdicts or not gates else Outcome.PASSED
 
 
-def _case(criterion: Criterion, observations: Observations) -> Case:
-    metric = _find(criterion, observations.metrics)
+def _key(subject: Metric | Criterion) -> tuple[str, Slice]:
+    """Name and slice; the order of columns in the brackets does not matter."""
+    return subject.metric if isinstance(subject, Criterion) else subject.name, tuple(sorted(subject.slice))
+
+
+def _case(criterion: Criterion, observations: Observations, known: Mapping[tuple[str, Slice], Metric]) -> Case:
+    metric = known.get(_key(criterion))
+    if metric is None:
+        raise _unknown(criterion, observations.metrics)
     if not criterion.baseline:
         return Case(criterion=criterion, metric=metric, estimate=metric.estimate)
     if metric.versus is None:
@@ -54,15 +64,6 @@ def _case(criterion: Criterion, observations: Observations) -> Case:
         hint = "name one with baseline: the report, predictions or model to compare with, or git:<ref>:<path>"
         raise UsageError(f"gate {spell(criterion)!r}: there is no baseline", hint)
     return Case(criterion=criterion, metric=metric, estimate=metric.versus)
-
-
-def _find(criterion: Criterion, metrics: Sequence[Metric]) -> Metric:
-    """The metric that the criterion names; the order of columns in the brackets does not matter."""
-    where = sorted(criterion.slice)
-    for metric in metrics:
-        if metric.name == criterion.metric and sorted(metric.slice) == where:
-            return metric
-    raise _unknown(criterion, metrics)
 
 
 def _unknown(criterion: Criterion, metrics: Sequence[Metric]) -> UsageError:
