@@ -137,6 +137,19 @@ def test_a_lower_loss_is_better(gate_on):
     assert sentence.endswith("required: not higher.")
 
 
+def test_a_unit_stands_beside_its_number(gate_on):
+    versus = Sampled.from_normal(0.003, 500, 0.0001)
+    sentence = gate_on(
+        Sampled.from_normal(0.3, 500, 0.01), "latency <= baseline + 0.005", versus=versus, unit="s", direction="lower"
+    ).sentence
+    assert sentence.startswith("Latency is 0.00300 s higher (worse) than the baseline's")
+    assert sentence.endswith("required: at most 0.005 s higher.")
+
+
+def test_a_very_small_figure_is_not_shown_as_nothing(gate_on):
+    assert "is 0.00012 (" in gate_on(Point(0.00012), "loss <= 0.5").sentence
+
+
 def test_a_value_just_beyond_the_threshold_is_not_shown_as_the_threshold(gate_on):
     assert "is 0.79996 " in gate_on(Rate(79_996_000, 100_000_000), "accuracy >= 0.8").sentence
 

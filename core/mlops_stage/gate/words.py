@@ -138,14 +138,16 @@ def _is(case: Case, value: float, digits: int) -> str:
         return "is the same as the baseline's"
     better = {"higher": value > 0, "lower": value < 0}.get(case.metric.direction)
     worth = "" if better is None else " (better)" if better else " (worse)"
-    return f"is {_shift(value, digits)}{_unit(case)}{worth} than the baseline's"
+    return f"is {_shift(value, digits, _unit(case))}{worth} than the baseline's"
 
 
 def _required(case: Case) -> str:
     number = float(case.criterion.number)
-    exact = f"{number:,.0f}" if number.is_integer() else spell_number(number)
-    exact = exact if len(exact) <= len("-0.12345") or number.is_integer() else f"{number:.4g}"  # a third has no end
-    return _limit(case, case.criterion.op, number, exact.lstrip("-") if case.criterion.baseline else exact)
+    shown = abs(number) if case.criterion.baseline else number
+    exact = f"{shown:,.0f}" if number.is_integer() else spell_number(shown)
+    if len(exact) > len("-0.12345") and not number.is_integer():
+        exact = f"{shown:.4g}"  # a third has no end
+    return _limit(case, case.criterion.op, number, exact)
 
 
 def _limit(case: Case, op: Op, number: float, text: str) -> str:
@@ -191,9 +193,8 @@ def _rest(case: Case, estimate: Bounded | Point, ruling: Ruling, digits: int) ->
     rising = case.criterion.op in {">=", ">"}
     passed = ruling.verdict is Verdict.PASSED
     percent = 100 * (1 - (ALPHA if passed else case.alpha))
-    told = _limit(
-        case, ">=" if rising == passed else "<=", ruling.bound, _number(ruling.bound, digits).lstrip("-" * case.criterion.baseline)
-    )
+    bound = abs(ruling.bound) if case.criterion.baseline else ruling.bound
+    told = _limit(case, ">=" if rising == passed else "<=", ruling.bound, _number(bound, digits))
     return f" With {percent:.4g} % confidence it is {told}."
 
 
@@ -202,7 +203,9 @@ def _digits(case: Case, estimate: Bounded | Point, ruling: Ruling) -> int:
     bounds = () if isinstance(estimate, Point) else (estimate.bound(0.025), estimate.bound(0.975))
     size = max(abs(estimate.value), abs(case.criterion.number), 1e-12)
     digits = 3 - max(0, math.floor(math.log10(size)))
-    if bounds and 0 < bounds[1] - bounds[0] < math.inf:
+    if not bounds and estimate.value:
+        digits = max(digits, 1 - math.floor(math.log10(abs(estimate.value))))
+    elif bounds and 0 < bounds[1] - bounds[0] < math.inf:
         digits = max(digits, 1 - math.floor(math.log10(bounds[1] - bounds[0])))
     digits = min(max(digits, 0), _MOST_DECIMALS)
     apart = [number for number in (estimate.value, ruling.bound) if number is not None and number != case.criterion.number]
@@ -216,5 +219,5 @@ def _number(number: float, digits: int) -> str:
     return text if text.strip("-0.,") else text.lstrip("-")
 
 
-def _shift(number: float, digits: int) -> str:
-    return f"{_number(abs(number), digits)} {'lower' if number < 0 else 'higher'}"
+def _shift(number: float, digits: int, unit: str = "") -> str:
+    return f"{_number(abs(number), digits)}{unit} {'lower' if number < 0 else 'higher'}"
