@@ -1,0 +1,179 @@
+"""Figures that are nearly averages over rows: a value by group, and each row's influence on it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+
+from mlops_stage.estimates import NotEstimable, Sampled
+
+if TYPE_CHECKING:
+    from mlops_stage.stats.cells import Codes, Floats, Places
+
+Scale: TypeAlias = Literal["plain", "loss", "root", "share", "determination"]
+"""A mean; one that cannot be negative; the root of such a one; a figure between 0 and 1; R²."""
+_FEWEST = 2
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Which group each row is in, and its weight."""
+
+    rows: int
+    codes: Codes | None = None
+    """Shape (rows,); None puts every row into one group."""
+    size: int = 1
+    """The number of groups."""
+    weight: Floats | None = None
+    """Shape (rows,), non-negative; None weighs each row 1."""
+
+    def sum(self, values: Floats) -> Floats:
+        """The sum of `values` by group, in the order of rows."""
+        if self.codes is None:
+            return np.array([np.sum(values, dtype=np.float64)])
+        return np.bincount(self.codes, weights=values, minlength=self.size).astype(np.float64, copy=False)
+
+    @cached_property
+    def mass(self) -> Floats:
+        """The number of rows, or the sum of weights, by group."""
+        if self.weight is not None:
+            return self.sum(self.weight)
+        if self.codes is None:
+            return np.array([float(self.rows)])
+        return np.bincount(self.codes, minlength=self.size).astype(np.float64)
+
+    @cached_property
+    def effective(self) -> Floats:
+        """Kish's effective number of rows by group."""
+        return self.mass if self.weight is None else ratio(self.mass**2, self.sum(self.weight**2))
+
+    def arrange(self, order: Places) -> tuple[Places, Places]:
+        """Rows that are in some order, group by group and in that order within each.
+
+        Returns:
+            The row at each place, shape (rows,); the place at which each group begins and the number of rows, shape (size + 1,).
+        """
+        if self.codes is None:
+            return order, np.array([0, self.rows])
+        codes = self.codes.astype(np.min_scalar_type(max(self.size - 1, 0)))[order]  # numpy sorts small integers by radix
+        bounds = np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=self.size))])
+        return order[np.argsort(codes, kind="stable")], bounds
+
+    def mean(self, values: Floats) -> Floats:
+        """The (weighted) mean by group; 0 where a group is empty."""
+        return ratio(self.sum(values if self.weight is None else self.weight * values), self.mass)
+
+    def deviations(self, values: Floats, centre: Floats) -> Floats:
+        """Each row's value less its group's centre."""
+        return values - self.spread(centre)
+
+    def spread(self, by_group: Floats) -> Floats:
+        """Each row's group's number; shape (rows,), or (1,) where all rows are one group."""
+        return by_group if self.codes is None else by_group[self.codes]
+
+    def spreading(self, influence: Floats) -> tuple[Floats, Floats]:
+        """How a figure varies, by group, from its rows' influence ψ.
+
+        Returns:
+            The standard error √(Σ (w ψ)²) / Σ w, with n / (n - 1) for the centre that was estimated; and the figure's skewness,
+            which is that of the rows over the root of their number.
+        """
+        parts = influence if self.weight is None else self.weight * influence
+        powers = parts * parts
+        second = self.sum(powers)
+        powers *= parts
+        n = self.effective
+        return ratio(np.sqrt(second * ratio(n, n - 1)), self.mass), ratio(self.sum(powers), second**1.5)
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A figure by group, with its standard error. Arrays have the shape (groups,)."""
+
+    value: Floats
+    n: Floats
+    """The figure's own denominator; 0 where it is not estimable."""
+    se: Floats
+    skew: Floats
+    """Of the figure, not of one row; 0 where its scale has no use for it."""
+    scale: Scale = "plain"
+    reasons: tuple[str, ...] = ()
+    """Why the figure is not estimable, one for each group; none where that can only be because the group is empty."""
+    influence: Floats | None = None
+    """Each row's part: the estimate is off by about the mean influence of the rows drawn. Shape (rows,)."""
+
+    def estimate(self, group: int) -> Sampled | NotEstimable:
+        """The figure of one group with its interval."""
+        value, n, se = self.value[group].item(), whole(self.n[group]), self.se[group].item()
+        if n < _FEWEST:
+            reason = self.reasons[group] if self.reasons else ""
+            return NotEstimable(n, reason or ("no rows" if n == 0 else "one row has no spread"))
+        return _SCALES[self.scale](value, n, se, self.skew[group].item())
+
+
+def average(groups: Groups, values: Floats, scale: Scale) -> Linear:
+    """The mean of one value per row."""
+    mean = groups.mean(values)
+    influence = groups.deviations(values, mean)
+    return Linear(mean, groups.effective, *groups.spreading(influence), scale, influence=influence)
+
+
+def paired_difference(groups: Groups, new: Linear, old: Linear) -> Linear:
+    """`new - old` on the same rows: what both have in common cancels row by row."""
+    if new.influence is None or old.influence is None:
+        raise ValueError("both figures need their influence")
+    influence = new.influence - old.influence
+    return Linear(new.value - old.value, np.minimum(new.n, old.n), *groups.spreading(influence), "plain", new.reasons, influence)
+
+
+def whole(n: float) -> float:
+    """A whole number of rows as an integer."""
+    return int(n) if float(n).is_integer() else float(n)
+
+
+def ratio(part: Floats, whole: Floats) -> Floats:
+    """Elementwise, 0 where the whole is not positive."""
+    return np.divide(part, whole, out=np.zeros(np.broadcast(part, whole).shape), where=whole > 0)
+
+
+def _hall(value: float, se: float, skew: float, score: float) -> float:
+    """A bound on a mean that knows how skewed it is (Hall 1992, JRSS B 54:221): a few large errors may be missing from the rows at hand."""
+    if abs(skew) < 1e-6:  # noqa: PLR2004  (below it both forms are equal to ten digits)
+        return value + score * se
+    return value - se * (3 / skew) * (math.cbrt(1 - skew * score - skew * skew / 6) - 1)
+
+
+def _plain(value: float, n: float, se: float, skew: float) -> Sampled:
+    return Sampled.from_limits(value, n, lambda score: _hall(value, se, skew, score))
+
+
+def _loss(value: float, n: float, se: float, skew: float) -> Sampled:
+    return Sampled.from_limits(value, n, lambda score: max(_hall(value, se, skew, score), 0.0))
+
+
+def _root(value: float, n: float, se: float, skew: float) -> Sampled:
+    """The roots of the bounds on the mean itself, whose standard error is 2 value se."""
+    return Sampled.from_limits(value, n, lambda score: math.sqrt(max(_hall(value * value, 2 * value * se, skew, score), 0.0)))
+
+
+def _share(value: float, n: float, se: float, _skew: float) -> Sampled:
+    return Sampled.from_logit(value, n, se)
+
+
+def _determination(value: float, n: float, se: float, _skew: float) -> Sampled:
+    """Of the plain bounds and those on the scale of the logarithm of 1 - R² the wider: simulation finds either too narrow on one side."""
+    rest = 1 - value
+
+    def limit(score: float) -> float:
+        if score >= 0:
+            return min(value + score * se, 1.0)
+        return 1 - rest * math.exp(-score * se / rest) if rest > 0 else value + score * se
+
+    return Sampled.from_limits(value, n, limit)
+
+
+_SCALES = {"plain": _plain, "loss": _loss, "root": _root, "share": _share, "determination": _determination}
