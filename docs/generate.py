@@ -7,6 +7,7 @@ import difflib
 import inspect
 import json
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def exit_codes() -> str:
 def _documented(kind: type[errors.ExitCode]) -> list[tuple[errors.ExitCode, str]]:
     body = ast.parse(inspect.getsource(kind)).body[0].body  # type: ignore[attr-defined]  (a class has a body)
     found: list[tuple[errors.ExitCode, str]] = []
-    for assigned, told in zip(body, body[1:], strict=False):
+    for assigned, told in pairwise(body):
         if isinstance(assigned, ast.Assign) and isinstance(told, ast.Expr):
             found.append((kind[assigned.targets[0].id], ast.literal_eval(told.value)))  # type: ignore[attr-defined]  (a plain name)
     return found
@@ -62,7 +63,7 @@ def configuration() -> str:
     fields = [item for item in describe(RunWide) if item.name in RUN_WIDE]
     return (
         f"# mlops.yaml\n\n{NOTE}"
-        "```yaml\nversion: 1\n# keys of the table below: for every stage that has them\nstages:\n  quality: {}   # keys of the stage\n"
+        "<!-- file: mlops.yaml -->\n```yaml\nversion: 1\n# keys of the table below: for every stage that has them\nstages:\n  quality: {}   # keys of the stage\n"
         "runs:          # optional: a stage several times\n  - id: candidate\n    stage: quality\n    with: {}    # keys of the stage\n```\n\n"
         "A value is taken from the first of these that has it: the command line; `MLOPS_INPUT_<ID>__<KEY>`; `MLOPS_INPUT_<KEY>` where the command names "
         "the stage; `with` of the run; `stages.<stage>`; `MLOPS_INPUT_<KEY>` in `mlops-stage run`; the top level of the file; the default. An empty string "
@@ -98,7 +99,7 @@ def hooks() -> str:
     text = f"# Hooks\n\n{NOTE}A plugin's module implements these, marked `@mlops_stage.hookimpl`; see [Write a plugin](../how-to/write-a-plugin.md).\n"
     for name, hook in sorted(vars(hookspecs).items()):
         if hasattr(hook, f"{hookspecs.PROJECT}_spec"):
-            text += f"\n## `{name}`\n\n```python\ndef {name}{inspect.signature(hook)}\n```\n\n{inspect.getdoc(hook)}\n"
+            text += f"\n## `{name}`\n\n<!-- not run: a signature -->\n```python\ndef {name}{inspect.signature(hook)}\n```\n\n{inspect.getdoc(hook)}\n"
     return text
 
 
@@ -120,7 +121,7 @@ def main() -> int:
             continue
         stale = True
         if check:
-            sys.stdout.writelines(difflib.unified_diff(before.splitlines(True), text.splitlines(True), f"{name} (committed)", f"{name} (generated)"))
+            sys.stdout.writelines(difflib.unified_diff(before.splitlines(keepends=True), text.splitlines(keepends=True), f"{name} (committed)", f"{name} (generated)"))
         else:
             path.write_text(text, encoding="utf-8")
             print(f"wrote {path}")

@@ -5,6 +5,7 @@ A fence says in the HTML comment on the line before it what it is:
 - `<!-- run -->` or `<!-- run: exit 1 -->`: a shell block; it must exit with that code (0 when none is given).
 - `<!-- output -->`: what the block before it prints, on stdout or stderr; `…` stands for anything, lines left out among it.
 - `<!-- file: mlops.yaml -->`: the reader creates this file. A file named mlops.yaml must be a valid configuration at once.
+- `<!-- from: examples/plugin/pyproject.toml -->`: a quotation; it must stand in that file of docs/, letter for letter.
 - `<!-- demo -->`, `<!-- test -->`: the README's two commands; `.ci/run` executes them.
 - `<!-- not run: why -->`: neither; the reason is owed to the reader of the source.
 
@@ -29,7 +30,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 FENCE = re.compile(r"(?:^<!-- (?P<mark>[^\n]+?) -->\n)?^```(?P<language>\S*)[^\n]*\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 FOLDER = re.compile(r"^<!-- in: (\S+) -->$", re.MULTILINE)
 MUST_BE_MARKED = {"sh", "bash", "console", "shell", "yaml", "yml", "csv", "json", "python"}
-MARKS = re.compile(r"run(: exit (?P<exit>\d+))?|output|file: (?P<path>\S+)|demo|test|not run: .+")
+MARKS = re.compile(r"run(: exit (?P<exit>\d+))?|output|file: (?P<path>\S+)|from: (?P<source>\S+)|demo|test|not run: .+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +90,15 @@ def test_marks_are_known_and_nothing_executable_is_without_one(page: Path):
             assert MARKS.fullmatch(block.mark), f"{where}: unknown mark {block.mark!r}"
         else:
             assert block.language not in MUST_BE_MARKED, f"{where}: a {block.language} block must say whether it is run"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_quotations_are_what_the_file_says(page: Path):
+    for block in blocks(page.read_text(encoding="utf-8")):
+        found = MARKS.fullmatch(block.mark)
+        if found and found["source"]:
+            quoted = (DOCS / found["source"]).read_text(encoding="utf-8")
+            assert block.text in quoted, f"{name(page)}:{block.line} is not what {found['source']} says"
 
 
 def told_to_run(page: Path) -> bool:
