@@ -44,7 +44,9 @@ def exit_codes() -> str:
     rows = [f"| {code.value} | {code.name.lower()} | {told} |" for code, told in _documented(errors.ExitCode)]
     order = ", ".join(str(code.value) for code in errors._FIRST_WINS)  # noqa: SLF001  (the page shows the very order)
     return (
-        f"# Exit codes\n\n{NOTE}| code | name | meaning |\n|---|---|---|\n" + "\n".join(rows) + f"\n\nThe first present of {order} wins over all "
+        f"# Exit codes\n\n{NOTE}| code | name | meaning |\n|---|---|---|\n"
+        + "\n".join(rows)
+        + f"\n\nThe first present of {order} wins over all "
         "stages of a run. `--on-inconclusive pass|fail` maps 5 to 0 or 1. The code never depends on an output format.\n"
     )
 
@@ -106,7 +108,11 @@ def hooks() -> str:
 def schema(kind: type, name: str) -> str:
     """A JSON Schema with an id of its own."""
     made = TypeAdapter(kind).json_schema(mode="serialization")
-    made = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"https://mlops.github.io/evaluate/reference/{name}.schema.json", **made}
+    made = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"https://mlops.github.io/evaluate/reference/{name}.schema.json",
+        **made,
+    }
     return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -121,7 +127,11 @@ def main() -> int:
             continue
         stale = True
         if check:
-            sys.stdout.writelines(difflib.unified_diff(before.splitlines(keepends=True), text.splitlines(keepends=True), f"{name} (committed)", f"{name} (generated)"))
+            sys.stdout.writelines(
+                difflib.unified_diff(
+                    before.splitlines(keepends=True), text.splitlines(keepends=True), f"{name} (committed)", f"{name} (generated)"
+                )
+            )
         else:
             path.write_text(text, encoding="utf-8")
             print(f"wrote {path}")
