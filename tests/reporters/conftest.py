@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from mlops_stage import gate
 from mlops_stage.errors import ExitCode
 from mlops_stage.estimates import Difference, NotEstimable, Paired, Point, Rate, Sampled
 from mlops_stage.report import (
@@ -22,6 +23,7 @@ from mlops_stage.report import (
     Level,
     Matrix,
     Metric,
+    Observations,
     Outcome,
     Report,
     Run,
@@ -29,6 +31,7 @@ from mlops_stage.report import (
     Verdict,
 )
 
+RULES = gate.Rules(mode="evidence", min_denominator=30)
 ROWS = 16_281
 WORKCLASS = {
     "Private": 11_210,
@@ -159,31 +162,17 @@ def by_workclass():
     )
 
 
+def judge(metrics_, gates):
+    """Outcome, summary and gates as the runner makes them."""
+    return vars(gate.judge(Observations(metrics=metrics_), gate.parse_all(gates), RULES))
+
+
 def passed(id_="candidate"):
     return Report(
         stage="quality",
         id=id_,
-        outcome=Outcome.PASSED,
-        summary="Both requirements are met on 16,281 rows.",
+        **judge(metrics(), ["accuracy >= 0.86", "roc_auc >= 0.9"]),
         subjects=SUBJECTS,
-        gates=(
-            Gate(
-                criterion="accuracy >= 0.86",
-                verdict=Verdict.PASSED,
-                sentence="Accuracy is 0.873; with 95 % confidence it is at least 0.869, which meets the required 0.86.",
-                source="gates",
-                value=14_220 / ROWS,
-                bound=0.8690,
-            ),
-            Gate(
-                criterion="roc_auc >= 0.9",
-                verdict=Verdict.PASSED,
-                sentence="ROC AUC is 0.926; with 95 % confidence it is at least 0.923, which meets the required 0.9.",
-                source="gates",
-                value=0.9265,
-                bound=0.9230,
-            ),
-        ),
         metrics=metrics(),
         findings=(
             Finding(
@@ -217,27 +206,8 @@ def failed(id_="ambitious"):
     return Report(
         stage="quality",
         id=id_,
-        outcome=Outcome.FAILED,
-        summary="One of two requirements is not met on 16,281 rows.",
+        **judge(metrics(), ["recall >= 0.7", "precision >= 0.75"]),
         subjects=SUBJECTS,
-        gates=(
-            Gate(
-                criterion="recall >= 0.7",
-                verdict=Verdict.FAILED,
-                sentence="Recall is 0.651; with 95 % confidence it is at most 0.664, which misses the required 0.7.",
-                source="gates",
-                value=2_505 / 3_846,
-                bound=0.6638,
-            ),
-            Gate(
-                criterion="precision >= 0.75",
-                verdict=Verdict.PASSED,
-                sentence="Precision is 0.788; with 95 % confidence it is at least 0.776, which meets the required 0.75.",
-                source="gates",
-                value=2_505 / 3_178,
-                bound=0.7760,
-            ),
-        ),
         metrics=metrics()[:12],
         figures=(confusion(),),
         params={"model": "candidate.onnx", "data": "data/test.parquet", "gates": ["recall >= 0.7", "precision >= 0.75"]},
@@ -246,70 +216,37 @@ def failed(id_="ambitious"):
 
 
 def inconclusive(id_="small_groups"):
-    where = (("workclass", "Self-emp-inc"),)
-    rare = (("workclass", "Without-pay"),)
+    found = (
+        Metric(name="accuracy", estimate=Rate(14_220, ROWS), direction="higher"),
+        Metric(name="accuracy", estimate=Rate(469, 579), slice=(("workclass", "Self-emp-inc"),), direction="higher"),
+        Metric(name="accuracy", estimate=Rate(7, 7), slice=(("workclass", "Without-pay"),), direction="higher"),
+    )
     return Report(
         stage="quality",
         id=id_,
-        outcome=Outcome.INCONCLUSIVE,
-        summary="Two requirements cannot be decided with so few rows.",
+        **judge(found, ["accuracy[workclass=Self-emp-inc] >= 0.8", "accuracy[workclass=Without-pay] >= 0.8"]),
         subjects=SUBJECTS,
-        gates=(
-            Gate(
-                criterion="accuracy[workclass=Self-emp-inc] >= 0.8",
-                verdict=Verdict.INCONCLUSIVE,
-                sentence="Accuracy for workclass Self-emp-inc is 0.810 on 579 rows; 4,161 rows would be needed to say whether it reaches 0.8.",
-                source="gates",
-                value=469 / 579,
-                bound=0.7818,
-                needed=4_161,
-            ),
-            Gate(
-                criterion="accuracy[workclass=Without-pay] >= 0.8",
-                verdict=Verdict.INCONCLUSIVE,
-                sentence="Accuracy for workclass Without-pay rests on 7 rows; at least 30 are needed for any verdict.",
-                source="gates",
-                value=1.0,
-                bound=0.72,
-                needed=30,
-            ),
-        ),
-        metrics=(
-            Metric(name="accuracy", estimate=Rate(14_220, ROWS), direction="higher"),
-            Metric(name="accuracy", estimate=Rate(469, 579), slice=where, direction="higher"),
-            Metric(name="accuracy", estimate=Rate(7, 7), slice=rare, direction="higher"),
-        ),
+        metrics=found,
         params={"model": "candidate.onnx", "slices": ["workclass"]},
         plugin=PLUGIN,
     )
 
 
 def against_baseline(id_="against_baseline"):
+    recall = Difference(Rate(2_505, 3_846), Rate(2_280, 3_846))
+    found = (
+        Metric(name="accuracy", estimate=Rate(14_220, ROWS), direction="higher", versus=Paired(812, 462, ROWS)),
+        Metric(name="recall", estimate=Rate(2_505, 3_846), direction="higher", versus=recall),
+    )
     return Report(
         stage="quality",
         id=id_,
-        outcome=Outcome.PASSED,
-        summary="The candidate is not worse than the baseline, decision by decision, on the same 16,281 rows.",
+        **judge(found, ["accuracy >= baseline", "recall >= baseline - 0.01"]),
         subjects=(
             *SUBJECTS,
             Subject(role="baseline", name="baseline.onnx", sha256="77aa0c9a51d2e77c0b1fd4b0a9a7c1c3d08d5a3e0c0c7b28f3d8a6f9a1b24e00"),
         ),
-        gates=(
-            Gate(
-                criterion="accuracy >= baseline",
-                verdict=Verdict.PASSED,
-                sentence="Accuracy is 0.022 above the baseline's; with 95 % confidence by at least 0.018.",
-                source="gates",
-                value=0.0215,
-                bound=0.0178,
-            ),
-        ),
-        metrics=(
-            Metric(name="accuracy", estimate=Rate(14_220, ROWS), direction="higher", versus=Paired(812, 462, ROWS)),
-            Metric(
-                name="recall", estimate=Rate(2_505, 3_846), direction="higher", versus=Difference(Rate(2_505, 3_846), Rate(2_280, 3_846))
-            ),
-        ),
+        metrics=found,
         plugin=PLUGIN,
     )
 

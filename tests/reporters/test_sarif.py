@@ -40,9 +40,9 @@ def test_findings_and_open_gates_are_results(runs):
     assert found == [
         ("validity/shared-rows", "error"),
         ("quality/gate", "error"),
+        ("quality/gate", "warning"),
+        ("quality/gate", "warning"),
         ("quality/small-slice", "warning"),
-        ("quality/gate", "warning"),
-        ("quality/gate", "warning"),
     ]
 
 

@@ -13,7 +13,7 @@ from mlops_stage.reporters.words import counted, headline, interval, listed, num
 @pytest.mark.parametrize(
     ("name", "outcome", "title"),
     [
-        ("passed", "passed", "All 2 gates passed"),
+        ("passed", "passed", "Both gates passed"),
         ("failed", "failed", "1 gate failed"),
         ("inconclusive", "inconclusive", "Not enough evidence to tell"),
         ("not_applicable", "not_applicable", "Nothing applied"),
@@ -31,7 +31,7 @@ def test_the_headline_tells_the_gravest_first(runs, name, outcome, title):
 
 def test_the_headline_counts_reports_and_gates(runs):
     assert headline(runs("demo").reports).sentence == (
-        "4 reports: 2 passed, 1 failed, 1 inconclusive. 7 gates: 4 passed, 1 failed, 2 inconclusive."
+        "4 reports: 2 passed, 1 failed, 1 inconclusive. 8 gates: 5 passed, 1 failed, 2 inconclusive."
     )
 
 

@@ -87,7 +87,7 @@ def _title(outcome: Outcome, reports: tuple[Report, ...], verdicts: list[Verdict
     if outcome is Outcome.INCONCLUSIVE:
         return "Not enough evidence to tell"
     if outcome is Outcome.PASSED:
-        return f"All {len(verdicts):,} gates passed" if len(verdicts) > 1 else "Passed"
+        return {0: "Passed", 1: "The gate passed", 2: "Both gates passed"}.get(len(verdicts), f"All {len(verdicts):,} gates passed")
     return "Nothing applied" if reports else "Nothing ran"
 
 

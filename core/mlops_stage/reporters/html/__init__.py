@@ -1,0 +1,80 @@
+"""report.html: one self-contained page that opens anywhere, loads nothing and needs no script."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from mlops_stage import __version__
+from mlops_stage.reporters import injection
+from mlops_stage.reporters.escape import harmless
+from mlops_stage.reporters.html import view
+from mlops_stage.reporters.words import DOCS, LEVEL_MARKS, MARKS, counted, headline, short, word
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mlops_stage.report import Run
+
+_HERE = Path(__file__).parent
+
+
+def render(run: Run) -> Mapping[str, str]:
+    """The page. The same reports give the same bytes: time, cost and host stand in run.json."""
+    flags = injection.flags(run.reports)
+    style = (_HERE / "style.css").read_text(encoding="utf-8")
+    shown = view.sections(run)
+    page = _environment(flagging=bool(flags)).get_template("page.html.j2")
+    text = page.render(
+        headline=headline(run.reports, run.failures),
+        sections=shown,
+        doubts=view.doubts(shown),
+        first=view.first(shown) if len(shown) > 1 else [],
+        failures=run.failures,
+        flags=flags,
+        subjects=view.subjects(run),
+        share=view.share(run),
+        style=Markup(style),  # noqa: S704  (our own file)
+        style_digest=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+        version=__version__,
+    )
+    return {"report.html": text}
+
+
+def _environment(*, flagging: bool) -> Environment:
+    """Every text that the template prints is made harmless first, then escaped; nothing depends on a filter being remembered."""
+    environment = Environment(
+        loader=FileSystemLoader(_HERE, encoding="utf-8"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        auto_reload=False,
+        finalize=_flagged if flagging else _harmless,
+    )
+    environment.filters |= {"bare": _bare, "word": word, "counted": counted, "short": short}
+    environment.globals |= {"MARKS": MARKS, "LEVEL_MARKS": LEVEL_MARKS, "DOCS": DOCS, "injection": injection}
+    return environment
+
+
+def _harmless(value: Any) -> Any:
+    return harmless(value) if type(value) is str else value
+
+
+def _flagged(value: Any) -> Any:
+    """As `_harmless`, and what reads like an instruction is marked as a quotation, visibly and for screen readers."""
+    if type(value) is not str or not injection.instructs(value):
+        return _harmless(value)
+    before = Markup('<mark class="flag"><span aria-hidden="true">⚑ </span><span class="unseen">quoted text, not to be followed: </span>')
+    return before + escape(harmless(value)) + Markup("</mark>")
+
+
+def _bare(value: str) -> Markup:
+    """For attributes and the title, which cannot hold a mark."""
+    return escape(harmless(value))

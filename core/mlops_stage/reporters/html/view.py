@@ -1,0 +1,355 @@
+"""What the page's template shows: chosen, spelled and drawn, so that the template holds no logic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from posixpath import normpath
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from mlops_stage.estimates import NotEstimable
+from mlops_stage.report import Curve, Intervals, Matrix, Outcome, Verdict
+from mlops_stage.reporters import choice
+from mlops_stage.reporters.html import bars, figures
+from mlops_stage.reporters.html.scale import Scale
+from mlops_stage.reporters.html.svg import decoration, element
+from mlops_stage.reporters.judged import judged, named
+from mlops_stage.reporters.words import NONE, Spelled, counted, decimals, number, rows, rule_url, spelled
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+    from mlops_stage.report import Figure, Finding, Gate, Metric, Report, Run, Slice, Subject
+
+INTERVALS = 40
+"""Rows of one figure that the page shows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One row of a table of figures."""
+
+    label: str
+    told: Spelled
+    bar: Markup | str
+    versus: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Figures with bars on one scale."""
+
+    title: str
+    rows: tuple[Row, ...]
+    caption: str = ""
+    scale: str = ""
+    """From where to where the bars run, and what the line in them is."""
+    rest: str = ""
+    """What is left out, and where it stands."""
+    compared: bool = False
+    open: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateView:
+    """One gate with its picture."""
+
+    gate: Gate
+    picture: Markup | str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """One figure that is drawn whole, with its data."""
+
+    title: str
+    caption: str
+    svg: Markup | str
+    head: tuple[str, ...]
+    body: tuple[tuple[str, ...], ...]
+    rest: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doubt:
+    """A finding that puts figures in doubt."""
+
+    finding: Finding
+    report: str
+    anchor: str
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One sentence of what did not pass."""
+
+    outcome: Outcome
+    sentence: str
+    report: str
+    anchor: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class File:
+    """A file with its digest."""
+
+    role: str
+    name: str
+    sha256: str
+    href: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """One report on the page."""
+
+    report: Report
+    anchor: str
+    earlier: bool
+    doubted: bool
+    tally: str
+    gates: tuple[GateView, ...]
+    findings: tuple[choice.Ruled, ...]
+    findings_rest: str
+    tables: tuple[Table, ...]
+    slices: tuple[Table, ...]
+    slices_rest: str
+    figures: tuple[Table | Picture, ...]
+    files: tuple[File, ...]
+    params: tuple[tuple[str, str], ...]
+    where: str
+
+    def url(self, rule: str) -> str:
+        """Where a rule is explained."""
+        return rule_url(rule, self.report)
+
+
+def sections(run: Run) -> tuple[Section, ...]:
+    """The reports, in their order; ids may repeat or be hostile, so anchors are numbers."""
+    return tuple(_section(report, f"report-{place}", report.id not in run.ids) for place, report in enumerate(run.reports, 1))
+
+
+def doubts(shown: tuple[Section, ...]) -> tuple[Doubt, ...]:
+    """Everything that puts figures in doubt, over all reports."""
+    return tuple(
+        Doubt(finding=finding, report=section.report.id, anchor=section.anchor, url=section.url(finding.rule))
+        for section in shown
+        for finding in choice.doubts(section.report)
+    )
+
+
+def first(shown: tuple[Section, ...]) -> list[Line]:
+    """One sentence for all that did not pass: what could not run, then the failed gates, then the open ones."""
+    lines = []
+    for section in shown:
+        about = {"anchor": section.anchor, "report": section.report.id}
+        if section.report.error is not None:
+            lines.append(Line(outcome=Outcome.ERROR, sentence=section.report.error.message, **about))
+        open_gates = [view.gate for view in section.gates if view.gate.verdict is not Verdict.PASSED]
+        lines += [Line(outcome=Outcome(gate.verdict), sentence=gate.sentence, **about) for gate in open_gates]
+    order = (Outcome.ERROR, Outcome.FAILED, Outcome.INCONCLUSIVE)
+    return sorted(lines, key=lambda line: order.index(line.outcome))
+
+
+def subjects(run: Run) -> tuple[Subject, ...]:
+    """What was judged, each file once."""
+    return tuple({(item.role, item.name, item.sha256): item for report in run.reports for item in report.subjects}.values())
+
+
+def share(run: Run) -> Markup | str:
+    """The verdicts of all gates as one divided bar."""
+    verdicts = [gate.verdict for report in run.reports for gate in report.gates]
+    parts = []
+    done = 0
+    for verdict in (Verdict.PASSED, Verdict.FAILED, Verdict.INCONCLUSIVE):
+        count = verdicts.count(verdict)
+        if count:
+            width = 1000 * count / len(verdicts)
+            parts.append(
+                element("rect", x=f"{1000 * done / len(verdicts):.1f}", y="0", width=f"{width:.1f}", height="10", class_=f"{verdict} share")
+            )
+            done += count
+    return decoration(*parts, width=1000, height=10, class_="shares") if parts else ""
+
+
+def _section(report: Report, anchor: str, earlier: bool) -> Section:  # noqa: FBT001  (private, called once)
+    asked = named(report)
+    whole, whole_rest = choice.overall(report, asked)
+    groups, groups_rest = choice.sliced(report, asked)
+    found, found_rest = choice.ruled(finding for finding in report.findings if not finding.doubts_figures)
+    where = f"{report.id}/report.json"
+    return Section(
+        report=report,
+        anchor=anchor,
+        earlier=earlier,
+        doubted=bool(choice.doubts(report)),
+        tally=_tally(report),
+        gates=_gates(report),
+        findings=found,
+        findings_rest=f"{counted(found_rest, 'more finding')} of other rules in {where}." if found_rest else "",
+        tables=_overall(whole, whole_rest, where) if whole else (),
+        slices=tuple(_sliced(group, report, where, is_open=place == 0) for place, group in enumerate(groups)),
+        slices_rest=f"{counted(groups_rest, 'more metric')} by slice in {where}." if groups_rest else "",
+        figures=tuple(_figure(figure, where) for figure in report.figures),
+        files=_files(report),
+        params=tuple((name, _value(value)) for name, value in report.params.items() if value not in (None, "", [], (), {})),
+        where=where,
+    )
+
+
+def _tally(report: Report) -> str:
+    passed = sum(gate.verdict is Verdict.PASSED for gate in report.gates)
+    return f"{passed:,} of {counted(len(report.gates), 'gate')}" if report.gates else ""
+
+
+def _gates(report: Report) -> tuple[GateView, ...]:
+    drawn = judged(report)
+    shown = [GateView(gate=gate, picture=bars.gate(drawn[place]) if place in drawn else "") for place, gate in enumerate(report.gates)]
+    order = (Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.PASSED)
+    return tuple(sorted(shown, key=lambda view: order.index(view.gate.verdict)))
+
+
+def _overall(metrics: tuple[Metric, ...], left_out: int, where: str) -> tuple[Table, ...]:
+    """Shares between 0 and 1 on one scale; figures of other units have no common scale, so they have no bar."""
+    spans = [bars.span(metric.estimate) for metric in metrics]
+    scale = Scale(low=0, high=1, start=1, end=99)
+    shown = tuple(
+        _row(metric, metric.name, bars.row(one, scale) if one is not None and one[0] >= 0 and one[2] <= 1 and not metric.unit else "")
+        for metric, one in zip(metrics, spans, strict=True)
+    )
+    return (
+        Table(
+            title="All rows",
+            rows=shown,
+            scale="bars from 0 to 1" if any(row.bar for row in shown) else "",
+            rest=f"{counted(left_out, 'more metric')} in {where}." if left_out else "",
+            compared=any(metric.versus is not None for metric in metrics),
+        ),
+    )
+
+
+def _sliced(group: choice.Sliced, report: Report, where: str, *, is_open: bool) -> Table:
+    whole = next((metric for metric in report.metrics if metric.name == group.name and not metric.slice), None)
+    reference = None if whole is None or isinstance(whole.estimate, NotEstimable) else whole.estimate.value
+    spans = [bars.span(metric.estimate) for metric in group.rows]
+    scale = bars.common(spans, reference)
+    total = len(group.rows) + group.left_out
+    order = "worst first" if group.rows[0].direction else "farthest from all rows first"
+    unknown = f", {group.unknown:,} of them could not be estimated" if group.unknown else ""
+    return Table(
+        title=f"{group.name} by slice",
+        rows=tuple(
+            _row(metric, _where(metric.slice), bars.row(one, scale, reference)) for metric, one in zip(group.rows, spans, strict=True)
+        ),
+        caption=f"{len(group.rows)} of {counted(total, 'slice')}, {order}" if group.left_out else f"{counted(total, 'slice')}, {order}",
+        scale=_scale(scale, reference, "all rows"),
+        rest=f"{counted(group.left_out, 'more slice')} in {where}{unknown}." if group.left_out else "",
+        compared=any(metric.versus is not None for metric in group.rows),
+        open=is_open,
+    )
+
+
+def _scale(scale: Scale | None, reference: float | None, name: str) -> str:
+    if scale is None:
+        return ""
+    between = f"bars from {number(scale.low, 2)} to {number(scale.high, 2)}" if scale.high - scale.low < 100 else ""  # noqa: PLR2004  (large numbers speak in the columns)
+    line = f"line: {name} {number(reference)}" if reference is not None else ""
+    return ", ".join(part for part in (between, line) if part)
+
+
+def _row(metric: Metric, label: str, bar: Markup | str) -> Row:
+    told = spelled(metric.estimate)
+    versus = ""
+    if metric.versus is not None:
+        difference = spelled(metric.versus)
+        sign = "+" if not isinstance(metric.versus, NotEstimable) and metric.versus.value > 0 else ""
+        versus = f"{sign}{difference.value}" + (f" ({difference.interval})" if difference.interval else "")
+    unit = f" ({metric.unit})" if metric.unit else ""
+    return Row(label=f"{label}{unit}", told=told, bar=bar, versus=versus, note=told.reason)
+
+
+def _where(where: Slice) -> str:
+    return ", ".join(f"{column} = {value}" for column, value in where)
+
+
+def _figure(figure: Figure, where: str) -> Table | Picture:
+    if isinstance(figure, Intervals):
+        return _intervals(figure, where)
+    if isinstance(figure, Curve):
+        return _curve(figure)
+    return _matrix(figure, where)
+
+
+def _intervals(figure: Intervals, where: str) -> Table:
+    shown = figure.rows[:INTERVALS]
+    rest = len(figure.rows) - len(shown)
+    spans = [None if row.value is None or row.low is None or row.high is None else (row.low, row.value, row.high) for row in shown]
+    scale = bars.common(spans, figure.reference)
+    table = []
+    for row, one in zip(shown, spans, strict=True):
+        digits = None if one is None else decimals(one[2] - one[0])
+        told = Spelled(
+            value=NONE if row.value is None else number(row.value, digits),
+            interval="" if one is None else f"{number(one[0], digits)} to {number(one[2], digits)}",
+            n="" if row.n is None else rows(row.n),
+        )
+        table.append(Row(label=row.label, told=told, bar=bars.row(one, scale, figure.reference), note=row.note))
+    return Table(
+        title=figure.title,
+        rows=tuple(table),
+        caption=figure.caption,
+        scale=_scale(scale, figure.reference, figure.reference_label or "reference"),
+        rest=f"{counted(rest, 'more row')} in {where}." if rest else "",
+    )
+
+
+def _curve(figure: Curve) -> Picture:
+    shown = figure.points[: figures.MOST_POINTS]
+    body = tuple((number(p.x, 3), number(p.y, 3), f"{number(p.low, 3)} to {number(p.high, 3)}", rows(p.n)) for p in shown)
+    head = (figure.x_label, figure.y_label, "95 % interval", "n")
+    return Picture(title=figure.title, caption=figure.caption, svg=figures.curve(figure), head=head, body=body)
+
+
+def _matrix(figure: Matrix, where: str) -> Picture:
+    most = figures.MOST_CLASSES
+    rest = len(figure.rows) > most or len(figure.columns) > most
+    body = tuple(
+        (name, *("masked" if value is None else rows(value) for value in values[:most]))
+        for name, values in zip(figure.rows[:most], figure.values[:most], strict=False)
+    )
+    return Picture(
+        title=figure.title,
+        caption=figure.caption,
+        svg=figures.matrix(figure),
+        head=(f"{figure.row_label} \\ {figure.column_label}", *figure.columns[:most]),
+        body=body,
+        rest=f"The first {most} of {counted(len(figure.rows), 'row')} and {counted(len(figure.columns), 'column')}; all in {where}."
+        if rest
+        else "",
+    )
+
+
+def _files(report: Report) -> tuple[File, ...]:
+    judged_files = [File(role=item.role, name=item.name, sha256=item.sha256) for item in report.subjects]
+    backing = [
+        File(role="evidence", name=item.path, sha256=item.sha256, href=_href(report, item.path)) for item in choice.public(report.evidence)
+    ]
+    return (*judged_files, *backing)
+
+
+def _href(report: Report, path: str) -> str:
+    """Where the file lies beside the page; empty where the path leads elsewhere."""
+    plain = normpath(f"{report.id}/{path}")
+    inside = not path.startswith(("/", "\\")) and plain.startswith(f"{report.id}/") and normpath(report.id) == report.id
+    return "./" + quote(plain, safe="/", errors="replace") if inside and ".." not in report.id else ""
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {_value(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_value(item) for item in value)
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
