@@ -135,13 +135,6 @@ def test_a_column_without_any_value_has_no_levels(csv, parquet):
         assert (found.levels, found.codes.tolist()) == ((), [-1, -1])
 
 
-def test_columns_of_one_group_share_their_levels(csv):
-    with opened(csv("t,p\n1,1.0\n0,2\n"), ["t", "p"]) as selection:
-        found = selection.shared_texts([["t", "p"]])
-    assert found["t"].levels == found["p"].levels == ("0", "1", "2")
-    assert (found["t"].codes.tolist(), found["p"].codes.tolist()) == ([1, 0], [1, 2])
-
-
 def test_identifiers_are_no_categories(csv):
     table = csv("a\n" + "\n".join(f"id{i}" for i in range(100_001)))
     with pytest.raises(InputError, match="more than 100,000 different values"):
@@ -179,6 +172,20 @@ def test_a_summary_says_what_kind_of_values_a_column_holds(csv, parquet):
         assert selection.summary("i") == Summary(rows=60, missing=0, textual=0, fractions=0, numbers=51)
         assert selection.summary("b") == Summary(rows=60, missing=0, textual=60, fractions=0, numbers=0)
         assert selection.summary("f").fractions == 58
+
+
+def test_a_summary_is_the_same_for_few_and_for_many_values(csv, parquet):
+    cells = ["1", "2.5", "nan", "", "x", "True", "-0.0", "0", "inf", " 7 ", "1_0", "1e3", "1e400", ".5", "\u0661"]
+    many = [f"{i}.5" for i in range(1001)]
+    table = csv("a,b\n" + "".join(f"{cell},\n" for cell in cells))
+    with opened(table, ["a"]) as selection:
+        few = selection.summary("a")
+    with opened(csv("a,b\n" + "".join(f"{cell},\n" for cell in [*cells, *many])), ["a"]) as selection:
+        both = selection.summary("a")
+    assert both == Summary(rows=few.rows + 1001, missing=few.missing, textual=few.textual, fractions=few.fractions + 1001, numbers=51)
+    assert few == Summary(rows=15, missing=2, textual=4, fractions=2, numbers=7)
+    with opened(parquet(a=[0.5 * i for i in range(2000)] + [None, float("nan")]), ["a"]) as selection:
+        assert selection.summary("a") == Summary(rows=2002, missing=2, textual=0, fractions=1000, numbers=51)
 
 
 def test_absent_columns_and_rows(csv):

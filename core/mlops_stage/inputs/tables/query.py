@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 MOST_LEVELS = 100_000
 """Distinct values of one column that are still taken for categories."""
 
+_FEW_TEXTS = 1000
 _WHOLE_TEXT = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.0*)?")
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT")
 _NUMERIC = ("FLOAT", "DOUBLE", "DECIMAL", *_INTEGERS)
@@ -109,25 +111,17 @@ class Selection:
 
     def texts(self, names: Sequence[str]) -> dict[str, Codes]:
         """See the function of that name."""
-        coded = self.shared_texts([[name] for name in names])
-        return {name: Codes(*coded[name]) for name in names}
-
-    def shared_texts(self, groups: Sequence[Sequence[str]]) -> dict[str, Codes]:
-        """As `texts`, but the columns of one group share their levels, so that their codes can be compared."""
         expressions: dict[str, str] = {}
         tables: dict[str, tuple[NDArray[np.int64], tuple[str, ...]]] = {}
-        for position, group in enumerate(groups):
-            raw = self._levels(f"levels{position}", group)
+        for position, name in enumerate(dict.fromkeys(names)):
+            raw = self._levels(f"levels{position}", name)
             canonical = [canonical_text(level) for level in raw]
             levels = tuple(sorted({level for level in canonical if level is not None}, key=_natural(canonical)))
             place = {level: code for code, level in enumerate(levels)}
             # the last entry is for NULL, whose code is -1
             lookup = np.array([*(-1 if level is None else place[level] for level in canonical), -1], dtype=np.int64)
-            for name in group:
-                expressions[name] = (
-                    f"coalesce(enum_code(CAST({self._text(name)} AS levels{position}))::BIGINT, -1)" if raw else "-1::BIGINT"
-                )
-                tables[name] = lookup, levels
+            expressions[name] = f"coalesce(enum_code(CAST({self._text(name)} AS levels{position}))::BIGINT, -1)" if raw else "-1::BIGINT"
+            tables[name] = lookup, levels
         arrays = self._arrays(expressions, np.int64)
         return {name: Codes(lookup[arrays[name]], levels) for name, (lookup, levels) in tables.items()}
 
@@ -152,16 +146,24 @@ class Selection:
 
     def summary(self, name: str) -> Summary:
         """What kind of values a column holds."""
+        counts = self._few_counts(name)
+        if counts is not None:
+            return _summary_of(counts)
         column, number = self.columns[name], self._tried_number(name)
-        text = f"count(*) FILTER ({column} IS NOT NULL AND {number} IS NULL)"
-        sql = (
-            f"SELECT count(*), count({column}) - count(*) FILTER (isnan({number})), {text}, "
+        total, present, textual, fractions = self._run(
+            f"SELECT count(*), count({column}) - count(*) FILTER (isnan({number})), count(*) FILTER ({column} IS NOT NULL AND {number} IS NULL), "
             f"count(*) FILTER (isfinite({number}) AND {number} <> trunc({number})) FROM {self._from}"
-        )
-        total, present, textual, fractions = self._run(sql).fetchone()
+        ).fetchone()
         few = f"SELECT count(*) FROM (SELECT DISTINCT {number} AS v FROM {self._from} WHERE NOT isnan({number}) LIMIT {FEW_LEVELS + 1})"
         (distinct,) = self._run(few).fetchone()
         return Summary(rows=total, missing=total - present, textual=textual, fractions=fractions, numbers=distinct)
+
+    def _few_counts(self, name: str) -> dict[str | None, int] | None:
+        """How often each text occurs, or None where there are many: a column of categories is understood from its categories."""
+        text = self._text(name)
+        if len(self._run(f"SELECT DISTINCT {text} FROM {self._from} LIMIT {_FEW_TEXTS + 1}").fetchall()) > _FEW_TEXTS:
+            return None
+        return dict(self._run(f"SELECT {text}, count(*) FROM {self._from} GROUP BY 1").fetchall())
 
     def first_row(self, name: str, *, where: str) -> int:
         """The number (from 1) of the first row where a condition on `v`, the cell, holds; 0 if there is none."""
@@ -170,18 +172,18 @@ class Selection:
         )
         return int(self._run(sql).fetchone()[0])
 
-    def _levels(self, kind: str, group: Sequence[str]) -> tuple[str, ...]:
-        """Make an enumeration of the distinct texts of some columns; its values in the order of their codes."""
-        union = " UNION ALL ".join(f"SELECT DISTINCT {self._text(name)} AS v FROM {self._from}" for name in group)
-        distinct = f"SELECT DISTINCT v FROM ({union}) WHERE v IS NOT NULL"
-        (many,) = self._run(f"SELECT count(*) FROM ({distinct} LIMIT {MOST_LEVELS + 1})").fetchone()
+    def _levels(self, kind: str, name: str) -> tuple[str, ...]:
+        """Make an enumeration of the distinct texts of a column; its values in the order of their codes."""
+        text = self._text(name)
+        distinct = f"SELECT DISTINCT {text} AS v FROM {self._from} WHERE {text} IS NOT NULL LIMIT {MOST_LEVELS + 1}"
+        self._run(f"CREATE OR REPLACE TEMP TABLE distinct_texts AS {distinct}")
+        (many,) = self._run("SELECT count(*) FROM distinct_texts").fetchone()
         if many > MOST_LEVELS:
-            named = " and ".join(shown(name) for name in group)
             raise InputError(
-                f"{self.table.name}: column {named} has more than {MOST_LEVELS:,} different values",
+                f"{self.table.name}: column {shown(name)} has more than {MOST_LEVELS:,} different values",
                 "name a column that holds categories, or write bins instead",
             )
-        self._run(f"CREATE OR REPLACE TYPE {quoted_name(kind)} AS ENUM ({distinct} ORDER BY v)")
+        self._run(f"CREATE OR REPLACE TYPE {quoted_name(kind)} AS ENUM (SELECT v FROM distinct_texts ORDER BY v)")
         return tuple(self._run(f"SELECT enum_range(NULL::{quoted_name(kind)})").fetchone()[0])
 
     def _arrays(self, expressions: Mapping[str, str], kind: Any) -> dict[str, NDArray[Any]]:
@@ -256,6 +258,27 @@ class Summary(NamedTuple):
     """Numbers that are not whole."""
     numbers: int
     """Distinct numbers, counted up to 51."""
+
+
+def _summary_of(counts: Mapping[str | None, int]) -> Summary:
+    found = {text: _number_of(text) for text in counts if text is not None}
+    values = {text: number for text, number in found.items() if number is not None and not math.isnan(number)}
+    present = sum(counts[text] for text in found if found[text] is None or text in values)
+    return Summary(
+        rows=sum(counts.values()),
+        missing=sum(counts.values()) - present,
+        textual=sum(counts[text] for text, number in found.items() if number is None),
+        fractions=sum(counts[text] for text, number in values.items() if math.isfinite(number) and number != math.trunc(number)),
+        numbers=min(len(set(values.values())), FEW_LEVELS + 1),
+    )
+
+
+def _number_of(text: str) -> float | None:
+    """As DuckDB casts: no underscores, no digits of other scripts."""
+    try:
+        return None if "_" in text or not text.isascii() else float(text)
+    except ValueError:
+        return None
 
 
 def canonical_text(text: str) -> str | None:

@@ -1,0 +1,234 @@
+"""Labels beside a model's answers, as arrays that every stage can compare."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from mlops_stage.errors import InputError
+from mlops_stage.evidence.redact import shown
+from mlops_stage.inputs.tables.query import Codes
+from mlops_stage.inputs.task import DeclaredTask, Task, binary_classes, is_binary
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from mlops_stage.report import Subject
+
+THRESHOLD = 0.5
+"""A score above it is a decision for the positive class, where no decisions were given."""
+MISSING = "(missing)"
+"""The level of rows whose cell in a slice column is empty."""
+_SUM_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """Which columns mean what, and what kind of task it is; the params of that name, with their defaults."""
+
+    label: str = "y_true"
+    """Column with the truth."""
+    prediction: str = "y_pred"
+    """Column with the decisions; where it is absent they follow from the scores."""
+    score: str = "y_score"
+    """Column with the score of the positive class, or the stem of one column per class: `<score>_<class>`."""
+    row_id: str | None = None
+    """Column that identifies a row."""
+    weight: str | None = None
+    """Column with weights (exposure)."""
+    slices: tuple[str, ...] = ()
+    """Columns to report by."""
+    task: DeclaredTask = "auto"
+    positive: str | None = None
+    """The positive class."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Predictions:
+    """What a model answered for n rows, beside what is true; rows in the order of their file."""
+
+    task: Task
+    label: NDArray[np.int64] | NDArray[np.float64]
+    """Shape (n,): indices into `classes`; in regression the value itself. None is missing."""
+    prediction: NDArray[np.int64] | NDArray[np.float64]
+    """Shape (n,): as `label`."""
+    classes: tuple[str, ...] = ()
+    """Binary: (negative, positive), also where only one of them occurs. Multiclass: numbers in their order, else alphabetical. Regression: none."""
+    score: NDArray[np.float64] | None = None
+    """Binary: the score of the positive class, shape (n,). Multiclass: one column per class, shape (n, len(classes)). Finite; None where there is none."""
+    probabilities: bool = False
+    """Whether the scores lie in [0, 1] and, in multiclass, sum to 1 in every row: log loss and calibration mean something."""
+    weight: NDArray[np.float64] | None = None
+    """Shape (n,), finite, none negative, not all zero."""
+    row_id: NDArray[np.uint64] | None = None
+    """Shape (n,), without duplicates: equal identifiers have equal values in every table."""
+    slices: Mapping[str, Codes] = field(default_factory=dict)
+    """Column -> (codes of shape (n,), levels); every code is an index, empty cells have the level `(missing)`."""
+    subjects: tuple[Subject, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Choices that were made, one sentence each: the positive class, a threshold."""
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return len(self.label)
+
+
+class Scores(NamedTuple):
+    """Scores as they were found: one column per class, or a single column without a class."""
+
+    values: NDArray[np.float64]
+    """Shape (n, k)."""
+    classes: tuple[str, ...]
+    """Length k, canonical text; empty for a single column that belongs to the positive class."""
+
+
+class Compared(NamedTuple):
+    """The part of `Predictions` that follows from labels and answers."""
+
+    task: Task
+    label: NDArray[np.int64]
+    prediction: NDArray[np.int64]
+    classes: tuple[str, ...]
+    score: NDArray[np.float64] | None
+    probabilities: bool
+    notes: tuple[str, ...]
+
+
+def compared(label: Codes, prediction: Codes | None, scores: Scores | None, question: Question) -> Compared:
+    """Bring labels, decisions and scores of a classifier to the same classes.
+
+    Without decisions they follow from the scores: above 0.5 in binary, the largest in multiclass; a note says so.
+
+    Args:
+        label: without missing rows.
+        prediction: without missing rows, or None.
+        scores: finite, or None; not both None.
+        question: what is declared of the task and its positive class.
+
+    Raises:
+        InputError: more than two classes although `binary` was declared; scores that do not decide.
+        UsageError: a positive class that does not occur.
+    """
+    scored = scores.classes if scores else ()
+    levels = _sorted({*label.levels, *(prediction.levels if prediction else ()), *scored})
+    if is_binary(levels, question.task):
+        classes, why = binary_classes(levels, question.positive, scored)
+        notes = [f"the positive class is {classes[1]!r} ({why})"]
+        return _binary(label, prediction, scores, classes, notes)
+    return _multiclass(label, prediction, scores, levels)
+
+
+def _binary(label: Codes, prediction: Codes | None, scores: Scores | None, classes: tuple[str, str], notes: list[str]) -> Compared:
+    values: NDArray[np.float64] | None = None
+    if scores is not None:
+        column = scores.classes.index(classes[1]) if classes[1] in scores.classes else 0
+        values = np.ascontiguousarray(scores.values[:, column])
+        if scores.classes and classes[1] not in scores.classes:
+            values = 1 - values
+            notes.append(f"the score of {classes[1]!r} is 1 minus the score of {scores.classes[column]!r}")
+    probabilities = values is not None and bool(values.min() >= 0 and values.max() <= 1)
+    if prediction is not None:
+        decided = _recoded(prediction, classes)
+    elif values is not None and probabilities:
+        decided = (values > THRESHOLD).astype(np.int64)
+        notes.append(f"there are no decisions: a score above {THRESHOLD} is taken for {classes[1]!r}")
+    else:
+        raise InputError(
+            "there are no decisions, and the scores are no probabilities: no threshold is evident",
+            "write the decisions too (y_pred by default)",
+        )
+    return Compared("binary", _recoded(label, classes), decided, classes, values, probabilities, tuple(notes))
+
+
+def _multiclass(label: Codes, prediction: Codes | None, scores: Scores | None, classes: tuple[str, ...]) -> Compared:
+    notes: list[str] = []
+    values: NDArray[np.float64] | None = None
+    if scores is not None and not scores.classes:
+        notes.append(f"one score column says nothing about {len(classes)} classes: there are no figures from scores")
+    elif scores is not None:
+        values = np.zeros((len(label.codes), len(classes)))
+        values[:, [classes.index(name) for name in scores.classes]] = scores.values
+        without = [name for name in classes if name not in scores.classes]
+        if without:
+            notes.append(f"classes without a score column have the score 0: {', '.join(without)}")
+    probabilities = values is not None and bool(
+        values.min() >= 0 and values.max() <= 1 and np.abs(values.sum(axis=1) - 1).max() <= _SUM_TOLERANCE
+    )
+    if prediction is not None:
+        decided = _recoded(prediction, classes)
+    elif values is not None:
+        decided = values.argmax(axis=1).astype(np.int64)
+        notes.append("there are no decisions: the class with the largest score is taken, the first of equals")
+    else:
+        raise InputError("there are no decisions, and no score column per class", "write the decisions too (y_pred by default)")
+    return Compared("multiclass", _recoded(label, classes), decided, classes, values, probabilities, tuple(notes))
+
+
+def present(codes: Codes, where: str, column: str) -> Codes:
+    """The codes themselves, none of which is missing.
+
+    Raises:
+        InputError: a missing cell; the message names the first row and how many there are.
+    """
+    _refuse_missing(codes.codes < 0, where, column, "is empty or NaN")
+    return codes
+
+
+def finite(values: NDArray[np.float64], where: str, column: str) -> NDArray[np.float64]:
+    """The values themselves, all of which are finite.
+
+    Raises:
+        InputError: a missing or infinite value; the message names the first row and how many there are.
+    """
+    _refuse_missing(~np.isfinite(values), where, column, "is empty, NaN or infinite")
+    return values
+
+
+def checked_weight(values: NDArray[np.float64], where: str, column: str) -> NDArray[np.float64]:
+    """Weights that can be used.
+
+    Raises:
+        InputError: missing, infinite, negative, or all zero.
+    """
+    finite(values, where, column)
+    _refuse_missing(values < 0, where, column, "is negative")
+    if not values.any():
+        raise InputError(f"{where}: every weight in column {shown(column)!r} is 0", "name the column of weights, or none")
+    return values
+
+
+def as_slice(codes: Codes) -> Codes:
+    """A column to report by: missing cells are a level of their own."""
+    missing = codes.codes < 0
+    if not missing.any():
+        return codes
+    if MISSING in codes.levels:
+        return Codes(np.where(missing, codes.levels.index(MISSING), codes.codes), codes.levels)
+    return Codes(np.where(missing, len(codes.levels), codes.codes), (*codes.levels, MISSING))
+
+
+def _refuse_missing(bad: NDArray[np.bool_], where: str, column: str, what: str) -> None:
+    count = int(np.count_nonzero(bad))
+    if count:
+        rows = "1 row" if count == 1 else f"{count:,} rows"
+        raise InputError(
+            f"{where}, row {int(bad.argmax()) + 1}: column {shown(column)!r} {what} ({rows} of {len(bad):,})",
+            "leave those rows out where the file is written, or name another column",
+        )
+
+
+def _recoded(codes: Codes, classes: Sequence[str]) -> NDArray[np.int64]:
+    lookup = np.array([classes.index(level) for level in codes.levels], dtype=np.int64)
+    return lookup[codes.codes]
+
+
+def _sorted(levels: set[str]) -> tuple[str, ...]:
+    try:
+        return tuple(sorted(levels, key=int))
+    except ValueError:
+        return tuple(sorted(levels))

@@ -1,0 +1,113 @@
+"""Columns of one table, and those that it lacks looked up in another by row id."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlops_stage.errors import InputError, UsageError
+from mlops_stage.evidence.redact import shown
+from mlops_stage.inputs.tables.query import Codes, opened
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import ExitStack
+
+    from numpy.typing import NDArray
+
+    from mlops_stage.inputs.answers import Question
+    from mlops_stage.inputs.tables.open import Table
+    from mlops_stage.inputs.tables.query import Selection, Summary
+
+
+class Joined:
+    """Labels, weights and slices of the rows of a table, from itself or from another; always in its own order."""
+
+    def __init__(self, stack: ExitStack, table: Table, data: Table | None, question: Question, others: Sequence[str] = ()) -> None:
+        """Open what the question names; `others` are further columns of the table itself.
+
+        Raises:
+            UsageError: a column that neither table has, or no `row_id` to find the rows by.
+            InputError: identifiers that are missing, duplicate or unknown.
+        """
+        self.table = table
+        wanted = [(question.label, "label"), *((name, "slices") for name in question.slices)]
+        wanted += [(question.weight, "weight")] if question.weight else []
+        lacking = [name for name, param in wanted if name not in table.columns and _is_in(data, table, question.row_id, name, param)]
+        own = [name for name, _ in wanted if name not in lacking]
+        identifier = [question.row_id] if question.row_id else []
+        self._own = stack.enter_context(opened(table, [*own, *others, *identifier], "row_id"))
+        self.row_id = _unique(self._own, question.row_id) if question.row_id else None
+        self._lacking = frozenset(lacking)
+        self._data: Selection | None = None
+        self._position: NDArray[np.intp] | None = None
+        if lacking and data is not None and question.row_id is not None and self.row_id is not None:
+            self._data = stack.enter_context(opened(data, [*lacking, question.row_id], "row_id"))
+            self._position = _positions(self.row_id, _unique(self._data, question.row_id), data, question.row_id)
+
+    def summary(self, name: str) -> Summary:
+        """What kind of values a column holds."""
+        return self._selection(name).summary(name)
+
+    def where(self, name: str) -> str:
+        """The table that a column is in, as it stands in a message."""
+        return self._selection(name).table.name
+
+    def numbers(self, name: str) -> NDArray[np.float64]:
+        """A column as float64 of shape (n,)."""
+        values = self._selection(name).numbers([name])[name]
+        return values[self._position] if self._position is not None and name in self._lacking else values
+
+    def texts(self, name: str) -> Codes:
+        """A column as codes of shape (n,) and levels."""
+        found = self._selection(name).texts([name])[name]
+        return _reordered(found, self._position) if self._position is not None and name in self._lacking else found
+
+    def _selection(self, name: str) -> Selection:
+        return self._data if self._data is not None and name in self._lacking else self._own
+
+
+def _reordered(found: Codes, position: NDArray[np.intp]) -> Codes:
+    """The rows at some positions, without the levels that none of them has."""
+    codes = found.codes[position]
+    used = np.bincount(codes + 1, minlength=len(found.levels) + 1)[1:] > 0
+    place = np.append(np.cumsum(used) - 1, -1)  # the last entry is for -1
+    return Codes(place[codes], tuple(level for level, there in zip(found.levels, used, strict=True) if there))
+
+
+def _is_in(data: Table | None, table: Table, row_id: str | None, name: str, param: str) -> bool:
+    """Whether the data has the column that the table lacks; raises when nobody has it, or when rows cannot be matched."""
+    if data is None or name not in data.columns:
+        table.column(name, param)
+    if row_id is None:
+        raise UsageError(
+            f"{param}: column {shown(name)!r} is in data but not in {table.name}",
+            "write it there too, or name with row_id a column that both have",
+        )
+    return True
+
+
+def _unique(selection: Selection, row_id: str) -> NDArray[np.uint64]:
+    keys = selection.keys(row_id)
+    order = np.argsort(keys, kind="stable")
+    twice = np.flatnonzero(keys[order][1:] == keys[order][:-1])
+    if len(twice):
+        first, second = (int(order[twice[0] + step]) + 1 for step in (0, 1))  # the sort is stable: in the order of the file
+        raise InputError(
+            f"{selection.table.name}: rows {first} and {second} have the same identifier in column {shown(row_id)!r} ({len(twice):,} duplicates)",
+            "name a column that identifies rows, or remove the duplicates",
+        )
+    return keys
+
+
+def _positions(wanted: NDArray[np.uint64], keys: NDArray[np.uint64], data: Table, row_id: str) -> NDArray[np.intp]:
+    order = np.argsort(keys, kind="stable")
+    found = order[np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)]
+    absent = keys[found] != wanted
+    if absent.any():
+        raise InputError(
+            f"row {int(absent.argmax()) + 1} of the predictions has no row in {data.name} ({int(absent.sum()):,} of {len(wanted):,} have none)",
+            f"check that column {shown(row_id)!r} means the same in both",
+        )
+    return found

@@ -1,0 +1,155 @@
+"""Predictions: read from a file of any language, or scored once with a model and a table."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import ExitStack
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlops_stage.errors import InputError, UsageError
+from mlops_stage.evidence.redact import shown
+from mlops_stage.inputs.answers import Predictions, Question, Scores, as_slice, checked_weight, compared, finite, present
+from mlops_stage.inputs.joined import Joined
+from mlops_stage.inputs.tables.open import Table, open_table
+from mlops_stage.inputs.tables.query import canonical_text
+from mlops_stage.inputs.task import is_classification
+from mlops_stage.report import Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+__all__ = ["Predictions", "Question", "read"]
+
+_DEFAULTS = Question()
+_META_BYTES = 1 << 20
+_META_ROLES = ("model", "data", "train")
+
+
+def read(source: str, root: Path, question: Question = _DEFAULTS, *, data: Table | None = None, what: str = "predictions") -> Predictions:
+    """Predictions from a CSV, JSONL or Parquet file with a column of labels and one of decisions, scores, or both.
+
+    In classification labels and decisions are compared as canonical text: `1`, `1.0` and the integer 1 are one class, `True` and `true` another.
+    In regression both are float64. `mlops_stage.inputs.task` states how the task and the positive class are chosen.
+
+    Args:
+        source: path or pattern, relative to the root.
+        root: the project.
+        question: which columns mean what.
+        data: a table in which to look up labels, weights and slices that the file lacks, by `row_id`.
+        what: the param that named the file; role of its subject.
+
+    Raises:
+        UsageError: a column that does not exist, neither decisions nor scores, a positive class that does not occur.
+        InputError: a file that cannot be read, a missing label, decision or score, a duplicate identifier.
+    """
+    table = open_table(source, root, what)
+    decided = _decisions(table, question.prediction)
+    scores = _scores(table, question.score)
+    if decided is None and not scores:
+        raise UsageError(
+            f"{table.name} has neither decisions ({shown(question.prediction)!r}) nor scores ({shown(question.score)!r})",
+            "name their columns with prediction and score",
+        )
+    with ExitStack() as stack:
+        columns = Joined(stack, table, data, question, [*([decided] if decided else []), *scores])
+        return Predictions(
+            **_answers(columns, question, decided, scores),
+            **described(columns, question),
+            subjects=(table.subject(), *_declared_subjects(table)),
+        )
+
+
+def described(columns: Joined, question: Question) -> dict[str, Any]:
+    """The fields of `Predictions` that describe rows: weight, row_id and slices."""
+    weight = question.weight
+    return {
+        "weight": checked_weight(columns.numbers(weight), columns.where(weight), weight) if weight else None,
+        "row_id": columns.row_id,
+        "slices": {name: as_slice(columns.texts(name)) for name in question.slices},
+    }
+
+
+def _answers(columns: Joined, question: Question, decided: str | None, scores: Mapping[str, str | None]) -> dict[str, Any]:
+    """The fields of `Predictions` that follow from labels, decisions and scores."""
+    where, label = columns.table.name, question.label
+    by_class = any(name is not None for name in scores.values())
+    summary = columns.summary(decided) if decided else None
+    if not is_classification(columns.summary(label), summary, question.task, scores_by_class=by_class):
+        if decided is None:
+            raise UsageError(f"{where}: a regression needs the column of predictions", "name it with prediction")
+        truth = finite(columns.numbers(label), columns.where(label), label)
+        return {"task": "regression", "label": truth, "prediction": finite(columns.numbers(decided), where, decided)}
+    truth_codes = present(columns.texts(label), columns.where(label), label)
+    decisions = present(columns.texts(decided), where, decided) if decided else None
+    found = None
+    if scores:
+        stacked = np.column_stack([finite(columns.numbers(column), where, column) for column in scores])
+        found = Scores(stacked, tuple(name for name in scores.values() if name is not None))
+    try:
+        return compared(truth_codes, decisions, found, question)._asdict()
+    except InputError as error:
+        raise InputError(f"{where}: {error.message}", error.hint) from error
+
+
+def _decisions(table: Table, name: str) -> str | None:
+    """The column of decisions if it is there; one that was named on purpose must be."""
+    if name in table.columns:
+        return name
+    if name != _DEFAULTS.prediction:
+        table.column(name, "prediction")
+    return None
+
+
+def _scores(table: Table, stem: str) -> dict[str, str | None]:
+    """Column -> class, None for the single column of the positive class."""
+    if stem in table.columns:
+        return {stem: None}
+    found = {
+        name: canonical_text(name.removeprefix(f"{stem}_")) for name in table.columns if name.startswith(f"{stem}_") and name != f"{stem}_"
+    }
+    if not found and stem != _DEFAULTS.score:
+        table.column(stem, "score")
+    if len(set(found.values())) < len(found):
+        raise InputError(f"{table.name}: two score columns stand for one class", f"write one column {shown(stem)}_<class> per class")
+    return dict(found)
+
+
+def _declared_subjects(table: Table) -> tuple[Subject, ...]:
+    """Model and data of a predictions file, from the `<name>.meta.json` that its writer left beside it.
+
+    The file is an object: `{"model": {"name": …, "sha256": …}, "data": {…}, "predictions": {"sha256": …}}`; all three are optional.
+    """
+    if len(table.paths) != 1:
+        return ()
+    path = table.paths[0]
+    meta = path.with_name(re.sub(r"\.(csv|jsonl|ndjson|parquet)(\.gz)?$", "", path.name, flags=re.IGNORECASE) + ".meta.json")
+    if not meta.is_file():
+        return ()
+    try:
+        with meta.open("rb") as stream:
+            plain = json.loads(stream.read(_META_BYTES))
+        subjects = tuple(_subject(role, plain[role]) for role in _META_ROLES if role in plain)
+        digest = plain.get("predictions", {}).get("sha256")
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+        raise InputError(
+            f"{table.what}: {shown(meta.name)} is not as expected: {shown(error)}",
+            'write {"model": {"name": …, "sha256": …}, "data": {"name": …, "sha256": …}}',
+        ) from error
+    if digest is not None and digest != table.subject().sha256:
+        raise InputError(
+            f"{table.what}: {shown(meta.name)} belongs to another version of {shown(path.name)}", "write both files in the same step"
+        )
+    return subjects
+
+
+def _subject(role: str, plain: Any) -> Subject:
+    name, sha256 = plain["name"], plain["sha256"]
+    if not isinstance(name, str) or not name or not isinstance(sha256, str) or not re.fullmatch(r"[0-9a-f]{64}", sha256):
+        raise ValueError(f"{role} needs a name and a sha256 of 64 hexadecimal digits")
+    path = PurePosixPath(name)
+    return Subject(role=role, name=path.name if path.is_absolute() or ".." in path.parts else name, sha256=sha256)
