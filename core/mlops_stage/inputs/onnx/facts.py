@@ -1,0 +1,113 @@
+"""What an ONNX file says about itself: frozen facts, no weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DTYPES = {
+    1: "float32",
+    2: "uint8",
+    3: "int8",
+    4: "uint16",
+    5: "int16",
+    6: "int32",
+    7: "int64",
+    8: "string",
+    9: "bool",
+    10: "float16",
+    11: "float64",
+    12: "uint32",
+    13: "uint64",
+    14: "complex64",
+    15: "complex128",
+    16: "bfloat16",
+    17: "float8e4m3fn",
+    18: "float8e4m3fnuz",
+    19: "float8e5m2",
+    20: "float8e5m2fnuz",
+    21: "uint4",
+    22: "int4",
+    23: "float4e2m1",
+    24: "float8e8m0",
+    25: "uint2",
+    26: "int2",
+}
+"""TensorProto.DataType by number (onnx.proto3)."""
+
+_BITS = {"complex128": 128, "complex64": 64, "bool": 8, "bfloat16": 16, "string": 0}
+
+
+def bits(dtype: str) -> int:
+    """Bits of one element; 0 where elements have no fixed size."""
+    digits = "".join(mark for mark in dtype.split("e", maxsplit=1)[0] if mark.isdigit())
+    return _BITS.get(dtype, int(digits or 0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExternalData:
+    """Where a tensor's numbers lie outside the model file."""
+
+    location: str
+    offset: int = 0
+    length: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tensor:
+    """A tensor in the file: an initializer, or the value of an attribute."""
+
+    name: str
+    dtype: str
+    dims: tuple[int, ...]
+    stored: int
+    """Bytes of numbers that the file itself holds for it."""
+    external: ExternalData | None = None
+    values: tuple[int, ...] | None = None
+    """The numbers of a small integer tensor, such as a shape."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Port:
+    """An input or output of the model; a dimension is a number, a name, or `?`."""
+
+    name: str
+    dtype: str
+    """`float32`, `string` …; `sequence`, `map` and the like for what is no tensor."""
+    shape: tuple[int | str, ...] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Maker:
+    """A node that makes a tensor of a size that its inputs or its shape attribute say."""
+
+    operator: str
+    inputs: tuple[str, ...]
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnnxFacts:
+    """All that is read from an ONNX file without loading its weights."""
+
+    ir_version: int
+    opsets: Mapping[str, int]
+    """Operator-set domain -> version; the default domain is `ai.onnx`."""
+    producer: str = ""
+    producer_version: str = ""
+    graph_name: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    inputs: tuple[Port, ...] = ()
+    """Those that a caller must give: initializers of the same name taken out."""
+    outputs: tuple[Port, ...] = ()
+    operators: Mapping[str, int] = field(default_factory=dict)
+    """`domain::Operator` -> how many nodes, subgraphs and functions counted in."""
+    functions: tuple[str, ...] = ()
+    """`domain::Function` that the model defines itself."""
+    tensors: tuple[Tensor, ...] = ()
+    makers: tuple[Maker, ...] = ()
+    parameters: int = 0
+    """Elements of all initializers."""

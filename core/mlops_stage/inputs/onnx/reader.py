@@ -1,0 +1,337 @@
+"""Facts of an ONNX file by walking its protobuf wire format: weights are stepped over, never loaded."""
+
+from __future__ import annotations
+
+import mmap
+from collections import Counter
+from dataclasses import replace
+from math import prod
+from typing import TYPE_CHECKING
+
+from mlops_stage.errors import InputError
+from mlops_stage.inputs.onnx.facts import DTYPES, ExternalData, Maker, OnnxFacts, Port, Tensor
+from mlops_stage.inputs.onnx.wire import BYTES, VARINT, MalformedError, Wire, fields, fields_but_runs, signed, text, varints
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAX_DEPTH = 32
+"""Subgraphs within subgraphs beyond this are hostile."""
+MAX_NODES = 2_000_000
+MAKERS = frozenset({"ConstantOfShape", "Expand", "Tile", "RandomNormal", "RandomUniform", "Range", "OneHot", "Resize", "Upsample", "Pad"})
+"""Operators whose output may be far larger than their inputs."""
+_SMALL = 16
+"""Elements of an integer tensor that are kept as values."""
+
+
+def read_facts(path: Path) -> OnnxFacts:
+    """The facts of the model in a file, whatever its size, in memory that does not grow with the weights.
+
+    Raises:
+        InputError: empty, unreadable, or no ONNX model.
+    """
+    try:
+        with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as view:
+            return facts_of(view, path.name)
+    except (OSError, ValueError) as error:  # mmap refuses an empty file with ValueError
+        raise InputError(f"cannot read {path.name}: {error}", "check the step that wrote it") from error
+
+
+def facts_of(view: memoryview, name: str) -> OnnxFacts:
+    """The facts of the model in memory; `name` is for the message.
+
+    Raises:
+        InputError: no ONNX model, or one cut short.
+    """
+    walk = _Walk(view)
+    try:
+        walk.model()
+    except (MalformedError, RecursionError) as error:
+        raise InputError(f"{name} is no ONNX model, or it was cut short: {error}", "export it again, or check the download") from error
+    if not walk.graphs or not walk.opsets:
+        missing = "graph" if not walk.graphs else "operator set"
+        raise InputError(f"{name} is no ONNX model: it has no {missing}", "give the .onnx file that the export wrote")
+    return walk.facts()
+
+
+class _Walk:
+    """One pass over a ModelProto; field numbers are those of onnx.proto.
+
+    Protobuf merges a message field that occurs twice, so every occurrence is walked.
+    """
+
+    def __init__(self, view: memoryview) -> None:
+        self.view = view
+        self.graphs = 0
+        self.nodes = 0
+        self.opsets: dict[str, int] = {}
+        self.metadata: dict[str, str] = {}
+        self.operators: Counter[str] = Counter()
+        self.functions: list[str] = []
+        self.tensors: list[Tensor] = []
+        self.makers: list[Maker] = []
+        self.inputs: list[Port] = []
+        self.outputs: list[Port] = []
+        self.initializers: set[str] = set()
+        self.parameters = 0
+        self.words = {"producer": "", "producer_version": "", "graph_name": ""}
+        self.ir_version = 0
+
+    def facts(self) -> OnnxFacts:
+        """What was found."""
+        return OnnxFacts(
+            ir_version=self.ir_version,
+            opsets=dict(sorted(self.opsets.items())),
+            metadata=dict(sorted(self.metadata.items())),
+            inputs=tuple(port for port in self.inputs if port.name not in self.initializers),
+            outputs=tuple(self.outputs),
+            operators=dict(sorted(self.operators.items())),
+            functions=tuple(sorted(self.functions)),
+            tensors=tuple(self.tensors),
+            makers=tuple(self.makers),
+            parameters=self.parameters,
+            **self.words,
+        )
+
+    def model(self) -> None:
+        for one in fields(self.view, 0, len(self.view)):
+            if one.number == 1 and one.kind == VARINT:
+                self.ir_version = one.value
+            elif one.kind == BYTES:
+                self._model_part(one)
+
+    def _model_part(self, one: Wire) -> None:
+        match one.number:
+            case 2:
+                self.words["producer"] = text(self.view, one)
+            case 3:
+                self.words["producer_version"] = text(self.view, one)
+            case 7:
+                self.graphs += 1
+                self._graph(one, depth=0)
+            case 8:
+                domain, version = self._opset(one)
+                self.opsets[domain] = version
+            case 14:
+                key, value = self._pair(one)
+                self.metadata[key] = value
+            case 20:
+                self._training(one)
+            case 25:
+                self._function(one)
+
+    def _training(self, message: Wire) -> None:
+        """TrainingInfoProto: an initialization and an algorithm, both graphs."""
+        for one in fields(self.view, message.start, message.end):
+            if one.kind == BYTES and one.number in {1, 2}:
+                self._graph(one, depth=1)
+
+    def _opset(self, message: Wire) -> tuple[str, int]:
+        domain, version = "", 0
+        for one in fields(self.view, message.start, message.end):
+            if one.number == 1 and one.kind == BYTES:
+                domain = text(self.view, one)
+            elif one.number == 2 and one.kind == VARINT:  # noqa: PLR2004  (field numbers of onnx.proto)
+                version = signed(one.value)
+        return domain or "ai.onnx", version
+
+    def _pair(self, message: Wire) -> tuple[str, str]:
+        found = {one.number: text(self.view, one) for one in fields(self.view, message.start, message.end) if one.kind == BYTES}
+        return found.get(1, ""), found.get(2, "")
+
+    def _function(self, message: Wire) -> None:
+        name = domain = ""
+        for one in fields(self.view, message.start, message.end):
+            if one.kind != BYTES:
+                continue
+            match one.number:
+                case 1:
+                    name = text(self.view, one)
+                case 7:
+                    self._node(one, depth=1)
+                case 9:
+                    inner, version = self._opset(one)
+                    self.opsets.setdefault(inner, version)
+                case 10:
+                    domain = text(self.view, one)
+                case 11:
+                    self._attribute(one, depth=1)  # attribute_proto: defaults may hold tensors and graphs
+        self.functions.append(f"{domain or 'ai.onnx'}::{name}")
+
+    def _graph(self, message: Wire, depth: int) -> None:
+        if depth > MAX_DEPTH:
+            raise MalformedError(f"graphs are nested more than {MAX_DEPTH} deep")
+        for one in fields(self.view, message.start, message.end):
+            if one.kind != BYTES:
+                continue
+            match one.number:
+                case 1:
+                    self._node(one, depth)
+                case 2 if depth == 0:
+                    self.words["graph_name"] = text(self.view, one)
+                case 5:
+                    self._initializer(one, depth)
+                case 15:
+                    self._sparse(one)
+                case 11 if depth == 0:
+                    self.inputs.append(self._port(one))
+                case 12 if depth == 0:
+                    self.outputs.append(self._port(one))
+
+    def _initializer(self, message: Wire, depth: int) -> None:
+        tensor = self._tensor(message)
+        self.tensors.append(tensor)
+        self.parameters += max(0, prod(tensor.dims))
+        if depth == 0:
+            self.initializers.add(tensor.name)
+
+    def _sparse(self, message: Wire) -> None:
+        """SparseTensorProto: values and indices are tensors, and its own dims are what it stands for."""
+        for one in fields(self.view, message.start, message.end):
+            if one.kind == BYTES and one.number in {1, 2}:
+                self.tensors.append(self._tensor(one))
+
+    def _node(self, message: Wire, depth: int) -> None:
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
+            raise MalformedError(f"it has more than {MAX_NODES:,} nodes")
+        words: dict[int, list[str]] = {1: [], 2: [], 4: [""], 7: [""]}
+        numbers: tuple[int, ...] = ()
+        before = len(self.tensors)
+        for one in fields(self.view, message.start, message.end):
+            if one.kind == BYTES and one.number in words:
+                words[one.number].append(text(self.view, one))
+            elif one.kind == BYTES and one.number == 5:  # noqa: PLR2004  (NodeProto.attribute)
+                numbers = self._attribute(one, depth) or numbers
+        inputs, outputs, operator, domain = words[1], words[2], words[4][-1], words[7][-1]
+        self.operators[f"{domain or 'ai.onnx'}::{operator}"] += 1
+        if operator == "Constant" and outputs:
+            self._name_constant(outputs[0], before, numbers)
+        if operator in MAKERS:
+            self.makers.append(Maker(operator=operator, inputs=tuple(inputs), shape=numbers))
+
+    def _name_constant(self, name: str, before: int, numbers: tuple[int, ...]) -> None:
+        """A Constant's value is known to its readers by the name of the node's output."""
+        for index in range(before, len(self.tensors)):
+            self.tensors[index] = replace(self.tensors[index], name=name)
+        if numbers:
+            self.tensors.append(Tensor(name=name, dtype="int64", dims=(len(numbers),), stored=8 * len(numbers), values=numbers))
+
+    def _attribute(self, message: Wire, depth: int) -> tuple[int, ...]:
+        """Walk an attribute; returns its integers when they may be a shape."""
+        name = ""
+        numbers: tuple[int, ...] = ()
+        for one in fields_but_runs(self.view, message.start, message.end):
+            if one.number == 1 and one.kind == BYTES:
+                name = text(self.view, one)
+            elif one.number == 3 and one.kind == VARINT:  # noqa: PLR2004  (AttributeProto.i)
+                numbers = numbers or (signed(one.value),)
+            elif one.number == 8:  # noqa: PLR2004  (AttributeProto.ints)
+                numbers = self._few_ints(message)
+            elif one.kind == BYTES and one.number in {5, 10}:
+                self.tensors.append(self._tensor(one))
+            elif one.kind == BYTES and one.number in {6, 11}:
+                self._graph(one, depth + 1)
+            elif one.kind == BYTES and one.number in {22, 23}:
+                self._sparse(one)
+        return numbers if name in {"shape", "value_int", "value_ints"} else ()
+
+    def _few_ints(self, message: Wire) -> tuple[int, ...]:
+        found: list[int] = []
+        for one in fields(self.view, message.start, message.end):
+            if one.number == 8:  # noqa: PLR2004  (AttributeProto.ints)
+                found += [signed(one.value)] if one.kind == VARINT else map(signed, varints(self.view, one.start, one.end))
+            if len(found) > _SMALL:
+                return ()
+        return tuple(found)
+
+    def _tensor(self, message: Wire) -> Tensor:
+        dims: list[int] = []
+        dtype, name, stored = 0, "", 0
+        outside, external = False, {}
+        payload: list[Wire] = []
+        for one in fields(self.view, message.start, message.end):
+            match one.number:
+                case 1:
+                    dims += [signed(one.value)] if one.kind == VARINT else [signed(v) for v in varints(self.view, one.start, one.end)]
+                case 2:
+                    dtype = one.value
+                case 8:
+                    name = text(self.view, one)
+                case 9 | 4 | 5 | 6 | 7 | 10 | 11:
+                    stored += one.end - one.start
+                    payload.append(one)
+                case 13:
+                    key, value = self._pair(one)
+                    external[key] = value
+                case 14:
+                    outside = one.value == 1
+        return Tensor(
+            name=name,
+            dtype=DTYPES.get(dtype, f"type {dtype}"),
+            dims=tuple(dims),
+            stored=stored,
+            external=_external(external) if outside or external else None,
+            values=self._values(dtype, payload),
+        )
+
+    def _values(self, dtype: int, payload: list[Wire]) -> tuple[int, ...] | None:
+        """The numbers of a small int32 or int64 tensor."""
+        size = {6: 4, 7: 8}.get(dtype)
+        if size is None or sum(one.end - one.start for one in payload) > _SMALL * 10:
+            return None
+        found: list[int] = []
+        for one in payload:
+            if one.number == 9:  # noqa: PLR2004  (raw_data: little-endian)
+                raw = bytes(self.view[one.start : one.end])
+                found += [int.from_bytes(raw[at : at + size], "little", signed=True) for at in range(0, len(raw), size)]
+            elif one.number in {5, 7}:
+                found += [signed(one.value)] if one.kind == VARINT else [signed(v) for v in varints(self.view, one.start, one.end)]
+        return tuple(found)
+
+    def _port(self, message: Wire) -> Port:
+        name, kind, shape = "", "unknown", None
+        for one in fields(self.view, message.start, message.end):
+            if one.kind == BYTES and one.number == 1:
+                name = text(self.view, one)
+            elif one.kind == BYTES and one.number == 2:  # noqa: PLR2004  (ValueInfoProto.type)
+                kind, shape = self._type(one)
+        return Port(name=name, dtype=kind, shape=shape)
+
+    def _type(self, message: Wire) -> tuple[str, tuple[int | str, ...] | None]:
+        others = {4: "sequence", 5: "map", 8: "sparse tensor", 9: "optional"}
+        for one in fields(self.view, message.start, message.end):
+            if one.kind == BYTES and one.number == 1:
+                return self._tensor_type(one)
+            if one.number in others:
+                return others[one.number], None
+        return "unknown", None
+
+    def _tensor_type(self, message: Wire) -> tuple[str, tuple[int | str, ...] | None]:
+        dtype, shape = 0, None
+        for one in fields(self.view, message.start, message.end):
+            if one.number == 1 and one.kind == VARINT:
+                dtype = one.value
+            elif one.number == 2 and one.kind == BYTES:  # noqa: PLR2004  (TypeProto.Tensor.shape)
+                shape = tuple(
+                    self._dimension(part) for part in fields(self.view, one.start, one.end) if part.number == 1 and part.kind == BYTES
+                )
+        return DTYPES.get(dtype, f"type {dtype}"), shape
+
+    def _dimension(self, message: Wire) -> int | str:
+        for one in fields(self.view, message.start, message.end):
+            if one.number == 1 and one.kind == VARINT:
+                return signed(one.value)
+            if one.number == 2 and one.kind == BYTES:  # noqa: PLR2004  (Dimension.dim_param)
+                return text(self.view, one)
+        return "?"
+
+
+def _external(pairs: dict[str, str]) -> ExternalData:
+    def number(key: str) -> int | None:
+        try:
+            return int(pairs[key])
+        except (KeyError, ValueError):
+            return None
+
+    return ExternalData(location=pairs.get("location", ""), offset=number("offset") or 0, length=number("length"))
