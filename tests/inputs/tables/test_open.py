@@ -210,7 +210,7 @@ def test_a_ragged_row_is_found_by_counting_alone_even_in_a_large_file(tmp_path):
 
 def test_no_row_is_lost_or_changed_without_a_word(tmp_path):
     """Against the csv module, on files made to confuse a parser: the same cells, or a refusal."""
-    random = Random(0)  # noqa: S311  (made-up files, not secrets)
+    random = Random(0)
     read = 0
     for _ in range(150):
         marks = random.choice(["ab1", 'ab1"', "a\n", 'a\r\n"', 'a,"\n\r ', "é \t\"'", "#;|\\"])

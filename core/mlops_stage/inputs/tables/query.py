@@ -27,8 +27,8 @@ MOST_LEVELS = 100_000
 
 _FEW_TEXTS = 1000
 _WHOLE_TEXT = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.0*)?")
-_INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT")
-_NUMERIC = ("FLOAT", "DOUBLE", "DECIMAL", *_INTEGERS)
+INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT")
+NUMERIC = ("FLOAT", "DOUBLE", "DECIMAL", *INTEGERS)
 
 
 class Codes(NamedTuple):
@@ -103,7 +103,7 @@ class Selection:
     def numbers(self, names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
         """See the function of that name."""
         for name in names:
-            self._refuse(name, "a number", ("VARCHAR", "BOOLEAN", '"NULL"', *_NUMERIC))
+            self._refuse(name, "a number", ("VARCHAR", "BOOLEAN", '"NULL"', *NUMERIC))
         try:
             return self._arrays({name: f"coalesce({self._number(name)}, 'nan'::DOUBLE)" for name in names}, np.float64)
         except duckdb.ConversionException as error:
@@ -140,7 +140,7 @@ class Selection:
                 f"{self.table.name}: column {shown(name)!r} identifies rows, and {missing} rows have none", "fill it in every row"
             )
         # 1, 1.0 and "1" are the same identifier, as everywhere
-        integer = self.table.columns[name] in _INTEGERS
+        integer = self.table.columns[name] in INTEGERS
         whole = text if integer else f"regexp_replace({text}, '^(-?(?:0|[1-9][0-9]*))\\.0*$', '\\1')"
         return self._arrays({name: f"md5_number_lower({whole})::UBIGINT"}, np.uint64)[name]
 
@@ -196,14 +196,14 @@ class Selection:
 
     def _number(self, name: str) -> str:
         column = self.columns[name]
-        return f"CAST({_strict(column) if self.table.columns[name] == 'VARCHAR' else column} AS DOUBLE)"
+        return f"CAST({strict(column) if self.table.columns[name] == 'VARCHAR' else column} AS DOUBLE)"
 
     def _tried_number(self, name: str) -> str:
         """The cell as a number, NULL where it is none; booleans and dates are no numbers."""
         column, kind = self.columns[name], self.table.columns[name].split("(")[0]
         if kind == "VARCHAR":
-            return f"TRY_CAST({_strict(column)} AS DOUBLE)"
-        return f"CAST({column} AS DOUBLE)" if kind in _NUMERIC else "NULL::DOUBLE"
+            return f"TRY_CAST({strict(column)} AS DOUBLE)"
+        return f"CAST({column} AS DOUBLE)" if kind in NUMERIC else "NULL::DOUBLE"
 
     def _text(self, name: str) -> str:
         self._refuse(name, "text", None)
@@ -220,7 +220,7 @@ class Selection:
 
     def _no_number(self, names: Sequence[str]) -> InputError:
         for name in names:
-            bad = f"v IS NOT NULL AND TRY_CAST({_strict('v')} AS DOUBLE) IS NULL" if self.table.columns[name] == "VARCHAR" else "false"
+            bad = f"v IS NOT NULL AND TRY_CAST({strict('v')} AS DOUBLE) IS NULL" if self.table.columns[name] == "VARCHAR" else "false"
             row = self.first_row(name, where=bad)
             if row:
                 (cell,) = self._run(f"SELECT {self.columns[name]} FROM {self._from} LIMIT 1 OFFSET {row - 1}").fetchone()
@@ -302,7 +302,7 @@ def _natural(levels: Sequence[str | None]) -> Any:
     return int if present and all(re.fullmatch(r"-?[0-9]{1,18}", level) for level in present) else str
 
 
-def _strict(column: str) -> str:
+def strict(column: str) -> str:
     """Text to be cast to a number: DuckDB would read 1_000 as 1000."""
     return f"replace({column}, '_', '?')"
 

@@ -1,0 +1,116 @@
+"""Rows that two tables share, such as test rows that a model was trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mlops_stage.errors import UsageError
+from mlops_stage.inputs.tables.connection import connect, run
+from mlops_stage.inputs.tables.query import INTEGERS, NUMERIC, strict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mlops_stage.inputs.tables.open import Table
+
+_EXAMPLES = 5
+_WHOLE_TAIL = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overlap:
+    """How many rows of the second table stand in the first as well; rows are equal when all compared cells are, and missing equals missing."""
+
+    shared: int
+    """Rows of the second table that the first has too."""
+    of: int
+    """Rows of the second table."""
+    distinct: int
+    """How many different rows those are."""
+    repeated: int
+    """Rows of the second table that repeat an earlier row of it: how common equal rows are by nature."""
+    columns: tuple[str, ...]
+    """The columns that were compared."""
+    examples: tuple[tuple[int, int], ...]
+    """(row of the first, row of the second), numbered from 1, at most five, in the order of the second."""
+
+
+def shared_rows(first: Table, second: Table, columns: Sequence[str] | None = None, *, memory: int | None = None) -> Overlap:
+    """Compare two tables row by row, exactly; formats may differ.
+
+    Hashes of rows find candidates, which are then compared cell by cell; only candidates are held in memory.
+    A cell is compared as a number where one table stores numbers, and `25` equals `25.0` in text.
+
+    Args:
+        first: the table that is looked up in, such as `train`.
+        second: the table whose rows are looked for, such as `data`.
+        columns: what to compare; by default every column that both have.
+        memory: bytes that DuckDB may use.
+
+    Raises:
+        UsageError: a column that one of them lacks, or no common column.
+        InputError: a table that cannot be read.
+        LimitError: too little memory.
+    """
+    names = tuple(name for name in first.columns if name in second.columns) if columns is None else tuple(columns)
+    if not names:
+        raise UsageError(f"{first.name} and {second.name} have no column in common", "name the columns alike in both tables")
+    cells = [_cells(first, second, name) for name in names]
+    connection = connect([*first.paths, *second.paths], memory=memory)
+    try:
+        return _compared(connection, first, second, cells, names)
+    finally:
+        connection.close()
+
+
+def _compared(connection: Any, first: Table, second: Table, cells: list[tuple[str, str]], names: tuple[str, ...]) -> Overlap:
+    what = f"{first.name} and {second.name}"
+    keys = ", ".join(f"k{position}" for position in range(len(names)))
+    for name, table, side in (("a", first, 0), ("b", second, 1)):
+        listed = ", ".join(f"{pair[side]} AS k{position}" for position, pair in enumerate(cells))
+        run(connection, f"CREATE TEMP VIEW {name} AS SELECT row_number() OVER () AS r, {listed} FROM {table.scan}", table.name)
+        run(connection, f"CREATE TEMP TABLE hash_{name} AS SELECT hash({keys}) AS h FROM {name}", table.name)
+    run(connection, "CREATE TEMP TABLE candidates AS SELECT h FROM hash_b INTERSECT SELECT h FROM hash_a", what)
+    rows, different = run(connection, "SELECT count(*), count(DISTINCT h) FROM hash_b", what).fetchone()
+    for name, table in (("a", first), ("b", second)):
+        # grouped before they are joined: a row that stands a thousand times in both would otherwise meet itself a million times
+        grouped = f"SELECT {keys}, hash({keys}) AS h, min(r) AS r, count(*) AS n FROM {name} WHERE hash({keys}) IN (SELECT h FROM candidates) GROUP BY ALL"
+        run(connection, f"CREATE TEMP TABLE both_{name} AS {grouped}", table.name)
+    equal = " AND ".join(f"both_a.k{position} IS NOT DISTINCT FROM both_b.k{position}" for position in range(len(names)))
+    join = f"FROM both_b JOIN both_a ON both_a.h = both_b.h AND {equal}"
+    shared, distinct = run(connection, f"SELECT coalesce(sum(both_b.n), 0), count(*) {join}", what).fetchone()
+    examples = run(connection, f"SELECT both_a.r, both_b.r {join} ORDER BY both_b.r LIMIT {_EXAMPLES}", what).fetchall()
+    return Overlap(
+        shared=int(shared),
+        of=rows,
+        distinct=distinct,
+        repeated=rows - different,
+        columns=names,
+        examples=tuple((int(a), int(b)) for a, b in examples),
+    )
+
+
+def _cells(first: Table, second: Table, name: str) -> tuple[str, str]:
+    """The SQL of a cell in either table, of a type in which both can be compared."""
+    kinds = [table.columns[name].split("(")[0] for table in (first, second) if table.column(name, "columns")]
+    columns = [table.column(name, "columns") for table in (first, second)]
+    numeric = [kind in NUMERIC for kind in kinds]
+    if kinds[0] == kinds[1] and kinds[0] != "VARCHAR":
+        return columns[0], columns[1]
+    if any(numeric) and all(kind in NUMERIC or kind == "VARCHAR" for kind in kinds):
+        # a float32 and the text or float64 that it was rounded from are the same number
+        target = "FLOAT" if "FLOAT" in kinds else "HUGEINT" if all(kind in INTEGERS for kind in kinds) else "DOUBLE"
+        return (_number(columns[0], kinds[0], target), _number(columns[1], kinds[1], target))
+    if "BOOLEAN" in kinds:
+        return (f"lower(CAST({columns[0]} AS VARCHAR))", f"lower(CAST({columns[1]} AS VARCHAR))")
+    return _text(columns[0]), _text(columns[1])
+
+
+def _number(column: str, kind: str, target: str) -> str:
+    return f"TRY_CAST({strict(column) if kind == 'VARCHAR' else column} AS {target})"
+
+
+def _text(column: str) -> str:
+    text = f"CAST({column} AS VARCHAR)"
+    return f"CASE WHEN ends_with({text}, '.0') THEN left({text}, -{_WHOLE_TAIL}) ELSE {text} END"
