@@ -43,6 +43,14 @@ def test_without_decisions_the_threshold_decides_and_is_recorded():
         compared(codes("0", "1"), None, scores((), [-3.0, 2.0]), ASKED)
 
 
+def test_a_declared_threshold_decides_whatever_the_scores_are():
+    found = compared(codes("0", "1", "1"), None, scores((), [-3.0, 2.0, 1.0]), Question(threshold=1))
+    assert found.prediction.tolist() == [0, 1, 0]
+    assert not found.implied
+    assert compared(codes("0", "1"), None, scores((), [0.2, 0.7]), ASKED).implied
+    assert not compared(codes("0", "1"), codes("0", "1"), scores((), [0.2, 0.7]), Question(threshold=0.9)).implied
+
+
 def test_the_score_of_the_positive_class_is_found_by_name_or_by_its_complement():
     both = scores(("bad", "good"), [0.2, 0.7], [0.8, 0.3])
     assert compared(codes("bad", "good"), None, both, Question(positive="bad")).score.tolist() == [0.2, 0.7]

@@ -45,6 +45,8 @@ class Question:
     task: DeclaredTask = "auto"
     positive: str | None = None
     """The positive class."""
+    threshold: float | None = None
+    """A score above it is a decision for the positive class, where no decisions were given; None means 0.5, and only for probabilities."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,6 +64,8 @@ class Predictions:
     """Binary: the score of the positive class, shape (n,). Multiclass: one column per class, shape (n, len(classes)). Finite; None where there is none."""
     probabilities: bool = False
     """Whether the scores lie in [0, 1] and, in multiclass, sum to 1 in every row: log loss and calibration mean something."""
+    implied: bool = False
+    """Whether decisions were neither given nor follow from a declared threshold."""
     weight: NDArray[np.float64] | None = None
     """Shape (n,), finite, none negative, not all zero."""
     row_id: NDArray[np.uint64] | None = None
@@ -96,6 +100,7 @@ class Compared(NamedTuple):
     classes: tuple[str, ...]
     score: NDArray[np.float64] | None
     probabilities: bool
+    implied: bool
     notes: tuple[str, ...]
 
 
@@ -117,13 +122,14 @@ def compared(label: Codes, prediction: Codes | None, scores: Scores | None, ques
     scored = scores.classes if scores else ()
     levels = _sorted({*label.levels, *(prediction.levels if prediction else ()), *scored})
     if is_binary(levels, question.task):
-        classes, why = binary_classes(levels, question.positive, scored)
-        notes = [f"the positive class is {classes[1]!r} ({why})"]
-        return _binary(label, prediction, scores, classes, notes)
+        return _binary(label, prediction, scores, question, levels)
     return _multiclass(label, prediction, scores, levels)
 
 
-def _binary(label: Codes, prediction: Codes | None, scores: Scores | None, classes: tuple[str, str], notes: list[str]) -> Compared:
+def _binary(label: Codes, prediction: Codes | None, scores: Scores | None, question: Question, levels: Sequence[str]) -> Compared:
+    classes, why = binary_classes(levels, question.positive, scores.classes if scores else ())
+    notes = [f"the positive class is {classes[1]!r} ({why})"]
+    threshold = question.threshold
     values: NDArray[np.float64] | None = None
     if scores is not None:
         column = scores.classes.index(classes[1]) if classes[1] in scores.classes else 0
@@ -134,15 +140,17 @@ def _binary(label: Codes, prediction: Codes | None, scores: Scores | None, class
     probabilities = values is not None and bool(values.min() >= 0 and values.max() <= 1)
     if prediction is not None:
         decided = _recoded(prediction, classes)
-    elif values is not None and probabilities:
-        decided = (values > THRESHOLD).astype(np.int64)
-        notes.append(f"there are no decisions: a score above {THRESHOLD} is taken for {classes[1]!r}")
+    elif values is not None and (probabilities or threshold is not None):
+        least = THRESHOLD if threshold is None else threshold
+        decided = (values > least).astype(np.int64)
+        notes.append(f"there are no decisions: a score above {least} is taken for {classes[1]!r}")
     else:
         raise InputError(
             "there are no decisions, and the scores are no probabilities: no threshold is evident",
-            "write the decisions too (y_pred by default)",
+            "write the decisions too (y_pred by default), or declare threshold",
         )
-    return Compared("binary", _recoded(label, classes), decided, classes, values, probabilities, tuple(notes))
+    implied = prediction is None and threshold is None
+    return Compared("binary", _recoded(label, classes), decided, classes, values, probabilities, implied, tuple(notes))
 
 
 def _multiclass(label: Codes, prediction: Codes | None, scores: Scores | None, classes: tuple[str, ...]) -> Compared:
@@ -166,7 +174,7 @@ def _multiclass(label: Codes, prediction: Codes | None, scores: Scores | None, c
         notes.append("there are no decisions: the class with the largest score is taken, the first of equals")
     else:
         raise InputError("there are no decisions, and no score column per class", "write the decisions too (y_pred by default)")
-    return Compared("multiclass", _recoded(label, classes), decided, classes, values, probabilities, tuple(notes))
+    return Compared("multiclass", _recoded(label, classes), decided, classes, values, probabilities, implied=False, notes=tuple(notes))
 
 
 def present(codes: Codes, where: str, column: str) -> Codes:
