@@ -8,6 +8,7 @@ import sys
 import click
 
 from mlops_stage.cli.group import Suite
+from mlops_stage.cli.terminal import complain
 from mlops_stage.errors import ExitCode, StageError
 
 
@@ -53,7 +54,5 @@ def _bug(error: Exception) -> ExitCode:
 
 
 def _told(message: str, hint: str, code: ExitCode) -> ExitCode:
-    click.echo(click.style("error: ", fg="red", bold=True) + message, err=True)
-    if hint:
-        click.echo(click.style("hint: ", fg="cyan") + hint, err=True)
+    complain(message, hint)
     return code

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mlops_stage.cli.terminal import say
 from mlops_stage.errors import ExitCode, StageError
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def _demo(suite: Suite, out: Path, *, quiet: bool) -> ExitCode:
     settings = runner.Settings(root=folder, out=out.absolute(), cache=folders.cache(os.environ), env=os.environ)
     with watching(quiet=quiet, verbose=False) as watch:
         record, terminal = runner.run(asked, suite.catalogue, settings, watch)
-    click.echo(terminal, nl=False)
+    say(terminal, nl=False)
     click.echo(_explained(record, out))
     return ExitCode.PASSED if record.exit_code in _EXPECTED else record.exit_code
 

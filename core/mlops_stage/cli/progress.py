@@ -94,7 +94,7 @@ class _Bar(_Silent):
     def progress(self, request_id: str, done: float, what: str) -> None:
         del request_id
         if self._task is not None:
-            self._bars.update(self._task, completed=done, description=what)
+            self._bars.update(self._task, completed=done, description=what, refresh=True)
 
     def finished(self, report: Report, seconds: float) -> None:
         del report, seconds

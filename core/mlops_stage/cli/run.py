@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mlops_stage.cli.options import from_fields, given
+from mlops_stage.cli.terminal import complain, say
 from mlops_stage.errors import ExitCode, UsageError, nearest
 
 if TYPE_CHECKING:
@@ -179,9 +180,9 @@ def _run(suite: Suite, params: Mapping[str, Any], config: Config, asked: tuple[R
 
     with watching(quiet=params["quiet"], verbose=params["verbose"]) as watch:
         record, terminal = runner.run(asked, suite.catalogue, _settings(params, config), watch)
-    click.echo(terminal, nl=False)
+    say(terminal, nl=False)
     for failure in record.failures:
-        click.echo(f"error: {failure.message}" + (f"\nhint: {failure.hint}" if failure.hint else ""), err=True)
+        complain(failure.message, failure.hint)
     return record.exit_code
 
 

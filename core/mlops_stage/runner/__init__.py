@@ -63,6 +63,7 @@ def run(asked: Sequence[Request | Refusal], catalogue: Catalogue, settings: Sett
     """
     folders.check(settings.out, [request.id for request in asked])
     begun, started = time.monotonic(), datetime.now(UTC)
+    pages.preload(catalogue)
     recorder = _Recorder(catalogue, settings, watch, started, begun)
     try:
         with process.terminated_as_interrupt(), process.undumpable():
@@ -110,6 +111,8 @@ class _Recorder:
         self._finished: dict[str, Report] = {}
         self._cost: dict[str, Cost] = {}
         self._failures: list[Failure] = []
+        self._terminal: str | None = None
+        """What the pages said when they were last written; None when something has happened since."""
 
     def run_one(self, request: Request | Refusal) -> None:
         """One stage from start to a report on disk and fresh pages."""
@@ -157,15 +160,17 @@ class _Recorder:
         """Something went wrong that no report can tell."""
         message = f"{where}: {error.message}" if where else error.message
         self._failures.append(Failure(code=ExitCode(error.code), message=message, hint=error.hint))
+        self._terminal = None
 
     def _write_pages(self) -> str:
         terminal, failures = pages.write(self._run(), self._catalogue, self._settings.out)
         self._failures += [failure for failure in failures if failure not in self._failures]
+        self._terminal = terminal
         return terminal
 
     def close(self) -> tuple[Run, str]:
-        """Write the pages a last time; they show every report in the output directory."""
-        terminal = self._write_pages()
+        """Write the pages a last time if need be; they show every report in the output directory."""
+        terminal = self._write_pages() if self._terminal is None else self._terminal
         return self._run(), terminal
 
     def _run(self) -> Run:

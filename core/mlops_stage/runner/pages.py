@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -40,6 +42,17 @@ def write(run: Run, catalogue: Catalogue, out: Path) -> tuple[str, list[Failure]
         except StageError as error:
             failures.append(Failure(code=error.code, message=error.message, hint=error.hint))
     return terminal, failures
+
+
+def preload(catalogue: Catalogue) -> None:
+    """Import the reporters while the first stage works in its own process: their cost disappears behind it."""
+
+    def load() -> None:
+        for reporter in catalogue.reporters.values():
+            with suppress(StageError):  # told when it is asked to render
+                resolve(reporter.render, reporter.name)
+
+    threading.Thread(target=load, name="preload", daemon=True).start()
 
 
 def _render(run: Run, reporters: list[Reporter]) -> tuple[dict[str, str], dict[str, Failure]]:
