@@ -316,7 +316,12 @@ def hostile(id_="hostile"):
         summary=evil,
         subjects=tuple(Subject(role=evil, name=text, sha256="ab" * 32) for text in HOSTILE),
         gates=tuple(Gate(criterion=text, verdict=Verdict.FAILED, sentence=text, source=text, value=0.5, bound=0.6) for text in HOSTILE),
-        metrics=(*all_of_it, Metric(name=evil, estimate=Point(1.5), unit=evil), Metric(name="a", estimate=NotEstimable(0, evil))),
+        metrics=(
+            *all_of_it,
+            Metric(name=evil, estimate=Rate(1, 2), slice=((evil, evil),)),
+            Metric(name=evil, estimate=Point(1.5), unit=evil),
+            Metric(name="a", estimate=NotEstimable(0, evil)),
+        ),
         findings=tuple(Finding(rule=f"validity/{text}", level=Level.ERROR, message=text, location=text, hint=text) for text in HOSTILE),
         evidence=tuple(
             Evidence(path=text, sha256="cd" * 32) for text in (*HOSTILE, "javascript:alert(1)", "../../etc/passwd", "/etc/passwd")

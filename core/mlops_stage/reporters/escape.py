@@ -13,8 +13,15 @@ _UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0\U
 """Invisible although Unicode calls them letters or marks; runs of variation selectors can carry hidden text."""
 _COMMAND = re.compile(r"(?:(?<=\s)|^)::(?=\S)|##(?=\[|vso\[|teamcity\[)")
 """How a line of a log becomes a command to GitHub Actions, Azure Pipelines or TeamCity."""
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~$&:-])")
+_MARKDOWN = re.compile(
+    r"[\\`*\[\]<|~$]"  # code, emphasis, links, HTML, cells, strike-through, formulas
+    r"|(?<![^\W_])_|_(?![^\W_])"  # emphasis, but not inside a word
+    r"|^[-+>=#]|#(?=\w)"  # lists, quotes, headings, references to issues
+    r"|&(?=#?\w+;)|:(?=//|[\w+-]+:)|(?<=www)\."  # entities, addresses, emoji
+)
+"""Only what would mean something is escaped, so that the source stays readable as well."""
 _LINE_NUMBER = re.compile(r"^(\d+)([.)])")
+_CODE = re.compile(r"[\\`*_{}\[\]<>#|~$&:!-]")
 _SAFE_IN_BACKTICKS = re.compile(r"[^`|\\<&\n]+")
 
 
@@ -37,7 +44,7 @@ def harmless(text: str, most: int = MOST) -> str:
 
 def markdown(text: str, most: int = MOST) -> str:
     """The text as Markdown that renders as exactly these characters, in a table cell as well: no markup, no link, no mention."""
-    escaped = _MARKDOWN.sub(r"\\\1", harmless(text, most))
+    escaped = _MARKDOWN.sub(r"\\\g<0>", harmless(text, most))
     return _LINE_NUMBER.sub(r"\1\\\2", escaped).replace("@", "@&#8203;")
 
 
@@ -46,7 +53,7 @@ def code(text: str, most: int = MOST) -> str:
     shown = harmless(text, most)
     if _SAFE_IN_BACKTICKS.fullmatch(shown) and shown == shown.strip():
         return f"`{shown}`"
-    return f"<code>{_MARKDOWN.sub(lambda found: f'&#{ord(found[0])};', shown)}</code>"
+    return f"<code>{_CODE.sub(lambda found: f'&#{ord(found[0])};', shown)}</code>"
 
 
 def _visible(letter: str) -> str:

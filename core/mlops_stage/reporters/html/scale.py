@@ -43,7 +43,7 @@ def spanning(
     if not finite:
         return None
     low, high = min(finite), max(finite)
-    if not 0 < high - low < 1e300:  # noqa: PLR2004  (near the end of floats sums are infinite)
+    if not 1e-300 < high - low < 1e300:  # noqa: PLR2004  (near the ends of floats sums are infinite and shares are 0)
         width = max(abs(low), 1.0) * 0.1
         low, high = low - width, high + width
     room = (high - low) * pad
