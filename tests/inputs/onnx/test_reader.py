@@ -181,3 +181,15 @@ def test_weights_are_not_loaded(tmp_path):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert read_facts(path).parameters == 30_000_000
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000  # KiB, of 120 MB
+
+
+@pytest.mark.parametrize(
+    "attribute", [{"classlabels_strings": ["no", "yes"]}, {"classlabels_int64s": [-1, 300]}, {"classlabels_ints": list(range(40))}]
+)
+def test_the_classes_of_a_classifier_are_read(attribute):
+    node = helper.make_node(
+        "TreeEnsembleClassifier", ["x"], ["y"], domain="ai.onnx.ml", nodes_values=[0.5] * 100, nodes_treeids=[0] * 100, **attribute
+    )
+    graph = helper.make_graph([node], "g", [], [helper.make_tensor_value_info("y", 1, [1])])
+    facts = parsed(helper.make_model(graph, opset_imports=[helper.make_opsetid("ai.onnx.ml", 3)]))
+    assert facts.class_labels == (tuple(str(label) for label in next(iter(attribute.values()))),)

@@ -109,5 +109,7 @@ class OnnxFacts:
     """`domain::Function` that the model defines itself."""
     tensors: tuple[Tensor, ...] = ()
     makers: tuple[Maker, ...] = ()
+    class_labels: tuple[tuple[str, ...], ...] = ()
+    """The lists of classes that classifier nodes carry, in the order of the nodes; whole numbers as text."""
     parameters: int = 0
     """Elements of all initializers."""

@@ -20,6 +20,8 @@ MAX_DEPTH = 32
 MAX_NODES = 2_000_000
 MAKERS = frozenset({"ConstantOfShape", "Expand", "Tile", "RandomNormal", "RandomUniform", "Range", "OneHot", "Resize", "Upsample", "Pad"})
 """Operators whose output may be far larger than their inputs."""
+MAX_LABELS = 100_000
+"""A classifier with more classes than this is read without their names."""
 _SMALL = 16
 """Elements of an integer tensor that are kept as values."""
 
@@ -73,6 +75,7 @@ class _Walk:
         self.inputs: list[Port] = []
         self.outputs: list[Port] = []
         self.initializers: set[str] = set()
+        self.class_labels: list[tuple[str, ...]] = []
         self.parameters = 0
         self.words = {"producer": "", "producer_version": "", "graph_name": ""}
         self.ir_version = 0
@@ -89,6 +92,7 @@ class _Walk:
             functions=tuple(sorted(self.functions)),
             tensors=tuple(self.tensors),
             makers=tuple(self.makers),
+            class_labels=tuple(dict.fromkeys(labels for labels in self.class_labels if labels)),
             parameters=self.parameters,
             **self.words,
         )
@@ -234,7 +238,22 @@ class _Walk:
                 self._graph(one, depth + 1)
             elif one.kind == BYTES and one.number in {22, 23}:
                 self._sparse(one)
+        if name.startswith("classlabels_"):
+            self.class_labels.append(self._labels(message))
         return numbers if name in {"shape", "value_int", "value_ints"} else ()
+
+    def _labels(self, message: Wire) -> tuple[str, ...]:
+        """The strings or integers of an attribute, as text."""
+        found: list[str] = []
+        for one in fields(self.view, message.start, message.end):
+            if one.number == 9 and one.kind == BYTES:  # noqa: PLR2004  (AttributeProto.strings)
+                found.append(text(self.view, one))
+            elif one.number == 8:  # noqa: PLR2004  (AttributeProto.ints)
+                numbers = [one.value] if one.kind == VARINT else varints(self.view, one.start, one.end)
+                found += [str(signed(number)) for number in numbers]
+            if len(found) > MAX_LABELS:
+                return ()
+        return tuple(found)
 
     def _few_ints(self, message: Wire) -> tuple[int, ...]:
         found: list[int] = []
