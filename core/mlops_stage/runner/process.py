@@ -15,8 +15,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import IO, TYPE_CHECKING, Any
 
-from mlops_stage import child
 from mlops_stage.errors import ExitCode
+from mlops_stage.host import resolve
 from mlops_stage.report import Cost
 
 if TYPE_CHECKING:
@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from mlops_stage.params import Limits, Request
     from mlops_stage.runner import Settings
     from mlops_stage.stage import Stage
+
+Frame = dict[str, Any]
+"""One JSON message from child to parent; see mlops_stage.child."""
+
+CHILD = "mlops_stage.child"
+"""Named, not imported: parent and child are siblings that share nothing but messages."""
 
 WALL_SECONDS = 3600
 """Default wall time of a stage."""
@@ -49,11 +55,11 @@ _POLL_SECONDS = 0.25
 class Answer:
     """The last frame of a stage and what it took."""
 
-    frame: child.Frame
+    frame: Frame
     cost: Cost
 
 
-def task(stage: Stage, request: Request, settings: Settings, folder: Path, reports: Sequence[Path]) -> child.Frame:
+def task(stage: Stage, request: Request, settings: Settings, folder: Path, reports: Sequence[Path]) -> Frame:
     """What a child is told, as JSON; `verb` is `measure`, or `plan` for `--plan`."""
     return {
         "verb": "measure",
@@ -71,17 +77,17 @@ def task(stage: Stage, request: Request, settings: Settings, folder: Path, repor
 
 
 def in_this_process(
-    order: child.Frame, limits: Limits, env: Mapping[str, str], progress: Callable[[float, str], None], log: Callable[[str], None]
+    order: Frame, limits: Limits, env: Mapping[str, str], progress: Callable[[float, str], None], log: Callable[[str], None]
 ) -> Answer:
     """Do the task here: no limits and no isolation, for a debugger."""
     del limits, env, log
     begun, cpu = time.monotonic(), time.process_time()
-    frame = child.perform(order, progress)
+    frame = resolve(f"{CHILD}:perform", "the child process")(order, progress)
     return Answer(frame=frame, cost=Cost(wall_seconds=time.monotonic() - begun, cpu_seconds=time.process_time() - cpu, peak_bytes=0))
 
 
 def in_child(
-    order: child.Frame, limits: Limits, env: Mapping[str, str], progress: Callable[[float, str], None], log: Callable[[str], None]
+    order: Frame, limits: Limits, env: Mapping[str, str], progress: Callable[[float, str], None], log: Callable[[str], None]
 ) -> Answer:
     """Do the task in a limited process of its own; every way it can end gives an answer.
 
@@ -97,7 +103,7 @@ def in_child(
         begun = time.monotonic()
         try:
             started = subprocess.Popen(
-                [sys.executable, "-P", "-m", "mlops_stage.child", str(writing)],
+                [sys.executable, "-P", "-m", CHILD, str(writing)],
                 stdin=subprocess.PIPE,
                 stdout=printed,
                 stderr=subprocess.STDOUT,
@@ -150,7 +156,7 @@ class _Listener:
         self._buffer = bytearray()
         self.reason: str | None = None
 
-    def last_frame(self) -> child.Frame | None:
+    def last_frame(self) -> Frame | None:
         """The answer, plan or failure; None with a `reason` when there was none."""
         with selectors.DefaultSelector() as selector:
             selector.register(self._channel, selectors.EVENT_READ)
@@ -167,7 +173,7 @@ class _Listener:
                     self.reason = "time"
                     return None
 
-    def _read(self) -> child.Frame | None:
+    def _read(self) -> Frame | None:
         piece = os.read(self._channel.fileno(), 1 << 20)
         if not piece:
             self.reason = "ended"
@@ -196,7 +202,7 @@ class _Listener:
             self._progress(float(done), str(what)[:80])
 
 
-def _parsed(line: bytes | bytearray) -> child.Frame | None:
+def _parsed(line: bytes | bytearray) -> Frame | None:
     try:
         frame = json.loads(line)
     except ValueError:
@@ -204,7 +210,7 @@ def _parsed(line: bytes | bytearray) -> child.Frame | None:
     return frame if isinstance(frame, dict) else None
 
 
-def _tell(process: subprocess.Popen[bytes], order: child.Frame) -> None:
+def _tell(process: subprocess.Popen[bytes], order: Frame) -> None:
     """Hand the task over; the pipe stays open as the child's lifeline."""
     assert process.stdin is not None  # noqa: S101  (opened as a pipe above)
     with suppress(BrokenPipeError):
@@ -231,7 +237,7 @@ def _end(process: subprocess.Popen[bytes]) -> tuple[Any, int]:
     return usage, status
 
 
-def _silence(name: str, status: int, reason: str, wall: int, cpu: int) -> child.Frame:
+def _silence(name: str, status: int, reason: str, wall: int, cpu: int) -> Frame:
     """Why a child gave no answer, as a failure frame."""
     code = os.waitstatus_to_exitcode(status)
     message, hint = f"{name}: its process ended with exit code {code} and no report", "--verbose shows what it printed"

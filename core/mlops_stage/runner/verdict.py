@@ -17,8 +17,8 @@ from mlops_stage.report import AnyCriterion, Failure, Judgement, NotApplicable, 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mlops_stage import child
     from mlops_stage.params import Params, Refusal, Request
+    from mlops_stage.runner.process import Frame
     from mlops_stage.stage import Stage
 
 
@@ -33,7 +33,7 @@ def about(stage: Stage, version: str, request: Request, root: Path) -> dict[str,
     }
 
 
-def report(about: Mapping[str, Any], stage: Stage, params: Params, frame: child.Frame, folder: Path) -> Report:
+def report(about: Mapping[str, Any], stage: Stage, params: Params, frame: Frame, folder: Path) -> Report:
     """Judge what was observed; a failure, or an answer that cannot be judged, becomes a report with outcome `error`."""
     try:
         if "failure" in frame:
@@ -83,7 +83,7 @@ _SEEN: TypeAdapter[Any] = TypeAdapter(Observations | NotApplicable)
 _CRITERIA: TypeAdapter[Any] = TypeAdapter(tuple[AnyCriterion, ...])
 
 
-def _answer(frame: child.Frame) -> tuple[Observations | NotApplicable, tuple[AnyCriterion, ...]]:
+def _answer(frame: Frame) -> tuple[Observations | NotApplicable, tuple[AnyCriterion, ...]]:
     """The child's answer, validated: a hostile model may have taken the child over."""
     try:
         answer = frame["answer"]
