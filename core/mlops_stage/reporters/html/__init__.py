@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,8 +47,12 @@ def render(run: Run) -> Mapping[str, str]:
     return {"report.html": text}
 
 
+@cache
 def _environment(*, flagging: bool) -> Environment:
-    """Every text that the template prints is made harmless first, then escaped; nothing depends on a filter being remembered."""
+    """Every text that the template prints is made harmless first, then escaped; nothing depends on a filter being remembered.
+
+    It is kept, for the page is rendered after every stage and compiling the template takes longer than filling it.
+    """
     environment = Environment(
         loader=FileSystemLoader(_HERE, encoding="utf-8"),
         autoescape=True,
