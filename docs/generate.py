@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from mlops_stage import errors, hookspecs, host
+from mlops_stage.config.file import VERSION
 from mlops_stage.fields import Field, describe
 from mlops_stage.params import RUN_WIDE, RunWide
 from mlops_stage.report import SCHEMA_VERSION, Report, Run
@@ -31,6 +32,9 @@ def pages() -> dict[str, str]:
         "hooks.md": hooks(),
         f"report-v{SCHEMA_VERSION}.schema.json": schema(Report, f"report-v{SCHEMA_VERSION}"),
         f"run-v{SCHEMA_VERSION}.schema.json": schema(Run, f"run-v{SCHEMA_VERSION}"),
+        f"mlops-v{VERSION}.schema.json": configuration_schema(
+            {stage.name: catalogue.fields(stage.name) for stage in catalogue.stages.values()}
+        ),
     }
     for stage in catalogue.stages.values():
         hand_written = REFERENCE / "notes" / f"{stage.name}.md"
@@ -114,6 +118,61 @@ def schema(kind: type, name: str) -> str:
         **made,
     }
     return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+
+
+def configuration_schema(stages: dict[str, tuple[Field, ...]]) -> str:
+    """The JSON Schema of mlops.yaml, for editors; a stage of a plugin is any mapping."""
+    shared = [item for item in describe(RunWide) if item.name in RUN_WIDE]
+    blocks = {
+        name: {"type": ["object", "null"], "properties": _properties(fields), "additionalProperties": False}
+        for name, fields in stages.items()
+    }
+    run = {
+        "type": "object",
+        "required": ["stage"],
+        "additionalProperties": False,
+        "properties": {
+            "id": {"type": "string", "pattern": host.NAME.pattern, "description": "names the run and its output folder"},
+            "stage": {"type": "string", "examples": list(stages)},
+            "with": {"type": ["object", "null"], "description": "keys of the stage"},
+        },
+        "allOf": [
+            {"if": {"properties": {"stage": {"const": name}}}, "then": {"properties": {"with": block}}} for name, block in blocks.items()
+        ],
+    }
+    properties = {
+        "version": {"const": VERSION},
+        **_properties(shared),
+        "stages": {"type": ["object", "null"], "properties": blocks, "additionalProperties": {"type": ["object", "null"]}},
+        "runs": {"type": "array", "items": run},
+    }
+    made = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"https://mlops.github.io/evaluate/reference/mlops-v{VERSION}.schema.json",
+        "title": "mlops.yaml",
+        "type": "object",
+        "required": ["version"],
+        "additionalProperties": False,
+        "properties": properties,
+    }
+    return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+
+
+_TYPES: dict[str, Any] = {
+    "text": {"type": ["string", "null"]},
+    "number": {"type": ["number", "string", "null"]},
+    "integer": {"type": ["integer", "string", "null"]},
+    "flag": {"type": ["boolean", "string", "null"]},
+    "list": {"type": ["array", "string", "null"], "items": {"type": "string"}},
+    "mapping": {"type": ["object", "string", "null"]},
+}
+
+
+def _properties(fields: Any) -> dict[str, Any]:
+    return {
+        item.name: {**({"enum": [*item.choices, "", None]} if item.choices else _TYPES[item.kind]), "description": item.help}
+        for item in fields
+    }
 
 
 def main() -> int:

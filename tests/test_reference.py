@@ -56,3 +56,16 @@ def test_what_is_written_fits_the_published_schema(value):
     schema = json.loads((DOCS / "reference" / name).read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.Draft202012Validator(schema).validate(json.loads(to_json(value)))
+
+
+def test_the_schema_of_the_configuration_accepts_the_example_and_refuses_a_typo():
+    from ruamel.yaml import YAML
+
+    schema = json.loads((DOCS / "reference" / "mlops-v1.schema.json").read_text())
+    check = jsonschema.Draft202012Validator(schema)
+    example = YAML(typ="safe").load((DOCS / "examples" / "income" / "mlops.yaml").read_text())
+    check.validate(example)
+    assert not check.is_valid({**example, "modle": "x"})
+    assert not check.is_valid({"version": 1, "stages": {"quality": {"lable": "x"}}})
+    assert not check.is_valid({"version": 1, "runs": [{"stage": "quality", "with": {"lable": "x"}}]})
+    assert not check.is_valid({"version": 2})

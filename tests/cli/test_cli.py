@@ -173,7 +173,11 @@ def on_a_terminal(command, *args, **env):
     """Output of the command when standard error and standard output are a terminal."""
     parent, child = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "mlops_stage", *args], cwd=command.cwd, env=command.environment(TERM="xterm-256color", **env), stdout=child, stderr=child
+        [sys.executable, "-P", "-m", "mlops_stage", *args],
+        cwd=command.cwd,
+        env=command.environment(TERM="xterm-256color", **env),
+        stdout=child,
+        stderr=child,
     )
     os.close(child)
     text = b""

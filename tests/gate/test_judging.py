@@ -242,7 +242,7 @@ def test_bounds_that_are_infinite_never_decide(gate_on):
 
 
 def test_two_halves_rarely_contradict_each_other_and_points_often_do(gate_on):
-    rng = random.Random(20)  # noqa: S311  (a simulation)
+    rng = random.Random(20)
     counts = {"evidence": 0, "point": 0}
     for _ in range(300):
         halves = [sum(rng.random() < 0.8 for _ in range(200)) for _ in range(2)]

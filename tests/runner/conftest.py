@@ -23,6 +23,7 @@ class Seen:
         self.told.append(("progress", request_id, done, what))
 
     def finished(self, report: Report, seconds: float):
+        assert seconds >= 0
         self.told.append(("finished", report.id, str(report.outcome)))
 
     def log(self, request_id, text):

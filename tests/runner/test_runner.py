@@ -5,12 +5,13 @@ import os
 import signal
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from mlops_stage import runner
-from mlops_stage.params import Refusal
 from mlops_stage.errors import StageError
+from mlops_stage.params import Refusal
 
 
 def test_a_run_from_request_to_report(bench):
@@ -73,7 +74,9 @@ def test_a_stage_that_eats_memory_is_stopped_at_its_limit(bench):
     assert "--limits memory=" in report.error.hint
 
 
-@pytest.mark.parametrize(("do", "limits", "message"), [("hang", "wall=1s", "within its 1 s of wall time"), ("spin", "cpu=1s", "its 1 s of processor time")])
+@pytest.mark.parametrize(
+    ("do", "limits", "message"), [("hang", "wall=1s", "within its 1 s of wall time"), ("spin", "cpu=1s", "its 1 s of processor time")]
+)
 def test_a_stage_that_does_not_end_is_ended(bench, do, limits, message):
     report = bench.one(do, limits=limits)
     assert report.error.code == 3
@@ -205,7 +208,11 @@ def test_an_interrupt_leaves_finished_reports_and_no_process(trial, number):
 
     trial.write("mlops.yaml", "version: 1\nruns:\n  - {id: first, stage: trial}\n  - {id: second, stage: trial, with: {do: orphan}}\n")
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "mlops_stage", "run"], cwd=trial.cwd, env=trial.environment(), stderr=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-P", "-m", "mlops_stage", "run"],
+        cwd=trial.cwd,
+        env=trial.environment(),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
     pid = _wait_file(trial.cwd / "child.pid")
     process.send_signal(number)
@@ -247,9 +254,8 @@ def _wait_gone(pid, seconds=10):
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
-            with open(f"/proc/{pid}/stat") as stat:
-                if stat.read().rsplit(")", 1)[1].split()[0] == "Z":
-                    return
+            if Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z":
+                return
         except FileNotFoundError:
             return
         time.sleep(0.02)
