@@ -45,6 +45,8 @@ class Question:
     task: DeclaredTask = "auto"
     positive: str | None = None
     """The positive class."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Model input -> column (or columns) of the table, where the names differ."""
     threshold: float | None = None
     """A score above it is a decision for the positive class, where no decisions were given; None means 0.5, and only for probabilities."""
 
@@ -82,6 +84,24 @@ class Predictions:
         return len(self.label)
 
 
+class Answers(NamedTuple):
+    """What a model says for n rows."""
+
+    decision: Codes | None
+    """Its labels, where it gives any."""
+    values: NDArray[np.float64] | None
+    """Its numbers, shape (n, k): scores by class, a score, or a quantity."""
+    classes: tuple[str, ...]
+    """The classes of the columns of `values`, canonical text; empty where they are unknown or meaningless."""
+    notes: tuple[str, ...]
+    """What a reader should know about how the model was asked."""
+
+    @property
+    def width(self) -> int:
+        """Columns of `values`."""
+        return 0 if self.values is None else int(self.values.shape[1])
+
+
 class Scores(NamedTuple):
     """Scores as they were found: one column per class, or a single column without a class."""
 
@@ -116,11 +136,17 @@ def compared(label: Codes, prediction: Codes | None, scores: Scores | None, ques
         question: what is declared of the task and its positive class.
 
     Raises:
-        InputError: more than two classes although `binary` was declared; scores that do not decide.
+        InputError: labels and answers without a common class, more than two classes although `binary` was declared, scores that do not decide.
         UsageError: a positive class that does not occur.
     """
     scored = scores.classes if scores else ()
-    levels = _sorted({*label.levels, *(prediction.levels if prediction else ()), *scored})
+    answered = {*(prediction.levels if prediction else ()), *scored}
+    if answered and answered.isdisjoint(label.levels) and len(answered | {*label.levels}) > 2:  # noqa: PLR2004  (one class each is a binary task)
+        raise InputError(
+            f"labels are {_some(label.levels)}, but answers are {_some(sorted(answered))}: they have no class in common",
+            "write labels and predictions with the same names of classes",
+        )
+    levels = _sorted({*label.levels, *answered})
     if is_binary(levels, question.task):
         return _binary(label, prediction, scores, question, levels)
     return _multiclass(label, prediction, scores, levels)
@@ -233,6 +259,10 @@ def _refuse_missing(bad: NDArray[np.bool_], where: str, column: str, what: str) 
 def _recoded(codes: Codes, classes: Sequence[str]) -> NDArray[np.int64]:
     lookup = np.array([classes.index(level) for level in codes.levels], dtype=np.int64)
     return lookup[codes.codes]
+
+
+def _some(levels: Sequence[str]) -> str:
+    return shown(", ".join(levels[:4]) + (", …" if len(levels) > 4 else ""), 60)  # noqa: PLR2004  (what fits on a line)
 
 
 def _sorted(levels: set[str]) -> tuple[str, ...]:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import re
 from contextlib import ExitStack
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,21 +10,28 @@ import numpy as np
 from mlops_stage.errors import InputError, UsageError
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.answers import Predictions, Question, Scores, as_slice, checked_weight, compared, finite, present
+from mlops_stage.inputs.columns import map_columns
+from mlops_stage.inputs.interpreted import about, interpreted
 from mlops_stage.inputs.joined import Joined
+from mlops_stage.inputs.meta import declared_subjects
+from mlops_stage.inputs.scoring import answers_of
 from mlops_stage.inputs.tables.open import Table, open_table
 from mlops_stage.inputs.tables.query import canonical_text
 from mlops_stage.inputs.task import is_classification
-from mlops_stage.report import Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-__all__ = ["Predictions", "Question", "read"]
+    from mlops_stage.inputs.model import Model
+
+__all__ = ["Predictions", "Question", "read", "score"]
 
 _DEFAULTS = Question()
-_META_BYTES = 1 << 20
-_META_ROLES = ("model", "data", "train")
+
+
+def _silent(_done: float, _what: str) -> None:
+    """Tell nobody."""
 
 
 def read(source: str, root: Path, question: Question = _DEFAULTS, *, data: Table | None = None, what: str = "predictions") -> Predictions:
@@ -60,7 +64,42 @@ def read(source: str, root: Path, question: Question = _DEFAULTS, *, data: Table
         return Predictions(
             **_answers(columns, question, decided, scores),
             **described(columns, question),
-            subjects=(table.subject(), *_declared_subjects(table)),
+            subjects=(table.subject(), *declared_subjects(table)),
+        )
+
+
+def score(
+    model: Model,
+    table: Table,
+    cache: Path,
+    question: Question = _DEFAULTS,
+    *,
+    progress: Callable[[float, str], None] = _silent,
+) -> Predictions:
+    """Predictions of a model for the rows of a table with labels; the model is asked once, whoever needs its answers.
+
+    Answers are kept under `cache/scores/` by the digests of model, table and mapping and the versions of the libraries.
+
+    Args:
+        model: from `open_model`.
+        table: from `open_table`; it has the columns of labels, weights and slices.
+        cache: the workspace's cache.
+        question: which columns mean what; `prediction` and `score` play no part.
+        progress: told how far it is, from 0 to 1.
+
+    Raises:
+        UsageError: a column or input that does not exist.
+        InputError: a missing label, a cell or model that cannot be used, answers that are no numbers.
+    """
+    feeds = map_columns(model.facts.inputs, table.columns, question.columns, model.facts.metadata)
+    with ExitStack() as stack:
+        rows = Joined(stack, table, None, question)
+        labels = rows.summary(question.label)  # a label that is absent is said before the model runs
+        answers = answers_of(model, table, feeds, cache, progress)
+        return Predictions(
+            **interpreted(rows, labels, question, answers, model),
+            **described(rows, question),
+            subjects=(model.subject(), table.subject()),
         )
 
 
@@ -90,10 +129,8 @@ def _answers(columns: Joined, question: Question, decided: str | None, scores: M
     if scores:
         stacked = np.column_stack([finite(columns.numbers(column), where, column) for column in scores])
         found = Scores(stacked, tuple(name for name in scores.values() if name is not None))
-    try:
+    with about(where):
         return compared(truth_codes, decisions, found, question)._asdict()
-    except InputError as error:
-        raise InputError(f"{where}: {error.message}", error.hint) from error
 
 
 def _decisions(table: Table, name: str) -> str | None:
@@ -117,39 +154,3 @@ def _scores(table: Table, stem: str) -> dict[str, str | None]:
     if len(set(found.values())) < len(found):
         raise InputError(f"{table.name}: two score columns stand for one class", f"write one column {shown(stem)}_<class> per class")
     return dict(found)
-
-
-def _declared_subjects(table: Table) -> tuple[Subject, ...]:
-    """Model and data of a predictions file, from the `<name>.meta.json` that its writer left beside it.
-
-    The file is an object: `{"model": {"name": …, "sha256": …}, "data": {…}, "predictions": {"sha256": …}}`; all three are optional.
-    """
-    if len(table.paths) != 1:
-        return ()
-    path = table.paths[0]
-    meta = path.with_name(re.sub(r"\.(csv|jsonl|ndjson|parquet)(\.gz)?$", "", path.name, flags=re.IGNORECASE) + ".meta.json")
-    if not meta.is_file():
-        return ()
-    try:
-        with meta.open("rb") as stream:
-            plain = json.loads(stream.read(_META_BYTES))
-        subjects = tuple(_subject(role, plain[role]) for role in _META_ROLES if role in plain)
-        digest = plain.get("predictions", {}).get("sha256")
-    except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
-        raise InputError(
-            f"{table.what}: {shown(meta.name)} is not as expected: {shown(error)}",
-            'write {"model": {"name": …, "sha256": …}, "data": {"name": …, "sha256": …}}',
-        ) from error
-    if digest is not None and digest != table.subject().sha256:
-        raise InputError(
-            f"{table.what}: {shown(meta.name)} belongs to another version of {shown(path.name)}", "write both files in the same step"
-        )
-    return subjects
-
-
-def _subject(role: str, plain: Any) -> Subject:
-    name, sha256 = plain["name"], plain["sha256"]
-    if not isinstance(name, str) or not name or not isinstance(sha256, str) or not re.fullmatch(r"[0-9a-f]{64}", sha256):
-        raise ValueError(f"{role} needs a name and a sha256 of 64 hexadecimal digits")
-    path = PurePosixPath(name)
-    return Subject(role=role, name=path.name if path.is_absolute() or ".." in path.parts else name, sha256=sha256)

@@ -1,0 +1,137 @@
+"""The one place that maps columns of a table to inputs of a model, by name."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from mlops_stage.errors import InputError, UsageError
+from mlops_stage.evidence.redact import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mlops_stage.inputs.onnx.facts import Port
+
+COLUMNS_KEY = "mlops_stage.columns"
+"""Key of the model's metadata that lists, as JSON, the columns of its input matrix."""
+NUMBERS = ("float16", "float32", "float64")
+WHOLE_NUMBERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+_KINDS = (*NUMBERS, *WHOLE_NUMBERS, "bool", "string")
+_VECTOR, _MATRIX = 1, 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feed:
+    """What one input of the model is given."""
+
+    input: str
+    dtype: str
+    """As the model declares it: `float32`, `int64`, `bool`, `string` …"""
+    columns: tuple[str, ...]
+    """Columns of the table, in the order of the input's second dimension."""
+    rank: int
+    """2 for a tensor of shape (n, columns), 1 for (n,)."""
+
+
+def map_columns(
+    inputs: Sequence[Port], table_columns: Mapping[str, str], mapping: Mapping[str, str], metadata: Mapping[str, str] | None = None
+) -> tuple[Feed, ...]:
+    """One feed for each input of the model.
+
+    An input of one value per row, shape (n, 1) or (n,), takes the column of its own name, or the one that `mapping` names for it. A matrix (n, F) takes
+    the columns that `mapping` lists for it, separated by `|` or as a JSON list; else those that the model's metadata lists under
+    `mlops_stage.columns`. Nothing is ever taken by position.
+
+    Args:
+        inputs: what the model must be given.
+        table_columns: name -> DuckDB type.
+        mapping: the param `columns`: model input -> column or columns.
+        metadata: the model's metadata.
+
+    Raises:
+        UsageError: a column or input that does not exist, or a matrix whose columns nobody declares.
+        InputError: an input of a type or shape that a table cannot fill.
+    """
+    names = [port.name for port in inputs]
+    for name in mapping:
+        if name not in names:
+            near = get_close_matches(name, names, 1)
+            raise UsageError(
+                f"columns: the model has no input {shown(name)!r}",
+                f"did you mean {shown(near[0])!r}?" if near else f"its inputs are {shown(', '.join(names), 160)}",
+            )
+    listed = _listed_in_metadata(metadata or {}, inputs)
+    return tuple(_feed(port, table_columns, mapping, listed) for port in inputs)
+
+
+def _feed(port: Port, table_columns: Mapping[str, str], mapping: Mapping[str, str], listed: Mapping[str, tuple[str, ...]]) -> Feed:
+    where = f"model input {shown(port.name)!r}"
+    if port.dtype not in _KINDS:
+        raise InputError(f"{where} is of type {shown(port.dtype)}, which no column can fill", "give predictions instead of a model")
+    shape = port.shape
+    if shape is None or len(shape) not in (_VECTOR, _MATRIX):
+        told = "has no declared shape" if shape is None else f"has {len(shape)} dimensions"
+        raise InputError(
+            f"{where} {told}: a table fills inputs of shape (rows, columns)",
+            "export the model with that shape, or give predictions instead",
+        )
+    if isinstance(shape[0], int) and shape[0] > 0:
+        raise InputError(f"{where} takes exactly {shape[0]} rows at a time", "export the model with a dynamic first dimension")
+    width = 1 if len(shape) == _VECTOR else shape[1]
+    declared = _split(mapping[port.name], port.name) if port.name in mapping else listed.get(port.name)
+    columns = declared or ((port.name,) if width == 1 else None)
+    if columns is None:
+        raise UsageError(
+            f"{where} is a matrix of {width if isinstance(width, int) else 'some'} columns, and nobody says which",
+            f"write them into the model's metadata as {COLUMNS_KEY} (a JSON list), or give columns: {{{port.name}: first|second|…}}",
+        )
+    if isinstance(width, int) and width > 0 and len(columns) != width:
+        raise UsageError(
+            f"{where} takes {width} columns, but {len(columns)} are declared",
+            f"list exactly the {width} columns that the model was trained on, in that order",
+        )
+    for column in columns:
+        _check_column(column, port, table_columns, where)
+    return Feed(input=port.name, dtype=port.dtype, columns=columns, rank=len(shape))
+
+
+def _check_column(column: str, port: Port, table_columns: Mapping[str, str], where: str) -> None:
+    if column not in table_columns:
+        near = get_close_matches(column, table_columns, 1)
+        fix = f"did you mean {port.name}={shown(near[0])}? Say so with columns" if near else f"name its column with columns: {port.name}=…"
+        raise UsageError(f"{where} needs a column {shown(column)!r}, which the table does not have", fix)
+    kind = table_columns[column].split("(")[0]
+    nested = kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION", "BLOB"))
+    typed_as_text = kind in ("DATE", "TIME", "INTERVAL", "UUID", "ENUM") or kind.startswith("TIMESTAMP")
+    if nested or (typed_as_text and port.dtype != "string"):
+        raise InputError(
+            f"{where} is {port.dtype}, but column {shown(column)!r} holds {shown(kind)}", "write the column as the model was trained on it"
+        )
+
+
+def _split(text: str, name: str) -> tuple[str, ...]:
+    """`a|b|c`, or a JSON list of names."""
+    if not text.lstrip().startswith("["):
+        return tuple(part.strip() for part in text.split("|"))
+    return _names(text, f"columns: {shown(name)}")
+
+
+def _listed_in_metadata(metadata: Mapping[str, str], inputs: Sequence[Port]) -> dict[str, tuple[str, ...]]:
+    """The metadata's list belongs to the only matrix; where there are several, none is meant."""
+    matrices = [port.name for port in inputs if port.shape is not None and len(port.shape) == _MATRIX and port.shape[1] != 1]
+    if COLUMNS_KEY not in metadata or len(matrices) != 1:
+        return {}
+    return {matrices[0]: _names(metadata[COLUMNS_KEY], f"the model's metadata {COLUMNS_KEY}")}
+
+
+def _names(text: str, where: str) -> tuple[str, ...]:
+    try:
+        names = json.loads(text)
+    except (ValueError, RecursionError):
+        names = None
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) and name for name in names):
+        raise UsageError(f"{where} is no JSON list of names: {shown(text)}", 'write ["age", "income", …]')
+    return tuple(names)

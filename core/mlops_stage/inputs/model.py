@@ -1,0 +1,135 @@
+"""The door for models: an ONNX file or the folder that holds it, screened before anything else; every other kind is refused with the way out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mlops_stage.errors import InputError, UsageError
+from mlops_stage.evidence.digest import of_json, sha256_many
+from mlops_stage.evidence.paths import existing, relative
+from mlops_stage.evidence.redact import shown
+from mlops_stage.inputs.content import head_of, sniffed
+from mlops_stage.inputs.onnx.reader import read_facts
+from mlops_stage.inputs.onnx.screen import refuse_unsafe
+from mlops_stage.inputs.onnx.session import Session
+from mlops_stage.report import Subject
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mlops_stage.inputs.onnx.facts import OnnxFacts
+
+_PREDICTIONS = "or write its predictions to a CSV, JSONL or Parquet file (columns y_true, y_pred, y_score) and give that as predictions"
+_EXPORTS = {
+    "scikit-learn": (".pkl", ".pickle", ".joblib", ".dill", ".skops"),
+    "PyTorch": (".pt", ".pth", ".ckpt", ".pt2"),
+    "Keras": (".h5", ".hdf5", ".keras"),
+    "TensorFlow": (".pb", ".tflite"),
+    "XGBoost, LightGBM or CatBoost": (".bst", ".ubj", ".xgb", ".lgb", ".cbm"),
+    "R": (".rds", ".rdata"),
+    "transformers": (".safetensors", ".gguf", ".bin"),
+}
+_HOW = {
+    "scikit-learn": "export it to ONNX with skl2onnx (to_onnx)",
+    "PyTorch": "export it to ONNX with torch.onnx.export",
+    "Keras": "export it to ONNX with model.export(format='onnx')",
+    "TensorFlow": "export it to ONNX with tf2onnx",
+    "XGBoost, LightGBM or CatBoost": "export it to ONNX with onnxmltools, or CatBoost's own export",
+    "R": "write its predictions",
+    "transformers": "export it to ONNX with optimum",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A model file that passed the screen."""
+
+    path: Path
+    name: str
+    """Relative to the root."""
+    facts: OnnxFacts = field(repr=False)
+    digests: tuple[tuple[str, str], ...]
+    """(Path relative to the model's folder, SHA-256): the model file first, then the files that hold its weights."""
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the file; of a model with weights in other files, that of the list of names and digests."""
+        return self.digests[0][1] if len(self.digests) == 1 else of_json(self.digests)
+
+    def subject(self, role: str = "model") -> Subject:
+        """The model by digest."""
+        return Subject(role=role, name=self.name, sha256=self.sha256)
+
+    def session(self) -> Session:
+        """A session over the bytes that were screened.
+
+        Raises:
+            InputError: ONNX Runtime cannot load it, or the file was changed meanwhile.
+        """
+        session = Session(self.path)
+        if session.sha256 != self.digests[0][1]:
+            raise InputError(f"{shown(self.name)} was changed while it was read", "let no other step write the model while this one runs")
+        return session
+
+
+def open_model(source: str, root: Path, what: str = "model") -> Model:
+    """A model from an ONNX file, or from a folder with exactly one; nothing is executed.
+
+    Args:
+        source: path relative to the root.
+        root: the project.
+        what: the param that named it.
+
+    Raises:
+        UsageError: nothing is there, or a URL.
+        InputError: not an ONNX model, corrupt, or refused by the screen.
+    """
+    if "://" in source:
+        raise UsageError(
+            f"{what}: {shown(source)} is a URL, and a model is a file here", "download the ONNX file in a step before this one"
+        )
+    path = existing(root, source, what)
+    if path.is_dir():
+        path = _in_folder(path, what)
+    _check_kind(path, what)
+    facts = read_facts(path)
+    refuse_unsafe(facts, path)
+    weights = sorted({tensor.external.location for tensor in facts.tensors if tensor.external is not None})
+    digests = sha256_many([path, *(path.parent / name for name in weights)])
+    return Model(
+        path=path, name=relative(root, path), facts=facts, digests=tuple(zip([path.name, *weights], digests.values(), strict=True))
+    )
+
+
+def _in_folder(folder: Path, what: str) -> Path:
+    models = sorted(entry for entry in folder.iterdir() if entry.name.lower().endswith(".onnx"))
+    if len(models) == 1:
+        return models[0]
+    if models:
+        named = ", ".join(entry.name for entry in models)
+        raise InputError(f"{what}: the folder {shown(folder.name)} holds {len(models)} ONNX files: {shown(named)}", "name one of them")
+    others = sorted(entry for entry in folder.iterdir() if _framework(entry) or entry.name.lower().endswith(".onnx.dvc"))
+    if others:
+        _check_kind(others[0], what)
+    raise InputError(f"{what}: the folder {shown(folder.name)} holds no .onnx file", f"export the model to ONNX, {_PREDICTIONS}")
+
+
+def _check_kind(path: Path, what: str) -> None:
+    """Refuse what is no ONNX file, by its first bytes and by its suffix, without reading further."""
+    head = head_of(path, what)
+    content = sniffed(head)
+    if content is not None and content.hint:
+        raise InputError(f"{what}: {shown(path.name)} is {content.name}", content.hint)
+    framework = _framework(path)
+    if framework is not None:
+        raise InputError(
+            f"{what}: {shown(path.name)} is a model file of {framework}, which can run code when it is loaded: it is not opened",
+            f"{_HOW[framework]}, {_PREDICTIONS}",
+        )
+    if content is not None:
+        raise InputError(f"{what}: {shown(path.name)} is {content.name}, not an ONNX model", f"export the model to ONNX, {_PREDICTIONS}")
+
+
+def _framework(path: Path) -> str | None:
+    return next((framework for framework, suffixes in _EXPORTS.items() if path.suffix.lower() in suffixes), None)
