@@ -83,3 +83,8 @@ def _flagged(value: Any) -> Any:
 def _bare(value: str) -> Markup:
     """For attributes and the title, which cannot hold a mark."""
     return escape(harmless(value))
+
+
+# Compiled on import, which the runner does while the first stage still works in its own process.
+for _name in ("parts.html.j2", "page.html.j2"):
+    _environment(flagging=False).get_template(_name)
