@@ -46,12 +46,14 @@ FULL = Report(
     evidence=(Evidence(path="evidence/a.txt", sha256="1" * 64),),
     figures=(
         Intervals(
-            name="i", title="t", caption="c", x_label="x", rows=(Interval(label="a", value=None, low=None, high=None, n=0, note="no negatives"),)
+            name="i",
+            title="t",
+            caption="c",
+            x_label="x",
+            rows=(Interval(label="a", value=None, low=None, high=None, n=0, note="no negatives"),),
         ),
         Curve(name="c", title="t", caption="c", x_label="x", y_label="y", points=(CurvePoint(x=0, y=0.1, low=0, high=0.3, n=10),)),
-        Matrix(
-            name="m", title="t", caption="c", row_label="r", column_label="c", rows=("a",), columns=("a", "b"), values=((3, None),)
-        ),
+        Matrix(name="m", title="t", caption="c", row_label="r", column_label="c", rows=("a",), columns=("a", "b"), values=((3, None),)),
     ),
     outputs={"a": "b"},
     params={"seed": 0},
