@@ -81,7 +81,9 @@ TextList = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 TextMapping = Annotated[Mapping[str, str], BeforeValidator(_mapped)]
 
 Model = Annotated[str | None, Field(description="ONNX file, or the folder that holds it", json_schema_extra=PATH)]
-Data = Annotated[str | None, Field(description="table to judge on: a CSV, JSONL or Parquet file, a folder or a glob", json_schema_extra=PATH)]
+Data = Annotated[
+    str | None, Field(description="table to judge on: a CSV, JSONL or Parquet file, a folder or a glob", json_schema_extra=PATH)
+]
 Train = Annotated[str | None, Field(description="table that the model was trained on", json_schema_extra=PATH)]
 PredictionsFile = Annotated[
     str | None, Field(description="file of predictions from any language: y_true, y_pred, y_score, …", json_schema_extra=PATH)
@@ -100,6 +102,7 @@ Baseline = Annotated[
 MetricsFile = Annotated[
     str | None, Field(description="flat JSON of figures computed elsewhere; they are judged as points", json_schema_extra=PATH)
 ]
+
 
 class Limits(BaseModel):
     """What a stage's child process may use; unset means the default of the runner."""
