@@ -5,7 +5,7 @@ import pytest
 
 from mlops_stage.errors import InputError
 from mlops_stage.inputs.answers import MISSING, Question, Scores, as_slice, checked_weight, compared, finite, present
-from mlops_stage.inputs.tables.query import Codes
+from mlops_stage.inputs.tables.values import Codes
 
 ASKED = Question()
 

@@ -3,27 +3,27 @@ from __future__ import annotations
 import pytest
 
 from mlops_stage.errors import InputError, UsageError
-from mlops_stage.inputs.tables.query import Summary
+from mlops_stage.inputs.tables.values import Summary
 from mlops_stage.inputs.task import binary_classes, is_binary, is_classification
 
 
-def summary(*, textual=0, fractions=0, numbers=2):
-    return Summary(rows=100, missing=0, textual=textual, fractions=fractions, numbers=numbers)
+def summary(*, textual=False, fractions=False, numbers=2):
+    return Summary(textual=textual, fractions=fractions, numbers=numbers)
 
 
 @pytest.mark.parametrize(
     ("label", "prediction", "declared", "expected"),
     [
-        (summary(textual=100, numbers=0), None, "auto", True),
-        (summary(textual=1, numbers=90), None, "auto", True),
+        (summary(textual=True, numbers=0), None, "auto", True),
+        (summary(textual=True, numbers=90), None, "auto", True),
         (summary(numbers=2), None, "auto", True),
         (summary(numbers=50), summary(numbers=50), "auto", True),
         (summary(numbers=51), None, "auto", False),
-        (summary(fractions=1), None, "auto", False),
-        (summary(numbers=5), summary(fractions=90, numbers=51), "auto", False),
+        (summary(fractions=True), None, "auto", False),
+        (summary(numbers=5), summary(fractions=True, numbers=51), "auto", False),
         (summary(numbers=2), None, "regression", False),
-        (summary(fractions=1), None, "multiclass", True),
-        (summary(numbers=2), summary(fractions=90), "binary", True),
+        (summary(fractions=True), None, "multiclass", True),
+        (summary(numbers=2), summary(fractions=True), "binary", True),
     ],
 )
 def test_the_rule_for_the_task(label, prediction, declared, expected):
@@ -36,7 +36,7 @@ def test_one_score_column_per_class_means_classification():
 
 def test_scores_under_the_name_of_decisions_are_refused():
     with pytest.raises(InputError, match="they look like scores") as caught:
-        is_classification(summary(numbers=2), summary(fractions=90, numbers=51), "auto")
+        is_classification(summary(numbers=2), summary(fractions=True, numbers=51), "auto")
     assert "y_score" in caught.value.hint
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from mlops_stage.errors import InputError
 from mlops_stage.evidence.redact import shown
-from mlops_stage.inputs.tables.query import Codes
+from mlops_stage.inputs.tables.values import Codes, in_order
 from mlops_stage.inputs.task import DeclaredTask, Task, binary_classes, is_binary
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def compared(label: Codes, prediction: Codes | None, scores: Scores | None, ques
             f"labels are {_some(label.levels)}, but answers are {_some(sorted(answered))}: they have no class in common",
             "write labels and predictions with the same names of classes",
         )
-    levels = _sorted({*label.levels, *answered})
+    levels = in_order({*label.levels, *answered})
     if is_binary(levels, question.task):
         return _binary(label, prediction, scores, question, levels)
     return _multiclass(label, prediction, scores, levels)
@@ -263,10 +263,3 @@ def _recoded(codes: Codes, classes: Sequence[str]) -> NDArray[np.int64]:
 
 def _some(levels: Sequence[str]) -> str:
     return shown(", ".join(levels[:4]) + (", …" if len(levels) > 4 else ""), 60)  # noqa: PLR2004  (what fits on a line)
-
-
-def _sorted(levels: set[str]) -> tuple[str, ...]:
-    try:
-        return tuple(sorted(levels, key=int))
-    except ValueError:
-        return tuple(sorted(levels))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mlops_stage.inputs.answers import Answers, Question
     from mlops_stage.inputs.joined import Joined
     from mlops_stage.inputs.model import Model
-    from mlops_stage.inputs.tables.query import Codes, Summary
+    from mlops_stage.inputs.tables.values import Codes, Summary
 
 
 def interpreted(rows: Joined, labels: Summary, question: Question, answers: Answers, model: Model) -> dict[str, Any]:

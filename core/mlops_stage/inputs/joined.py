@@ -8,7 +8,8 @@ import numpy as np
 
 from mlops_stage.errors import InputError, UsageError
 from mlops_stage.evidence.redact import shown
-from mlops_stage.inputs.tables.query import Codes, opened
+from mlops_stage.inputs.tables.query import opened
+from mlops_stage.inputs.tables.values import Codes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
     from mlops_stage.inputs.answers import Question
     from mlops_stage.inputs.tables.open import Table
-    from mlops_stage.inputs.tables.query import Selection, Summary
+    from mlops_stage.inputs.tables.query import Selection
+    from mlops_stage.inputs.tables.values import Summary
 
 
 class Joined:
@@ -40,6 +42,8 @@ class Joined:
         self._own = stack.enter_context(opened(table, [*own, *others, *identifier], "row_id"))
         self.row_id = _unique(self._own, question.row_id) if question.row_id else None
         self._lacking = frozenset(lacking)
+        self._texts: dict[str, Codes] = {}
+        self._numbers: dict[str, NDArray[np.float64]] = {}
         self._data: Selection | None = None
         self._position: NDArray[np.intp] | None = None
         if lacking and data is not None and question.row_id is not None and self.row_id is not None:
@@ -54,15 +58,26 @@ class Joined:
         """The table that a column is in, as it stands in a message."""
         return self._selection(name).table.name
 
+    def load(self, texts: Sequence[str] = (), numbers: Sequence[str] = ()) -> None:
+        """Read several columns in one pass over each table; `texts` and `numbers` then give them."""
+        for selection, position in ((self._own, None), (self._data, self._position)):
+            if selection is not None:
+                mine = [[name for name in names if self._selection(name) is selection] for names in (texts, numbers)]
+                found, values = selection.load(*mine)
+                self._texts |= found if position is None else {name: _reordered(codes, position) for name, codes in found.items()}
+                self._numbers |= values if position is None else {name: array[position] for name, array in values.items()}
+
     def numbers(self, name: str) -> NDArray[np.float64]:
         """A column as float64 of shape (n,)."""
-        values = self._selection(name).numbers([name])[name]
-        return values[self._position] if self._position is not None and name in self._lacking else values
+        if name not in self._numbers:
+            self.load(numbers=[name])
+        return self._numbers[name]
 
     def texts(self, name: str) -> Codes:
         """A column as codes of shape (n,) and levels."""
-        found = self._selection(name).texts([name])[name]
-        return _reordered(found, self._position) if self._position is not None and name in self._lacking else found
+        if name not in self._texts:
+            self.load(texts=[name])
+        return self._texts[name]
 
     def _selection(self, name: str) -> Selection:
         return self._data if self._data is not None and name in self._lacking else self._own

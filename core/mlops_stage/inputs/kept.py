@@ -11,7 +11,7 @@ import numpy as np
 
 from mlops_stage.evidence.paths import write_aside
 from mlops_stage.inputs.answers import Answers
-from mlops_stage.inputs.tables.query import Codes
+from mlops_stage.inputs.tables.values import Codes
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,7 @@ from mlops_stage.inputs.joined import Joined
 from mlops_stage.inputs.meta import declared_subjects
 from mlops_stage.inputs.scoring import answers_of
 from mlops_stage.inputs.tables.open import Table, open_table
-from mlops_stage.inputs.tables.query import canonical_text
+from mlops_stage.inputs.tables.values import canonical_text
 from mlops_stage.inputs.task import is_classification
 
 if TYPE_CHECKING:
@@ -118,11 +118,14 @@ def _answers(columns: Joined, question: Question, decided: str | None, scores: M
     where, label = columns.table.name, question.label
     by_class = any(name is not None for name in scores.values())
     summary = columns.summary(decided) if decided else None
+    weight = [question.weight] if question.weight else []
     if not is_classification(columns.summary(label), summary, question.task, scores_by_class=by_class):
         if decided is None:
             raise UsageError(f"{where}: a regression needs the column of predictions", "name it with prediction")
+        columns.load(question.slices, [label, decided, *weight])
         truth = finite(columns.numbers(label), columns.where(label), label)
         return {"task": "regression", "label": truth, "prediction": finite(columns.numbers(decided), where, decided)}
+    columns.load([label, *([decided] if decided else []), *question.slices], [*scores, *weight])
     truth_codes = present(columns.texts(label), columns.where(label), label)
     decisions = present(columns.texts(decided), where, decided) if decided else None
     found = None

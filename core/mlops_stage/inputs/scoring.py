@@ -16,7 +16,8 @@ from mlops_stage.inputs.answers import Answers
 from mlops_stage.inputs.columns import NUMBERS, WHOLE_NUMBERS, Feed
 from mlops_stage.inputs.kept import keep_answers, kept_answers
 from mlops_stage.inputs.onnx.session import chunks
-from mlops_stage.inputs.tables.query import Codes, canonical_text, opened
+from mlops_stage.inputs.tables.query import opened
+from mlops_stage.inputs.tables.values import Codes, canonical_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -82,13 +83,14 @@ class _Held:
     def __init__(self, feed: Feed, selection: Selection) -> None:
         self.feed = feed
         self.notes: tuple[str, ...] = ()
-        self._texts = [selection.texts([column])[column] for column in feed.columns] if feed.dtype == "string" else []
+        found = selection.load(texts=feed.columns)[0] if feed.dtype == "string" else {}
+        self._texts = [found[column] for column in feed.columns] if found else []
         self._matrix = np.empty((0, 0))
         if not self._texts:
             # one column at a time: float64 for a moment, then the type of the input
             self._matrix = np.empty((selection.count(), len(feed.columns)), dtype=np.dtype(feed.dtype))
             for place, column in enumerate(feed.columns):
-                self._matrix[:, place] = self._checked(selection.numbers([column])[column], column, selection)
+                self._matrix[:, place] = self._checked(selection.load(numbers=[column])[1][column], column, selection)
         else:
             empty = {column: int(np.count_nonzero(text.codes < 0)) for column, text in zip(feed.columns, self._texts, strict=True)}
             self.notes = tuple(

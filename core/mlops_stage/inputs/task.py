@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from mlops_stage.errors import InputError, UsageError
 from mlops_stage.evidence.redact import shown
-from mlops_stage.inputs.tables.query import FEW_LEVELS, Summary, canonical_text
+from mlops_stage.inputs.tables.values import FEW_LEVELS, Summary, canonical_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -72,11 +72,11 @@ def test_nothing_but_the_given_files_can_be_reached(tmp_path, sql, spill):
 def test_memory_is_bounded_and_spills_only_where_it_may(tmp_path):
     sql = "SELECT count(*) FROM (SELECT hash(i)::VARCHAR AS h FROM range(3000000) t(i) ORDER BY h)"
     with pytest.raises(LimitError, match="data needs more memory") as caught:
-        run(connect([], memory=30 * 2**20), sql, "data").fetchone()
+        run(connect([], memory=30 * 2**20), sql, "data")
     assert caught.value.code is ExitCode.STAGE
     assert "--limits" in caught.value.hint
     spill = tmp_path / "spill"
-    assert run(connect([], memory=60 * 2**20, spill=spill), sql, "data").fetchone() == (3_000_000,)
+    assert run(connect([], memory=60 * 2**20, spill=spill), sql, "data") == [(3_000_000,)]
     assert list(tmp_path.iterdir()) in ([], [spill])
 
 

@@ -74,7 +74,7 @@ def test_row_order_does_not_depend_on_threads(tmp_path, suffix):
         duckdb.connect().execute(f"COPY (SELECT i + {part} * 100000 AS i FROM range(100000) t(i)) TO '{tmp_path}/p{part}.{suffix}' {kind}")  # noqa: S608  (paths of this test)
     for threads in (1, 4):
         with opened(open_table(f"*.{suffix}", tmp_path), ["i"], threads=threads) as selection:
-            assert (selection.numbers(["i"])["i"] == range(300_000)).all()
+            assert (selection.load(numbers=["i"])[1]["i"] == range(300_000)).all()
 
 
 def test_a_subject_names_the_table_by_digest(tmp_path):

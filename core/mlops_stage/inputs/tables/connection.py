@@ -69,17 +69,23 @@ def quoted_paths(paths: Iterable[Path]) -> str:
     return f"[{', '.join(quoted_text(_unglobbed(path)) for path in paths)}]"
 
 
-def run(connection: Any, sql: str, what: str) -> Any:
-    """Execute one statement on tables; `what` names the table in an error.
+def strict(column: str) -> str:
+    """SQL of a text that is to be cast to a number: DuckDB would read 1_000 as 1000."""
+    return f"replace({column}, '_', '?')"
+
+
+def run(connection: Any, sql: str, what: str) -> list[Any]:
+    """The rows that one statement on tables gives; `what` names the table in an error.
 
     Raises:
         InputError: the file cannot be read as what it says it is; the message names the line when DuckDB knows it.
         LimitError: it needed more memory than it was given.
     """
     try:
-        return connection.execute(sql)
+        found: list[Any] = connection.execute(sql).fetchall()
     except duckdb.Error as error:
         raise translated(error, what) from error
+    return found
 
 
 def translated(error: duckdb.Error, what: str) -> StageError:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops_stage.errors import UsageError
-from mlops_stage.inputs.tables.connection import connect, run
-from mlops_stage.inputs.tables.query import INTEGERS, NUMERIC, strict
+from mlops_stage.inputs.tables.connection import connect, run, strict
+from mlops_stage.inputs.tables.values import INTEGERS, NUMERIC
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,15 +72,15 @@ def _compared(connection: Any, first: Table, second: Table, cells: list[tuple[st
         run(connection, f"CREATE TEMP VIEW {name} AS SELECT row_number() OVER () AS r, {listed} FROM {table.scan}", table.name)
         run(connection, f"CREATE TEMP TABLE hash_{name} AS SELECT hash({keys}) AS h FROM {name}", table.name)
     run(connection, "CREATE TEMP TABLE candidates AS SELECT h FROM hash_b INTERSECT SELECT h FROM hash_a", what)
-    rows, different = run(connection, "SELECT count(*), count(DISTINCT h) FROM hash_b", what).fetchone()
+    rows, different = run(connection, "SELECT count(*), count(DISTINCT h) FROM hash_b", what)[0]
     for name, table in (("a", first), ("b", second)):
         # grouped before they are joined: a row that stands a thousand times in both would otherwise meet itself a million times
         grouped = f"SELECT {keys}, hash({keys}) AS h, min(r) AS r, count(*) AS n FROM {name} WHERE hash({keys}) IN (SELECT h FROM candidates) GROUP BY ALL"
         run(connection, f"CREATE TEMP TABLE both_{name} AS {grouped}", table.name)
     equal = " AND ".join(f"both_a.k{position} IS NOT DISTINCT FROM both_b.k{position}" for position in range(len(names)))
     join = f"FROM both_b JOIN both_a ON both_a.h = both_b.h AND {equal}"
-    shared, distinct = run(connection, f"SELECT coalesce(sum(both_b.n), 0), count(*) {join}", what).fetchone()
-    examples = run(connection, f"SELECT both_a.r, both_b.r {join} ORDER BY both_b.r LIMIT {_EXAMPLES}", what).fetchall()
+    shared, distinct = run(connection, f"SELECT coalesce(sum(both_b.n), 0), count(*) {join}", what)[0]
+    examples = run(connection, f"SELECT both_a.r, both_b.r {join} ORDER BY both_b.r LIMIT {_EXAMPLES}", what)
     return Overlap(
         shared=int(shared),
         of=rows,

@@ -30,8 +30,7 @@ def columns_and_scan(paths: tuple[Path, ...], what: str) -> tuple[dict[str, str]
                 "write all files with the same columns and types",
             )
     files = quoted_paths(paths)
-    (count,) = run(connection, f"SELECT sum(num_rows) FROM parquet_file_metadata({files})", what).fetchone()
-    if not count:
+    if not run(connection, f"SELECT sum(num_rows) FROM parquet_file_metadata({files})", what)[0][0]:
         raise InputError(f"{what}: {shown(paths[0].name)} has no rows", "check the step that wrote it")
     aliases = ", ".join(f"{quoted_name(inner)} AS c{position}" for position, (inner, _) in enumerate(described[0].values()))
     scan = f"(SELECT {aliases} FROM read_parquet({files}, hive_partitioning = false, union_by_name = false))"
@@ -46,8 +45,8 @@ def _described(connection: Any, path: Path, what: str) -> dict[str, tuple[str, s
         if stream.read() != _MAGIC:
             raise InputError(f"{where} is cut short: a Parquet file ends in PAR1", "write or download the file again")
     file = quoted_paths([path])
-    inner = run(connection, f"DESCRIBE SELECT * FROM read_parquet({file}, hive_partitioning = false)", where).fetchall()
-    tree = run(connection, f"SELECT name, coalesce(num_children, 0) FROM parquet_schema({file})", where).fetchall()
+    inner = run(connection, f"DESCRIBE SELECT * FROM read_parquet({file}, hive_partitioning = false)", where)
+    tree = run(connection, f"SELECT name, coalesce(num_children, 0) FROM parquet_schema({file})", where)
     names = _top_level(tree)
     twice = next((name for position, name in enumerate(names) if name in names[:position]), None)
     if twice is not None:

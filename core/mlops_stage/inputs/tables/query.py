@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
-import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 import numpy as np
@@ -13,10 +11,21 @@ import numpy as np
 from mlops_stage.errors import InputError
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.tables import jsonlines
-from mlops_stage.inputs.tables.connection import connect, quoted_name, translated
+from mlops_stage.inputs.tables.connection import connect, quoted_name, strict, translated
+from mlops_stage.inputs.tables.values import (
+    FEW_LEVELS,
+    INTEGERS,
+    NUMERIC,
+    Codes,
+    Summary,
+    canonical_text,
+    in_order,
+    number_hint,
+    summary_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -24,20 +33,8 @@ if TYPE_CHECKING:
 
 MOST_LEVELS = 100_000
 """Distinct values of one column that are still taken for categories."""
-
 _FEW_TEXTS = 1000
-_WHOLE_TEXT = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.0*)?")
-INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT")
-NUMERIC = ("FLOAT", "DOUBLE", "DECIMAL", *INTEGERS)
-
-
-class Codes(NamedTuple):
-    """A column of text: row i holds `levels[codes[i]]`, or nothing where `codes[i]` is -1."""
-
-    codes: NDArray[np.int64]
-    """Shape (n,)."""
-    levels: tuple[str, ...]
-    """Distinct canonical values that occur, sorted."""
+Found = TypeVar("Found")
 
 
 def rows(table: Table) -> int:
@@ -54,7 +51,7 @@ def numbers(table: Table, names: Sequence[str], param: str = "columns") -> dict[
         InputError: a cell that is no number.
     """
     with opened(table, names, param) as selection:
-        return selection.numbers(names)
+        return selection.load(numbers=names)[1]
 
 
 def texts(table: Table, names: Sequence[str], param: str = "columns") -> dict[str, Codes]:
@@ -67,7 +64,7 @@ def texts(table: Table, names: Sequence[str], param: str = "columns") -> dict[st
         InputError: more than 100,000 distinct values, or a type that has no text (bytes, lists, structures).
     """
     with opened(table, names, param) as selection:
-        return selection.texts(names)
+        return selection.load(texts=names)[0]
 
 
 @contextmanager
@@ -91,39 +88,29 @@ class Selection:
         self.columns = columns
         self._connection = connection
         self._from = table.scan
+        self._distinct: dict[str, tuple[str | None, ...] | None] = {}
         if table.format != "parquet" and columns:
-            self._run(f"CREATE TEMP TABLE kept AS SELECT {', '.join(columns.values())} FROM {table.scan}")
+            self._rows(f"CREATE TEMP TABLE kept AS SELECT {', '.join(columns.values())} FROM {table.scan}")
             self._from = "kept"
 
     def count(self) -> int:
         """Number of rows."""
         # a column is named so that the parser looks at every record, not only at line ends
-        return int(self._run(f"SELECT count(*) FROM (SELECT {next(iter(self.columns.values()), 'c0')} FROM {self._from})").fetchone()[0])
+        sql = f"SELECT count(*) FROM (SELECT {next(iter(self.columns.values()), 'c0')} FROM {self._from})"
+        return int(self._rows(sql)[0][0])
 
-    def numbers(self, names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
-        """See the function of that name."""
-        for name in names:
+    def load(self, texts: Sequence[str] = (), numbers: Sequence[str] = ()) -> tuple[dict[str, Codes], dict[str, NDArray[np.float64]]]:
+        """Columns as the functions `texts` and `numbers` give them, all in one pass over the table."""
+        coded = {name: self._enumerated(name, position) for position, name in enumerate(dict.fromkeys(texts))}
+        for name in numbers:
             self._refuse(name, "a number", ("VARCHAR", "BOOLEAN", '"NULL"', *NUMERIC))
+        expressions = [expression for expression, _, _ in coded.values()] + [self._number(name) for name in numbers]
         try:
-            return self._arrays({name: f"coalesce({self._number(name)}, 'nan'::DOUBLE)" for name in names}, np.float64)
+            arrays = self._arrays(expressions)
         except duckdb.ConversionException as error:
-            raise self._no_number(names) from error
-
-    def texts(self, names: Sequence[str]) -> dict[str, Codes]:
-        """See the function of that name."""
-        expressions: dict[str, str] = {}
-        tables: dict[str, tuple[NDArray[np.int64], tuple[str, ...]]] = {}
-        for position, name in enumerate(dict.fromkeys(names)):
-            raw = self._levels(f"levels{position}", name)
-            canonical = [canonical_text(level) for level in raw]
-            levels = tuple(sorted({level for level in canonical if level is not None}, key=_natural(canonical)))
-            place = {level: code for code, level in enumerate(levels)}
-            # the last entry is for NULL, whose code is -1
-            lookup = np.array([*(-1 if level is None else place[level] for level in canonical), -1], dtype=np.int64)
-            expressions[name] = f"coalesce(enum_code(CAST({self._text(name)} AS levels{position}))::BIGINT, -1)" if raw else "-1::BIGINT"
-            tables[name] = lookup, levels
-        arrays = self._arrays(expressions, np.int64)
-        return {name: Codes(lookup[arrays[name]], levels) for name, (lookup, levels) in tables.items()}
+            raise self._no_number(numbers) from error
+        found = {name: Codes(lookup[array], levels) for (name, (_, lookup, levels)), array in zip(coded.items(), arrays, strict=False)}
+        return found, dict(zip(numbers, arrays[len(coded) :], strict=True))
 
     def keys(self, name: str) -> NDArray[np.uint64]:
         """Half of the MD5 digest of each cell's text, uint64 of shape (n,): a stand-in for identifiers, which are not kept.
@@ -134,65 +121,77 @@ class Selection:
             InputError: a missing cell.
         """
         text = self._text(name)
-        (missing,) = self._run(f"SELECT count(*) FROM {self._from} WHERE {text} IS NULL").fetchone()
+        missing = self._rows(f"SELECT count(*) FROM {self._from} WHERE {text} IS NULL")[0][0]
         if missing:
             raise InputError(
-                f"{self.table.name}: column {shown(name)!r} identifies rows, and {missing} rows have none", "fill it in every row"
+                f"{self.table.name}: column {shown(name)!r} identifies rows, and {missing:,} rows have none", "fill it in every row"
             )
         # 1, 1.0 and "1" are the same identifier, as everywhere
         integer = self.table.columns[name] in INTEGERS
-        whole = text if integer else f"regexp_replace({text}, '^(-?(?:0|[1-9][0-9]*))\\.0*$', '\\1')"
-        return self._arrays({name: f"md5_number_lower({whole})::UBIGINT"}, np.uint64)[name]
+        whole = (
+            text
+            if integer
+            else f"CASE WHEN contains({text}, '.') THEN regexp_replace({text}, '^(-?(?:0|[1-9][0-9]*))\\.0*$', '\\1') ELSE {text} END"
+        )
+        return self._arrays([f"md5_number_lower({whole})::UBIGINT"])[0]
 
     def summary(self, name: str) -> Summary:
         """What kind of values a column holds."""
-        counts = self._few_counts(name)
-        if counts is not None:
-            return _summary_of(counts)
+        few = self._few_texts(name)
+        if few is not None:
+            return summary_of(few)
         column, number = self.columns[name], self._tried_number(name)
-        total, present, textual, fractions = self._run(
-            f"SELECT count(*), count({column}) - count(*) FILTER (isnan({number})), count(*) FILTER ({column} IS NOT NULL AND {number} IS NULL), "
-            f"count(*) FILTER (isfinite({number}) AND {number} <> trunc({number})) FROM {self._from}"
-        ).fetchone()
-        few = f"SELECT count(*) FROM (SELECT DISTINCT {number} AS v FROM {self._from} WHERE NOT isnan({number}) LIMIT {FEW_LEVELS + 1})"
-        (distinct,) = self._run(few).fetchone()
-        return Summary(rows=total, missing=total - present, textual=textual, fractions=fractions, numbers=distinct)
+        textual, fractions = self._rows(
+            f"SELECT bool_or({column} IS NOT NULL AND {number} IS NULL), coalesce(bool_or(isfinite({number}) AND {number} <> trunc({number})), false) "
+            f"FROM {self._from}"
+        )[0]
+        distinct = self._rows(f"SELECT DISTINCT {number} AS v FROM {self._from} WHERE NOT isnan({number}) LIMIT {FEW_LEVELS + 1}")
+        return Summary(textual=textual, fractions=fractions, numbers=len(distinct))
 
-    def _few_counts(self, name: str) -> dict[str | None, int] | None:
-        """How often each text occurs, or None where there are many: a column of categories is understood from its categories."""
-        text = self._text(name)
-        if len(self._run(f"SELECT DISTINCT {text} FROM {self._from} LIMIT {_FEW_TEXTS + 1}").fetchall()) > _FEW_TEXTS:
-            return None
-        return dict(self._run(f"SELECT {text}, count(*) FROM {self._from} GROUP BY 1").fetchall())
+    def _few_texts(self, name: str) -> tuple[str | None, ...] | None:
+        """The distinct texts of a column, or None where there are many; a column of categories is understood from its categories."""
+        if name not in self._distinct:
+            found = self._rows(f"SELECT DISTINCT {self._text(name)} FROM {self._from} LIMIT {_FEW_TEXTS + 1}")
+            self._distinct[name] = tuple(text for (text,) in found) if len(found) <= _FEW_TEXTS else None
+        return self._distinct[name]
 
-    def first_row(self, name: str, *, where: str) -> int:
-        """The number (from 1) of the first row where a condition on `v`, the cell, holds; 0 if there is none."""
-        sql = (
-            f"SELECT coalesce(min(r), 0) FROM (SELECT row_number() OVER () AS r, {self.columns[name]} AS v FROM {self._from}) WHERE {where}"
-        )
-        return int(self._run(sql).fetchone()[0])
+    def _enumerated(self, name: str, position: int) -> tuple[str, NDArray[np.int64], tuple[str, ...]]:
+        """The SQL of a column's raw codes, what leads from them to canonical codes, and the canonical levels."""
+        raw = self._enumeration(name, f"levels{position}")
+        canonical = [canonical_text(level) for level in raw]
+        levels = in_order(canonical)
+        place = {level: code for code, level in enumerate(levels)}
+        # the last entry is for NULL, whose raw code is -1
+        lookup = np.array([*(-1 if level is None else place[level] for level in canonical), -1], dtype=np.int64)
+        return (f"enum_code(CAST({self._text(name)} AS levels{position}))::INTEGER" if raw else "-1::INTEGER"), lookup, levels
 
-    def _levels(self, kind: str, name: str) -> tuple[str, ...]:
+    def _enumeration(self, name: str, kind: str) -> tuple[str, ...]:
         """Make an enumeration of the distinct texts of a column; its values in the order of their codes."""
-        text = self._text(name)
-        distinct = f"SELECT DISTINCT {text} AS v FROM {self._from} WHERE {text} IS NOT NULL LIMIT {MOST_LEVELS + 1}"
-        self._run(f"CREATE OR REPLACE TEMP TABLE distinct_texts AS {distinct}")
-        (many,) = self._run("SELECT count(*) FROM distinct_texts").fetchone()
-        if many > MOST_LEVELS:
-            raise InputError(
-                f"{self.table.name}: column {shown(name)} has more than {MOST_LEVELS:,} different values",
-                "name a column that holds categories, or write bins instead",
+        few, text = self._few_texts(name), self._text(name)
+        self._rows("CREATE OR REPLACE TEMP TABLE distinct_texts(v VARCHAR)")
+        if few is not None:
+            self._connection.execute(
+                "INSERT INTO distinct_texts SELECT unnest($1::VARCHAR[])", [[level for level in few if level is not None]]
             )
-        self._run(f"CREATE OR REPLACE TYPE {quoted_name(kind)} AS ENUM (SELECT v FROM distinct_texts ORDER BY v)")
-        return tuple(self._run(f"SELECT enum_range(NULL::{quoted_name(kind)})").fetchone()[0])
+        else:
+            self._rows(
+                f"INSERT INTO distinct_texts SELECT DISTINCT {text} FROM {self._from} WHERE {text} IS NOT NULL LIMIT {MOST_LEVELS + 1}"
+            )
+            if self._rows("SELECT count(*) FROM distinct_texts")[0][0] > MOST_LEVELS:
+                raise InputError(
+                    f"{self.table.name}: column {shown(name)!r} has more than {MOST_LEVELS:,} different values",
+                    "name a column that holds categories, or write bins instead",
+                )
+        self._rows(f"CREATE OR REPLACE TYPE {quoted_name(kind)} AS ENUM (SELECT v FROM distinct_texts ORDER BY v)")
+        return tuple(self._rows(f"SELECT enum_range(NULL::{quoted_name(kind)})")[0][0])
 
-    def _arrays(self, expressions: Mapping[str, str], kind: Any) -> dict[str, NDArray[Any]]:
-        """One scan for all expressions; none of them may be NULL, which would make masked arrays."""
+    def _arrays(self, expressions: Sequence[str]) -> list[NDArray[Any]]:
+        """One scan for all expressions; NULL becomes NaN in floats and -1 in integers."""
         if not expressions:
-            return {}
-        listed = ", ".join(f"{expression} AS a{position}" for position, expression in enumerate(expressions.values()))
-        found = self._run(f"SELECT {listed} FROM {self._from}").fetchnumpy()
-        return {name: np.asarray(found[f"a{position}"], dtype=kind) for position, name in enumerate(expressions)}
+            return []
+        listed = ", ".join(f"{expression} AS a{position}" for position, expression in enumerate(expressions))
+        found = self._told(lambda: self._connection.execute(f"SELECT {listed} FROM {self._from}").fetchnumpy())
+        return [_filled(found[f"a{position}"]) for position in range(len(expressions))]
 
     def _number(self, name: str) -> str:
         column = self.columns[name]
@@ -219,21 +218,29 @@ class Selection:
             )
 
     def _no_number(self, names: Sequence[str]) -> InputError:
+        """The first cell that is no number."""
         for name in names:
-            bad = f"v IS NOT NULL AND TRY_CAST({strict('v')} AS DOUBLE) IS NULL" if self.table.columns[name] == "VARCHAR" else "false"
-            row = self.first_row(name, where=bad)
-            if row:
-                (cell,) = self._run(f"SELECT {self.columns[name]} FROM {self._from} LIMIT 1 OFFSET {row - 1}").fetchone()
+            if self.table.columns[name] != "VARCHAR":
+                continue
+            numbered = f"SELECT row_number() OVER () AS r, {self.columns[name]} AS v FROM {self._from}"
+            found = self._rows(
+                f"SELECT r, v FROM ({numbered}) WHERE v IS NOT NULL AND TRY_CAST({strict('v')} AS DOUBLE) IS NULL ORDER BY r LIMIT 1"
+            )
+            if found:
+                row, cell = found[0]
                 return InputError(
-                    f"{self.table.name}, row {row}: {shown(cell, 40)!r} in column {shown(name)!r} is no number", _number_hint(str(cell))
+                    f"{self.table.name}, row {row}: {shown(cell, 40)!r} in column {shown(name)!r} is no number", number_hint(str(cell))
                 )
         return InputError(
             f"{self.table.name}: a column among {shown(', '.join(names))} cannot be read as numbers", "write numbers such as 1234.5"
         )
 
-    def _run(self, sql: str) -> Any:
+    def _rows(self, sql: str) -> list[Any]:
+        return self._told(lambda: self._connection.execute(sql).fetchall())
+
+    def _told(self, work: Callable[[], Found]) -> Found:
         try:
-            return self._connection.execute(sql)
+            return work()
         except duckdb.ConversionException:
             raise
         except duckdb.Error as error:
@@ -242,74 +249,8 @@ class Selection:
             raise translated(error, self.table.name) from error
 
 
-FEW_LEVELS = 50
-"""Up to so many distinct whole numbers are classes."""
-
-
-class Summary(NamedTuple):
-    """What kind of values a column holds; counts of rows."""
-
-    rows: int
-    missing: int
-    """Empty cells, NULL and NaN."""
-    textual: int
-    """Cells that are neither missing nor a number: text and booleans."""
-    fractions: int
-    """Numbers that are not whole."""
-    numbers: int
-    """Distinct numbers, counted up to 51."""
-
-
-def _summary_of(counts: Mapping[str | None, int]) -> Summary:
-    found = {text: _number_of(text) for text in counts if text is not None}
-    values = {text: number for text, number in found.items() if number is not None and not math.isnan(number)}
-    present = sum(counts[text] for text in found if found[text] is None or text in values)
-    return Summary(
-        rows=sum(counts.values()),
-        missing=sum(counts.values()) - present,
-        textual=sum(counts[text] for text, number in found.items() if number is None),
-        fractions=sum(counts[text] for text, number in values.items() if math.isfinite(number) and number != math.trunc(number)),
-        numbers=min(len(set(values.values())), FEW_LEVELS + 1),
-    )
-
-
-def _number_of(text: str) -> float | None:
-    """As DuckDB casts: no underscores, no digits of other scripts."""
-    try:
-        return None if "_" in text or not text.isascii() else float(text)
-    except ValueError:
-        return None
-
-
-def canonical_text(text: str) -> str | None:
-    """The one spelling of a value: `1` for `1.0`, `true` for `True`; None for NaN."""
-    whole = _WHOLE_TEXT.fullmatch(text)
-    if whole:
-        return "0" if whole[2] == "0" else whole[1] + whole[2]
-    if text in ("True", "TRUE", "true"):
-        return "true"
-    if text in ("False", "FALSE", "false"):
-        return "false"
-    if text in ("nan", "NaN", "NAN"):
-        return None
-    large = re.fullmatch(r"-?[0-9](?:\.[0-9]+)?e\+[0-9]+", text)  # DuckDB writes whole floats from 1e16 so
-    return str(int(float(text))) if large and float(text).is_integer() and abs(float(text)) < 1e300 else text  # noqa: PLR2004  (far beyond any label)
-
-
-def _natural(levels: Sequence[str | None]) -> Any:
-    """Numbers in their own order, everything else by code points."""
-    present = [level for level in levels if level is not None]
-    return int if present and all(re.fullmatch(r"-?[0-9]{1,18}", level) for level in present) else str
-
-
-def strict(column: str) -> str:
-    """Text to be cast to a number: DuckDB would read 1_000 as 1000."""
-    return f"replace({column}, '_', '?')"
-
-
-def _number_hint(cell: str) -> str:
-    if re.fullmatch(r"-?[0-9]{1,3}(,[0-9]{3})*(\.[0-9]+)?|-?[0-9_]+", cell):
-        return "write numbers without separators of thousands"
-    if re.fullmatch(r"-?[0-9.]*,[0-9]+", cell):
-        return "write numbers with a decimal point"
-    return "write numbers such as 1234.5, and leave a missing cell empty"
+def _filled(array: Any) -> NDArray[Any]:
+    """Without a mask; integers that had NULLs keep their type."""
+    if not isinstance(array, np.ma.MaskedArray):
+        return np.asarray(array)
+    return array.filled(np.nan if array.dtype.kind == "f" else -1)
