@@ -12,6 +12,8 @@ import numpy as np
 from mlops_stage.estimates import NotEstimable, Sampled
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mlops_stage.stats.cells import Codes, Floats, Places
 
 Scale: TypeAlias = Literal["plain", "loss", "root", "share", "determination"]
@@ -109,9 +111,9 @@ class Linear:
     def estimate(self, group: int) -> Sampled | NotEstimable:
         """The figure of one group with its interval."""
         value, n, se = self.value[group].item(), whole(self.n[group]), self.se[group].item()
-        if n < _FEWEST:
-            reason = self.reasons[group] if self.reasons else ""
-            return NotEstimable(n, reason or ("no rows" if n == 0 else "one row has no spread"))
+        reason = _missing(self, group)
+        if reason:
+            return NotEstimable(n, reason)
         return _SCALES[self.scale](value, n, se, self.skew[group].item())
 
 
@@ -122,11 +124,44 @@ def average(groups: Groups, values: Floats, scale: Scale) -> Linear:
     return Linear(mean, groups.effective, *groups.spreading(influence), scale, influence=influence)
 
 
+def mean_of(groups: Groups, parts: Iterable[Linear]) -> Linear:
+    """The mean of several figures of the same rows, such as the areas of all classes; not estimable where one of them is not.
+
+    Its denominator is the harmonic mean of theirs. The parts are taken one at a time: only one influence is in memory beside the mean's.
+    """
+    size = 0
+    value, inverse, influence = np.zeros(groups.size), np.zeros(groups.size), np.zeros(groups.rows)
+    reasons = [""] * groups.size
+    scale: Scale = "plain"
+    for part in parts:
+        size += 1
+        scale = part.scale
+        value += part.value
+        influence += _influence(part)
+        inverse += 1 / np.maximum(part.n, 1)
+        reasons = [known or _missing(part, group) for group, known in enumerate(reasons)]
+    n = np.where([not reason for reason in reasons], size / inverse, 0)
+    se, skew = groups.spreading(influence / size)
+    return Linear(value / size, n, se, skew, scale, tuple(reasons), influence / size)
+
+
+def _missing(figure: Linear, group: int) -> str:
+    """Why the figure cannot be estimated; empty where it can."""
+    n = figure.n[group]
+    if n >= _FEWEST:
+        return ""
+    return (figure.reasons[group] if figure.reasons else "") or ("no rows" if n == 0 else "one row has no spread")
+
+
+def _influence(figure: Linear) -> Floats:
+    if figure.influence is None:
+        raise ValueError("the figure was computed without its influence")
+    return figure.influence
+
+
 def paired_difference(groups: Groups, new: Linear, old: Linear) -> Linear:
     """`new - old` on the same rows: what both have in common cancels row by row."""
-    if new.influence is None or old.influence is None:
-        raise ValueError("both figures need their influence")
-    influence = new.influence - old.influence
+    influence = _influence(new) - _influence(old)
     return Linear(new.value - old.value, np.minimum(new.n, old.n), *groups.spreading(influence), "plain", new.reasons, influence)
 
 

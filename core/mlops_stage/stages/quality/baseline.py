@@ -1,0 +1,123 @@
+"""The earlier model: its answers, or at least its figures, wherever they are kept."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlops_stage.errors import InputError, UsageError
+from mlops_stage.evidence.digest import sha256
+from mlops_stage.evidence.paths import existing
+from mlops_stage.evidence.redact import shown
+from mlops_stage.inputs.predictions import read
+from mlops_stage.inputs.tables.open import open_table
+from mlops_stage.report import Subject, read_report
+from mlops_stage.stages.quality import history, points
+from mlops_stage.stages.quality.reading import alike, question, scored
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mlops_stage.estimates import Estimate
+    from mlops_stage.inputs.predictions import Predictions
+    from mlops_stage.report import Slice
+    from mlops_stage.stages.quality.params import QualityParams
+    from mlops_stage.workspace import Workspace
+
+_TABLES = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".parquet")
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What there is to compare with: answers, or else figures."""
+
+    name: str
+    """As the user named it."""
+    subjects: tuple[Subject, ...]
+    predictions: Predictions | None = None
+    figures: Mapping[tuple[str, Slice], Estimate] = field(default_factory=dict)
+    """By name and slice."""
+
+
+def baseline(params: QualityParams, workspace: Workspace, judged: Predictions | None) -> Baseline | None:
+    """The baseline that the params name; `judged` are the answers that it will be compared with, None where only figures are.
+
+    Raises:
+        UsageError: it is not there, or is nothing that can be compared with.
+        InputError: it cannot be read.
+    """
+    source = params.baseline
+    if not source:
+        return None
+    workspace.progress(0.45, "reading the baseline")
+    if not history.is_in_history(source):
+        return _from(source, existing(workspace.root, source, "baseline"), params, workspace, judged)
+    with tempfile.TemporaryDirectory(prefix="mlops-stage-") as folder:
+        path = history.fetched(source, workspace.root, Path(folder), workspace.env)
+        return _from(source, path, params, workspace, judged)
+
+
+def _from(source: str, path: Path, params: QualityParams, workspace: Workspace, judged: Predictions | None) -> Baseline:
+    if path.is_dir() and (kept := _report_in(path)):
+        path = kept
+    if path.name.lower().endswith(".json"):
+        subject = Subject(role="baseline", name=source, sha256=sha256(path))
+        return Baseline(source, (subject,), figures=_figures(path, source))
+    if judged is None:
+        raise UsageError(
+            f"baseline: {shown(source)} holds no figures, and metrics need figures beside them", "give a report, or a JSON file of figures"
+        )
+    found = _answers(path, params, workspace, judged)
+    own = [replace(subject, role="baseline", name=source) for subject in found.subjects if subject.role in {"model", "baseline"}]
+    return Baseline(source, tuple(own[:1]), predictions=found)
+
+
+def _report_in(folder: Path) -> Path | None:
+    """The report in a report folder; in an output directory, that of its only report of this stage."""
+    if (folder / "report.json").is_file():
+        return folder / "report.json"
+    reports = [path for path in sorted(folder.glob("*/report.json")) if read_report(path).stage == "quality"]
+    if len(reports) > 1:
+        names = ", ".join(path.parent.name for path in reports)
+        raise UsageError(f"baseline: {shown(folder.name)} holds {len(reports)} reports of quality", f"name one of them: {shown(names)}")
+    return reports[0] if reports else None
+
+
+def _figures(path: Path, source: str) -> dict[tuple[str, Slice], Estimate]:
+    if path.name != "report.json":
+        return {(name, ()): point for name, point in points.read_points(path, "baseline").items()}
+    report = read_report(path)
+    if report.stage != "quality":
+        raise UsageError(
+            f"baseline: {shown(source)} is a report of the stage {shown(report.stage)}, not of quality", "name a report of quality"
+        )
+    if not report.metrics:
+        raise InputError(
+            f"baseline: the report {shown(source)} has no figures (its outcome is {report.outcome})", "name a report of a complete run"
+        )
+    return {(metric.name, metric.slice): metric.estimate for metric in report.metrics}
+
+
+def _answers(path: Path, params: QualityParams, workspace: Workspace, judged: Predictions) -> Predictions:
+    """The answers in a file, or of a model for the same data."""
+    asked = question(params)
+    if not _is_table(path):
+        if not params.data:
+            raise UsageError("baseline: a model needs data to be compared on", "give data, or the baseline's predictions or report")
+        data = open_table(params.data, workspace.root, "data")
+        return scored(str(path), data, replace(alike(asked, judged, data), positive=params.positive, slices=()), workspace, "baseline")
+    table = open_table(str(path), workspace.root, "baseline")
+    known = tuple(name for name in params.slices if name in table.columns)
+    asked = replace(alike(asked, judged, table), positive=params.positive, slices=known)
+    source = params.data or params.predictions
+    labels = open_table(source, workspace.root, "data") if source and params.label not in table.columns else None
+    return read(str(path), workspace.root, asked, data=labels, what="baseline")
+
+
+def _is_table(path: Path) -> bool:
+    """Whether it holds predictions; a folder does if one of its files is a table."""
+    if path.is_dir():
+        return any(_is_table(entry) for entry in path.iterdir() if entry.is_file())
+    return path.name.lower().endswith(_TABLES)

@@ -1,0 +1,203 @@
+"""All figures of one model's answers, for all rows or by the levels of a column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlops_stage.estimates import NotEstimable
+from mlops_stage.stages.quality.divisions import HIDDEN
+from mlops_stage.stats.calibration import Calibration, brier_score, calibration, log_loss
+from mlops_stage.stats.cells import Cells, count_cells, grouped_codes, pair_codes
+from mlops_stage.stats.classification import binary_estimates, class_estimates, mean_rate, multiclass_estimates, recall
+from mlops_stage.stats.linear import mean_of
+from mlops_stage.stats.ranking import rank, rank_figures, rising
+from mlops_stage.stats.regression import error_figures, median_absolute_error
+from mlops_stage.stats.resampling import FEWEST_DRAWS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from mlops_stage.estimates import Estimate
+    from mlops_stage.inputs.predictions import Predictions
+    from mlops_stage.stages.quality.divisions import Division
+    from mlops_stage.stats.cells import Floats, Places
+    from mlops_stage.stats.linear import Linear
+
+_DENSE = 2**22
+"""Cells counted in one pass; with more of them, groups are counted one after the other."""
+_WORK = 2**23
+"""Binomial variates spent on one column: the more levels and classes, the fewer draws for each level."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """A model's answers, with what is computed once and used for every division of the rows."""
+
+    predictions: Predictions
+    paired: bool = False
+    """Whether they will be compared row by row, so that the influence of each row is needed."""
+
+    @property
+    def label(self) -> NDArray[Any]:
+        """Indices of classes, or values."""
+        return self.predictions.label
+
+    @property
+    def decision(self) -> NDArray[np.int64]:
+        """Indices of classes."""
+        return self.predictions.prediction.astype(np.int64, copy=False)
+
+    @cached_property
+    def pairs(self) -> NDArray[np.int64]:
+        """Label and decision of each row as one code."""
+        return pair_codes(self.label, self.decision, len(self.predictions.classes))
+
+    @cached_property
+    def order(self) -> Places | None:
+        """The order of rows by the score of the positive class, in a binary task."""
+        score = self.predictions.score
+        return None if score is None or score.ndim > 1 else rising(score)
+
+    @cached_property
+    def probability(self) -> Floats | None:
+        """The probability that was given to the true class of each row; None where there are no probabilities."""
+        score = self.predictions.score
+        if score is None or not self.predictions.probabilities:
+            return None
+        if score.ndim == 1:
+            return np.where(self.label == 1, score, 1 - score)
+        found: Floats = score[np.arange(len(score)), self.label]
+        return found
+
+    @cached_property
+    def occurring(self) -> list[int]:
+        """The classes that labels have."""
+        return np.flatnonzero(np.bincount(self.label, minlength=len(self.predictions.classes))).tolist()
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Estimates by group of a division."""
+
+    division: Division
+    by_group: tuple[dict[str, Estimate], ...]
+    """Name -> estimate, for each group."""
+    linear: dict[str, Linear]
+    """Those that are nearly averages over rows."""
+    by_class: dict[str, dict[str, Estimate]] = field(default_factory=dict)
+    """Class -> name -> estimate, in a multi-class task and of all rows only."""
+    calibration: Calibration | None = None
+    """Of all rows only, where there are probabilities."""
+
+
+def figures(answers: Answers, division: Division, *, draws: int, seed: int) -> Figures:
+    """Every figure that these answers allow, for each group of the division."""
+    task = answers.predictions.task
+    areas: dict[str, Linear] = {}
+    if task == "regression":
+        linear, exact = _error_figures(answers, division)
+    else:
+        linear, areas = _score_figures(answers, division)
+        exact = _decision_figures(answers, division, draws, seed)
+    by_group: list[dict[str, Estimate]] = []
+    for group, (level, found) in enumerate(zip(division.levels, exact, strict=True)):
+        every = {**found, **{name: figure.estimate(group) for name, figure in linear.items()}}
+        by_group.append(dict.fromkeys(every, HIDDEN) if level in division.hidden else every)
+    if division.column:
+        return Figures(division, tuple(by_group), linear)
+    by_class = _class_figures(answers, division, areas) if task == "multiclass" else {}
+    calibrated = _calibration(answers, division, draws, seed)
+    if calibrated is not None:
+        by_group[0]["expected_calibration_error"] = calibrated.error
+    return Figures(division, tuple(by_group), linear, by_class, calibrated)
+
+
+def _calibration(answers: Answers, division: Division, draws: int, seed: int) -> Calibration | None:
+    """Of the positive class; among several classes, of the one with the highest probability."""
+    score = answers.predictions.score
+    if score is None or not answers.predictions.probabilities:
+        return None
+    if score.ndim == 1:
+        return calibration(division.groups, score, answers.label == 1, draws=draws, seed=seed)
+    best = score.argmax(axis=1)
+    return calibration(division.groups, score[np.arange(len(score)), best], best == answers.label, draws=draws, seed=seed)
+
+
+def _error_figures(answers: Answers, division: Division) -> tuple[dict[str, Linear], Iterable[Mapping[str, Estimate]]]:
+    """What numeric predictions say; the median is not nearly an average, and so stands beside."""
+    prediction = answers.predictions.prediction.astype(np.float64, copy=False)
+    medians = median_absolute_error(division.groups, answers.label, prediction)
+    linear = error_figures(division.groups, answers.label, prediction)
+    return linear, [{"median_absolute_error": median} for median in medians]
+
+
+def _score_figures(answers: Answers, division: Division) -> tuple[dict[str, Linear], dict[str, Linear]]:
+    """What scores and probabilities say; in a multi-class task also the area of each class, by its name."""
+    found: dict[str, Linear] = {}
+    areas: dict[str, Linear] = {}
+    score, many = answers.predictions.score, answers.predictions.task == "multiclass"
+    if score is not None and many:
+        found["roc_auc_ovr"] = mean_of(division.groups, _class_areas(answers, division, score, areas))
+    elif score is not None and answers.order is not None:
+        ranking = rank(division.groups, answers.order, score, answers.label == 1)
+        found |= rank_figures(ranking, influence=answers.paired)
+    if answers.probability is not None:
+        found["log_loss"] = log_loss(division.groups, answers.probability)
+        if score is not None and not many:
+            found["brier_score_loss"] = brier_score(division.groups, score, answers.label == 1)
+    return found, areas
+
+
+def _class_areas(answers: Answers, division: Division, score: Floats, kept: dict[str, Linear]) -> Iterator[Linear]:
+    """The area under the ROC curve of each class against all others; `kept` gets them without the influence of rows, which is large."""
+    for index, name in enumerate(answers.predictions.classes):
+        column = np.ascontiguousarray(score[:, index])
+        ranking = rank(division.groups, rising(column), column, answers.label == index)
+        area = rank_figures(ranking, influence=True)["roc_auc"]
+        kept[name] = replace(area, influence=None)
+        yield area
+
+
+def _decision_figures(answers: Answers, division: Division, draws: int, seed: int) -> Iterator[dict[str, Estimate]]:
+    """What decisions say, group by group."""
+    classes = answers.predictions.classes
+    draws = max(FEWEST_DRAWS, min(draws, _WORK // (len(division.levels) * len(classes) ** 2)))
+    for table in cells(answers, division):
+        if answers.predictions.task == "binary":
+            yield binary_estimates(table, draws=draws, seed=seed)
+        else:
+            recalls = [recall(table, index, classes[index]) for index in answers.occurring]
+            balanced = mean_rate(recalls) if len(recalls) > 1 else NotEstimable(0, "all labels are the same")
+            yield {**multiclass_estimates(table, classes, draws=draws, seed=seed), "balanced_accuracy": balanced}
+
+
+def cells(answers: Answers, division: Division) -> Iterator[Cells]:
+    """The cells of each group, of shape (K, K)."""
+    groups, size = division.groups, len(answers.predictions.classes)
+    if groups.codes is None:
+        yield count_cells(answers.pairs, (size, size), groups.weight)
+    elif groups.size * size * size <= _DENSE:
+        together = count_cells(grouped_codes(groups.codes, answers.pairs, size * size), (groups.size, size, size), groups.weight)
+        yield from (together[group] for group in range(groups.size))
+    else:
+        order, bounds = groups.arrange(np.arange(groups.rows))
+        for group in range(groups.size):
+            rows = order[bounds[group] : bounds[group + 1]]
+            yield count_cells(answers.pairs[rows], (size, size), None if groups.weight is None else groups.weight[rows])
+
+
+def _class_figures(answers: Answers, division: Division, areas: Mapping[str, Linear]) -> dict[str, dict[str, Estimate]]:
+    """Each class against all others."""
+    (table,) = cells(answers, division)
+    found = {}
+    for index, name in enumerate(answers.predictions.classes):
+        found[name] = class_estimates(table, index, name)
+        if name in areas:
+            found[name]["roc_auc"] = areas[name].estimate(0)
+    return found

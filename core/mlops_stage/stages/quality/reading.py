@@ -1,0 +1,96 @@
+"""What is judged: answers from a file, or of a model; and what it was trained on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mlops_stage.errors import UsageError
+from mlops_stage.inputs.model import open_model
+from mlops_stage.inputs.predictions import Predictions, Question, read, score
+from mlops_stage.inputs.tables.open import Table, open_table
+from mlops_stage.inputs.tables.overlap import Overlap, shared_rows
+
+if TYPE_CHECKING:
+    from mlops_stage.stages.quality.params import QualityParams
+    from mlops_stage.workspace import Workspace
+
+
+def question(params: QualityParams) -> Question:
+    """Which columns mean what."""
+    return Question(
+        label=params.label,
+        prediction=params.prediction,
+        score=params.score,
+        row_id=params.row_id,
+        weight=params.weight,
+        slices=params.slices,
+        columns=params.columns,
+        task=params.task,
+        positive=params.positive,
+        threshold=params.threshold,
+    )
+
+
+def candidate(params: QualityParams, workspace: Workspace) -> Predictions:
+    """The answers to judge.
+
+    Raises:
+        UsageError: neither predictions nor model and data were given.
+    """
+    data = open_table(params.data, workspace.root, "data") if params.data else None
+    if params.predictions:
+        workspace.progress(0.05, "reading predictions")
+        return read(params.predictions, workspace.root, question(params), data=data)
+    if not params.model:
+        raise UsageError("there is nothing to judge", "give predictions, or model and data, or metrics")
+    if data is None:
+        raise UsageError("a model alone cannot be judged", "give data: a table with labels and the model's inputs; or predictions")
+    return scored(params.model, data, question(params), workspace)
+
+
+def scored(model: str, table: Table, asked: Question, workspace: Workspace, what: str = "model") -> Predictions:
+    """The answers of a model for a table; `what` is the param that named the model."""
+    opened = open_model(model, workspace.root, what)
+    return score(opened, table, workspace.cache, asked, progress=lambda done, told: workspace.progress(0.05 + 0.4 * done, told))
+
+
+def trained(params: QualityParams, workspace: Workspace, judged: Predictions) -> Predictions | None:
+    """The answers for the training data; None where there are none."""
+    if not params.train:
+        return None
+    table = open_table(params.train, workspace.root, "train")
+    asked = alike(replace(question(params), slices=()), judged, table)
+    if params.predictions:
+        answered = params.prediction in table.columns or any(name.startswith(params.score) for name in table.columns)
+        return read(params.train, workspace.root, asked, what="train") if answered and params.label in table.columns else None
+    return scored(params.model, table, asked, workspace) if params.model else None
+
+
+def alike(asked: Question, judged: Predictions, table: Table) -> Question:
+    """The same question to another table: the task and the positive class are settled, and what the table lacks is not asked."""
+    return replace(
+        asked,
+        task=judged.task,
+        positive=judged.classes[1] if judged.task == "binary" else None,
+        weight=asked.weight if asked.weight in table.columns else None,
+        row_id=asked.row_id if asked.row_id in table.columns else None,
+    )
+
+
+def overlap(params: QualityParams, workspace: Workspace) -> Overlap | None:
+    """The rows that training data and data to judge on share; None where there is nothing to compare them by."""
+    judged = params.data or params.predictions
+    if not params.train or not judged:
+        return None
+    train = open_table(params.train, workspace.root, "train")
+    table = open_table(judged, workspace.root, "data" if params.data else "predictions")
+    names = [name for name in table.columns if name in train.columns]
+    answers = {params.prediction, params.weight, params.row_id}
+    told = [name for name in names if name not in answers and not name.startswith(params.score)]
+    if told == [params.label] or not told:
+        told = [name for name in names if name == params.row_id]
+    if not told:
+        return None
+    workspace.progress(0.5, "looking for shared rows")
+    return shared_rows(train, table, told)
