@@ -173,6 +173,13 @@ def test_contained_external_data_is_used(folder):
     assert found.tolist() == [[1.0, 2.0]] * 3
 
 
+def test_an_older_runtime_is_told_from_a_broken_model(folder, monkeypatch):
+    monkeypatch.delattr("onnxruntime.SessionOptions.add_external_initializers_from_files_in_memory")
+    with pytest.raises(InputError, match="cannot take as they were screened") as caught:
+        Session(write(folder / "m.onnx", ADD, [outside()]))
+    assert "onnxruntime>=1.24" in caught.value.hint
+
+
 def test_a_model_that_the_runtime_refuses_is_told_in_one_line(folder):
     with pytest.raises(InputError, match=r"ONNX Runtime .* cannot load m.onnx") as caught:
         Session(write(folder / "m.onnx", [helper.make_node("NoSuchOperator", ["x"], ["y"])]))

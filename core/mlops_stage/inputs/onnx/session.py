@@ -81,6 +81,11 @@ def _opened(content: bytes, facts: OnnxFacts, path: Path) -> onnxruntime.Inferen
     options.log_severity_level = 4
     held = _external_files(facts, path)
     if held:
+        if not hasattr(options, "add_external_initializers_from_files_in_memory"):
+            raise InputError(
+                f"{path.name} keeps its weights in other files, which onnxruntime {onnxruntime.__version__} cannot take as they were screened",
+                "pip install 'onnxruntime>=1.24', or export the model as one file",
+            )
         names = list(held)
         options.add_external_initializers_from_files_in_memory(names, [held[name] for name in names], [len(held[name]) for name in names])
     onnxruntime.disable_telemetry_events()
