@@ -51,7 +51,7 @@ def test_the_help_of_a_stage_loads_no_heavy_library(mlops, args):
 
 
 def test_the_parent_loads_no_heavy_library_in_any_stage(mlops):
-    rows = "".join(f"{i % 2},{i % 2},0.{i % 2 * 8 + 1},g{i % 3}\n" for i in range(200))
+    rows = "".join(f"{i % 2},{i % 2},0.{i % 2 * 8 + 1},g{i % 3}\n" for i in range(600))
     mlops.write("p.csv", "y_true,y_pred,y_score,group\n" + rows)
     mlops.write("old.csv", "y_true,y_pred,y_score,group\n" + rows)
     args = ("quality", "--predictions", "p.csv", "--slices", "group", "--baseline", "old.csv")

@@ -9,7 +9,7 @@ from mlops_stage.report import Finding, Level
 from mlops_stage.stages.quality import validity
 from mlops_stage.stages.quality.baseline import baseline
 from mlops_stage.stages.quality.comparing import ByFigures, ByRows, Withheld
-from mlops_stage.stages.quality.divisions import all_rows, by_column
+from mlops_stage.stages.quality.divisions import CLASS, all_rows, by_column
 from mlops_stage.stages.quality.estimating import Answers, figures
 from mlops_stage.stages.quality.pairing import Pairing, paired
 from mlops_stage.stats.resampling import DRAWS
@@ -64,7 +64,7 @@ def _figures(old: Predictions, params: QualityParams) -> dict[tuple[str, Slice],
         for group, estimates in enumerate(own.by_group):
             found |= {(name, division.slice(group)): estimate for name, estimate in estimates.items()}
         for level, estimates in own.by_class.items():
-            found |= {(name, (("class", level),)): estimate for name, estimate in estimates.items()}
+            found |= {(name, ((CLASS, level),)): estimate for name, estimate in estimates.items()}
     return found
 
 

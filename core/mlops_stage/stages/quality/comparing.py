@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from mlops_stage.estimates import Bounded, NotEstimable, Paired, Rate, p_value
 from mlops_stage.report import Finding, Level, Metric
-from mlops_stage.stages.quality.divisions import HIDDEN, all_rows
+from mlops_stage.stages.quality.divisions import CLASS, HIDDEN, all_rows
 from mlops_stage.stages.quality.estimating import figures
 from mlops_stage.stages.quality.metrics import apart
 from mlops_stage.stats.cells import Cells, count_cells, grouped_codes
@@ -61,7 +61,7 @@ class ByFigures:
 
     def versus_by_class(self, found: Figures) -> dict[str, dict[str, Estimate]]:
         """See `Comparison`."""
-        return {name: self._of(estimates, (("class", name),)) for name, estimates in found.by_class.items()}
+        return {name: self._of(estimates, ((CLASS, name),)) for name, estimates in found.by_class.items()}
 
     def _of(self, estimates: Mapping[str, Estimate], where: Slice) -> dict[str, Estimate]:
         return {name: apart(estimate, self.earlier[name, where]) for name, estimate in estimates.items() if (name, where) in self.earlier}
@@ -204,7 +204,7 @@ def worse_slices(metrics: Sequence[Metric], name: str) -> list[Finding]:
     """Slices whose figure is worse than the baseline's, among all that were looked at; at most one in twenty by chance alone."""
     looked_at: list[tuple[Metric, Bounded]] = []
     for metric in metrics:
-        own = metric.name == name and metric.slice and metric.slice[0][0] != "class"
+        own = metric.name == name and metric.slice and metric.slice[0][0] != CLASS
         if own and isinstance(metric.versus, Bounded):
             looked_at.append((metric, metric.versus))
     p_values = [p_value(change, 0.0, ">=" if metric.direction == "higher" else "<=") for metric, change in looked_at]

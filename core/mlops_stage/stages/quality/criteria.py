@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlops_stage.estimates import NotEstimable, Point
 from mlops_stage.report import Criterion
+from mlops_stage.stages.quality.divisions import CLASS
 from mlops_stage.stages.quality.metrics import PRIMARY
 
 if TYPE_CHECKING:
@@ -58,5 +59,5 @@ _TRIVIAL = {"r2": 0.0, "roc_auc": 0.5, "roc_auc_ovr": 0.5}
 
 def _classes(metrics: Sequence[Metric]) -> int:
     """The number of classes that labels have: two, unless classes are reported one by one."""
-    recalls = [metric.estimate for metric in metrics if metric.name == "recall" and [column for column, _ in metric.slice] == ["class"]]
+    recalls = [metric.estimate for metric in metrics if metric.name == "recall" and [column for column, _ in metric.slice] == [CLASS]]
     return max(2, sum(not isinstance(estimate, NotEstimable) for estimate in recalls))

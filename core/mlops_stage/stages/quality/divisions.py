@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mlops_stage.errors import UsageError
 from mlops_stage.estimates import NotEstimable
-from mlops_stage.evidence.redact import MINIMUM_COUNT, masked_levels
+from mlops_stage.evidence.redact import MINIMUM_COUNT, masked_levels, shown
 from mlops_stage.stats.linear import Groups
 
 if TYPE_CHECKING:
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
     from mlops_stage.inputs.predictions import Predictions
     from mlops_stage.report import Slice
 
-HIDDEN = NotEstimable(0, f"masked: the figure could name people in a group of fewer than {MINIMUM_COUNT} rows")
+CLASS = "class"
+"""The column that figures of single classes are reported by, in a multi-class task."""
+HIDDEN = NotEstimable(0, f"masked, for fewer than {MINIMUM_COUNT} rows could be told from it")
+MOST_LEVELS = 1_000
+"""More values of a column are no groups that anybody would look at."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +47,18 @@ def all_rows(predictions: Predictions) -> Division:
 
 
 def by_column(predictions: Predictions) -> Iterator[Division]:
-    """One division for each column to report by."""
+    """One division for each column to report by.
+
+    Raises:
+        UsageError: a column with too many values, or one whose name is taken.
+    """
     for column, (codes, levels) in predictions.slices.items():
+        if len(levels) > MOST_LEVELS:
+            raise UsageError(
+                f"slices: the column {shown(column)!r} has {len(levels):,} values", f"name a column of at most {MOST_LEVELS:,}"
+            )
+        if column == CLASS and predictions.task == "multiclass":
+            raise UsageError(f"slices: {CLASS!r} already means the classes of the label", "give the column another name")
         counts = np.bincount(codes, minlength=len(levels)).tolist()
         hidden = masked_levels(dict(zip(levels, counts, strict=True)))
         yield Division(column, levels, Groups(predictions.n, codes, len(levels), predictions.weight), hidden)

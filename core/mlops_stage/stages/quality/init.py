@@ -20,8 +20,8 @@ _TEST_WORDS = ("test", "holdout", "hold_out", "valid", "eval")
 _PREDICTION_WORDS = ("prediction", "preds", "y_pred", "scored")
 
 
-def init(root: Path) -> Mapping[str, Any]:
-    """Params for what lies in the repository; what only a person can know is `CHOOSE`.
+def init(root: Path) -> Mapping[str, Any] | None:
+    """Params for what lies in the repository, or None where nothing can be judged; what only a person can know is `CHOOSE`.
 
     Predictions come first, for they work with every kind of model; else an ONNX model with a table to judge it on.
     """
@@ -30,11 +30,13 @@ def init(root: Path) -> Mapping[str, Any]:
     found: dict[str, Any] = {}
     predictions = _called(tables, _PREDICTION_WORDS)
     model = next((path for path in files if path.lower().endswith(".onnx")), None)
-    if predictions or not model:
-        found["predictions"] = predictions or CHOOSE
-        if not predictions or not _names_label(root / predictions):
+    if predictions:
+        found["predictions"] = predictions
+        if not _names_label(root / predictions):
             found["label"] = CHOOSE
         return found
+    if model is None:
+        return None
     found["model"] = model
     found["data"] = _called(tables, _TEST_WORDS) or CHOOSE
     train = _called(tables, ("train",))

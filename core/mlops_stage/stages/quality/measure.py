@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlops_stage.errors import UsageError
@@ -12,7 +13,7 @@ from mlops_stage.stages.quality.baseline import baseline
 from mlops_stage.stages.quality.beside import beside
 from mlops_stage.stages.quality.comparing import ByRows, changed_decisions, worse_slices
 from mlops_stage.stages.quality.criteria import IMPLIED_RULE, leading
-from mlops_stage.stages.quality.divisions import all_rows, by_column
+from mlops_stage.stages.quality.divisions import CLASS, all_rows, by_column
 from mlops_stage.stages.quality.estimating import Answers, cells, figures
 from mlops_stage.stages.quality.metrics import as_metrics, gaps
 from mlops_stage.stages.quality.reading import candidate, overlap, trained
@@ -65,7 +66,7 @@ def measure(params: QualityParams, workspace: Workspace) -> Observations:
     workspace.progress(1.0, "done")
     return Observations(
         metrics=tuple(metrics),
-        findings=tuple(findings),
+        findings=tuple(_located(findings, judged)),
         subjects=_once((*judged.subjects, *train_subjects, *compared.subjects)),
         figures=tuple(_drawn(answers, found[0], metrics, params)),
         outputs=_outputs(metrics, judged),
@@ -90,7 +91,7 @@ def _metrics(found: Sequence[Figures], comparison: Comparison | None) -> list[Me
             metrics += as_metrics(estimates, one.division.slice(group), versus[group])
         by_class = comparison.versus_by_class(one) if comparison and one.by_class else {}
         for name, estimates in one.by_class.items():
-            metrics += as_metrics(estimates, (("class", name),), by_class.get(name, {}))
+            metrics += as_metrics(estimates, ((CLASS, name),), by_class.get(name, {}))
     return metrics
 
 
@@ -125,13 +126,19 @@ def _drawn(answers: Answers, overall: Figures, metrics: Sequence[Metric], params
     if judged.task == "regression":
         return [*found, pictures.predicted_against_actual(judged)]
     if judged.task == "multiclass":
-        found += pictures.by_slice(metrics, "recall", "class", overall.by_group[0]["balanced_accuracy"])
+        found += pictures.by_slice(metrics, "recall", CLASS, overall.by_group[0]["balanced_accuracy"])
     (table,) = cells(answers, overall.division)
     found += pictures.confusion(table, judged.classes)
     if overall.calibration is not None:
         what = f"of {judged.classes[1]}" if judged.task == "binary" else "of the decided class"
         found.append(pictures.calibration(overall.calibration, what))
     return found
+
+
+def _located(findings: Sequence[Finding], judged: Predictions) -> list[Finding]:
+    """Findings that are more than notes lead to the file that was judged."""
+    where = next((subject.name for subject in judged.subjects if subject.role in {"predictions", "data"}), "")
+    return [finding if finding.location or finding.level is Level.NOTE else replace(finding, location=where) for finding in findings]
 
 
 def _outputs(metrics: Sequence[Metric], judged: Predictions) -> dict[str, str]:

@@ -13,6 +13,7 @@ from mlops_stage.inputs.tables.open import open_table
 from mlops_stage.inputs.tables.query import rows, texts
 from mlops_stage.inputs.task import binary_classes
 from mlops_stage.report import Criterion, Plan
+from mlops_stage.stages.quality.divisions import CLASS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,8 +69,8 @@ class _Denominators:
         """The denominator; None for figures that are no rates, or that depend on the answers."""
         wanted = np.ones(self._count, dtype=np.bool_)
         for column, value in criterion.slice:
-            wanted &= self._rows(self._params.label if column == "class" else column, value)
-        if criterion.metric in _ALL or (criterion.metric == "recall" and criterion.slice[:1] and criterion.slice[0][0] == "class"):
+            wanted &= self._rows(self._params.label if column == CLASS else column, value)
+        if criterion.metric in _ALL or (criterion.metric == "recall" and criterion.slice[:1] and criterion.slice[0][0] == CLASS):
             return int(np.count_nonzero(wanted))
         if criterion.metric not in _POSITIVES | _NEGATIVES or self._params.label not in self._table.columns:
             return None
