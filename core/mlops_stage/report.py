@@ -342,7 +342,7 @@ class Run:
     """One invocation and its record; what depends on the moment or the machine stands here only."""
 
     reports: tuple[Report, ...]
-    """Every report in the output directory, those of earlier runs among them."""
+    """Those of this run in the order of the run, then those of earlier runs in the output directory, by id."""
     ids: tuple[str, ...]
     """The ids that this run ran; the exit code is theirs alone."""
     started: str

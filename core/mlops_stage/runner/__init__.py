@@ -177,9 +177,8 @@ class _Recorder:
         versions = {"mlops-stage": __version__, "python": platform.python_version(), **self._catalogue.plugins}
         earlier, unreadable = folders.others(self._settings.out, set(self._finished))
         self._failures += [failure for failure in unreadable if failure not in self._failures]
-        reports = sorted([*earlier, *self._finished.values()], key=lambda report: report.id)
         return Run(
-            reports=tuple(reports),
+            reports=(*self._finished.values(), *earlier),
             ids=tuple(self._finished),
             started=self._started,
             seconds=round(time.monotonic() - self._begun, 3),
