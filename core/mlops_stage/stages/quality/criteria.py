@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from mlops_stage.estimates import NotEstimable, Point
-from mlops_stage.report import Criterion
+from mlops_stage.report import Criterion, Level, NoFinding
 from mlops_stage.stages.quality.divisions import CLASS
 from mlops_stage.stages.quality.metrics import PRIMARY
 
@@ -18,17 +18,21 @@ if TYPE_CHECKING:
 
 IMPLIED_RULE = "quality/implied-threshold"
 """The finding that says that nobody decided where scores become decisions."""
+CONSTANT_RULE = "quality/constant-answers"
+"""The finding that says that the model gives every row the same answer."""
 
 
-def criteria(params: QualityParams, observations: Observations) -> tuple[Criterion, ...]:
+def criteria(params: QualityParams, observations: Observations) -> tuple[Criterion | NoFinding, ...]:
     """Better than a predictor that ignores its input; and, beside a baseline, not inferior to it, or superior.
 
     Such a predictor, whatever it answers, has a balanced accuracy of 1 / classes, a ROC AUC of 0.5 and an R² of at most 0.
-    Bare figures from elsewhere get no default gate.
+    A model that gives every row the same answer is such a predictor, and fails. Bare figures from elsewhere get no default gate.
     """
     metrics = [metric for metric in observations.metrics if not isinstance(metric.estimate, Point)]
     implied = any(finding.rule == IMPLIED_RULE for finding in observations.findings)
-    found = []
+    found: list[Criterion | NoFinding] = []
+    if any(finding.rule == CONSTANT_RULE for finding in observations.findings):
+        found.append(NoFinding(level=Level.ERROR, rule=CONSTANT_RULE))
     leader = leading(metrics, implied=implied)
     if leader is not None and leader.name in _TRIVIAL:
         found.append(Criterion(metric=leader.name, op=">", number=_TRIVIAL[leader.name]))

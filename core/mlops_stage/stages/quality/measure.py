@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from mlops_stage.errors import UsageError
 from mlops_stage.estimates import Bounded, NotEstimable, Point
+from mlops_stage.evidence.redact import shown
 from mlops_stage.report import Finding, Level, Metric, Observations
 from mlops_stage.stages.quality import pictures, points, validity
 from mlops_stage.stages.quality.baseline import baseline
 from mlops_stage.stages.quality.beside import beside
 from mlops_stage.stages.quality.comparing import ByRows, changed_decisions, worse_slices
-from mlops_stage.stages.quality.criteria import IMPLIED_RULE, leading
+from mlops_stage.stages.quality.criteria import CONSTANT_RULE, IMPLIED_RULE, leading
 from mlops_stage.stages.quality.divisions import CLASS, all_rows, by_column
 from mlops_stage.stages.quality.estimating import Answers, cells, figures
 from mlops_stage.stages.quality.metrics import as_metrics, gaps
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from mlops_stage.stages.quality.estimating import Figures
     from mlops_stage.stages.quality.params import QualityParams
     from mlops_stage.workspace import Workspace
+
+_FEW = 30
+"""Fewer equal answers may be chance."""
 
 
 def measure(params: QualityParams, workspace: Workspace) -> Observations:
@@ -56,6 +60,7 @@ def measure(params: QualityParams, workspace: Workspace) -> Observations:
         *validity.worse_than_chance(found[0].by_group[0], what),
         *validity.strange_decisions(judged, what),
         *compared.findings,
+        *_constant(judged),
         *worse_slices(metrics, "mean_absolute_error" if judged.task == "regression" else "accuracy"),
         *_choices(judged),
     ]
@@ -102,6 +107,16 @@ def _gaps(params: QualityParams, workspace: Workspace, judged: Predictions, test
         return [], ()
     own = figures(Answers(train), all_rows(train), draws=DRAWS[params.effort], seed=params.seed)
     return gaps(own.by_group[0], test.by_group[0]), tuple(subject for subject in train.subjects if subject.role == "train")
+
+
+def _constant(judged: Predictions) -> list[Finding]:
+    """A model that gives every row the same answer."""
+    answers = judged.prediction
+    if judged.implied or judged.n < _FEW or (answers != answers[0]).any():
+        return []
+    answer = f"{answers[0]:.6g}" if judged.task == "regression" else repr(shown(judged.classes[int(answers[0])]))
+    message = f"all {judged.n:,} answers are {answer}: on these rows the model ignores its input"
+    return [Finding(rule=CONSTANT_RULE, level=Level.ERROR, message=message, hint="check the model's input, its threshold and its training")]
 
 
 def _choices(judged: Predictions) -> list[Finding]:
