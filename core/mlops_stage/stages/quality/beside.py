@@ -41,7 +41,6 @@ def beside(params: QualityParams, workspace: Workspace, judged: Predictions) -> 
         return Beside()
     if found.predictions is None:
         return Beside(ByFigures(found.figures), found.subjects, (_apart(found.name, "only its figures are known"),))
-    validity.refuse_foreign_labels(found.predictions, "baseline")
     strange = tuple(validity.strange_decisions(found.predictions, "baseline"))
     match = paired(judged, found.predictions)
     if isinstance(match, Finding):

@@ -45,7 +45,6 @@ def measure(params: QualityParams, workspace: Workspace) -> Observations:
         return _from_elsewhere(params, workspace)
     judged = candidate(params, workspace)
     what = "predictions" if params.predictions else "model"
-    validity.refuse_foreign_labels(judged, what)
     shared = overlap(params, workspace)
     compared = beside(params, workspace, judged)
     comparison = compared.comparison

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlops_stage.errors import InputError
 from mlops_stage.estimates import Bounded
 from mlops_stage.evidence.redact import shown
 from mlops_stage.report import Finding, Level
@@ -25,20 +24,6 @@ _BEYOND_DOUBT = 0.9995
 _CHANCE = {"balanced_accuracy": 0.5, "roc_auc": 0.5, "cohen_kappa": 0.0}
 _MOST_STRANGE = 0.05
 _MOST_SHARED = 0.01
-
-
-def refuse_foreign_labels(predictions: Predictions, what: str) -> None:
-    """Refuse answers that have no class in common with the labels: nothing can be counted.
-
-    Raises:
-        InputError: labels such as `yes` and `no` beside decisions such as `1` and `0`.
-    """
-    labels, decisions = _classes(predictions, predictions.label), _classes(predictions, predictions.prediction)
-    if predictions.task != "regression" and not labels & decisions:
-        raise InputError(
-            f"{what}: labels and decisions have no class in common: labels are {listed(labels)}, decisions are {listed(decisions)}",
-            "write both in the same words where the file is made",
-        )
 
 
 def strange_decisions(predictions: Predictions, what: str) -> list[Finding]:

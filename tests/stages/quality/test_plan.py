@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+
+from mlops_stage.errors import UsageError
+from mlops_stage.estimates import Rate
+from mlops_stage.report import Outcome
+from mlops_stage.stages.quality.params import QualityParams
+from mlops_stage.stages.quality.plan import plan
+
+
+def planned(bench, **params):
+    return plan(QualityParams(**params), bench.workspace)
+
+
+@pytest.fixture
+def table(bench):
+    rows = np.arange(200)
+    bench.write("p.csv", y_true=(rows < 50).astype(int), y_pred=(rows < 50).astype(int), region=np.where(rows < 20, "few", "many"))
+    return bench
+
+
+def test_rows_and_cost_are_told(table):
+    found = planned(table, predictions="p.csv")
+    assert found.rows == 200
+    assert found.cost.startswith("about 1 s")
+    assert "better than a predictor that ignores its input" in found.notes[0]
+
+
+def test_a_gate_is_told_between_which_values_it_stays_open(table):
+    (note,) = planned(table, predictions="p.csv", gates=("recall >= 0.8",)).notes
+    assert note.startswith("`recall >= 0.8` on 50 rows: passes from 0.893 up")
+    passes, fails = (float(note.split(f"{word} ")[1].split()[0].rstrip(",")) for word in ("passes from", "fails up to"))
+    assert Rate(passes * 50, 50).bound(0.05) == pytest.approx(0.8, abs=1e-3)
+    assert Rate(fails * 50, 50).bound(0.95) == pytest.approx(0.8, abs=1e-3)
+
+
+def test_a_gate_that_cannot_pass_is_told_with_the_rows_that_could(table):
+    (note,) = planned(table, predictions="p.csv", gates=("recall >= 0.99",)).notes
+    assert note == "`recall >= 0.99` on 50 rows: cannot pass, whatever is observed; 268 rows could"
+    assert Rate(268, 268).bound(0.05) >= 0.99 > Rate(267, 267).bound(0.05)
+    (note,) = planned(table, predictions="p.csv", gates=("fpr < 0.001",)).notes
+    assert "on 150 rows: cannot pass" in note
+
+
+def test_error_rates_pass_downwards(table):
+    (note,) = planned(table, predictions="p.csv", gates=("fpr <= 0.1",)).notes
+    assert note.startswith("`fpr <= 0.1` on 150 rows: passes up to 0.0597")
+    assert "fails from 0.1" in note
+
+
+def test_a_small_slice_stays_inconclusive(table):
+    (note,) = planned(table, predictions="p.csv", slices=("region",), gates=("accuracy[region=few] >= 0.5",)).notes
+    assert note == "`accuracy[region=few] >= 0.5` on 20 rows: stays inconclusive; at least 30 are needed"
+    judged = table.judge(predictions="p.csv", slices=("region",), gates=("accuracy[region=few] >= 0.5",))
+    assert judged.outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_comparison_is_told_the_rows_it_needs(table):
+    (note,) = planned(table, predictions="p.csv", baseline="old.csv").notes
+    assert "not worse than the baseline by 0.01" in note
+    assert "there are 200" in note
+
+
+def test_figures_without_a_plan_say_nothing(table):
+    assert planned(table, predictions="p.csv", gates=("roc_auc >= 0.8",)).notes == ()
+    assert planned(table, metrics="metrics.json").rows is None
+
+
+def test_nothing_to_judge_is_wrong_usage(bench):
+    with pytest.raises(UsageError, match="nothing to judge"):
+        planned(bench)
