@@ -8,6 +8,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from mlops_stage.errors import ExitCode
 from mlops_stage.report import Failure, Outcome, Report, Run, to_json
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -47,7 +48,7 @@ def test_every_rule_that_the_code_can_report_has_an_anchor():
 @pytest.mark.parametrize(
     "value",
     [
-        Report(stage="a", id="a", outcome=Outcome.ERROR, summary="s", error=Failure(code=3, message="m")),
+        Report(stage="a", id="a", outcome=Outcome.ERROR, summary="s", error=Failure(code=ExitCode.STAGE, message="m")),
         Run(reports=(), ids=(), started="2026-01-01T00:00:00Z", seconds=1.0),
     ],
 )
