@@ -237,6 +237,13 @@ def test_answers_are_kept_and_verified(tmp_path):
     assert len(list((tmp_path / "cache" / "scores").iterdir())) == 2
 
 
+def test_a_cache_that_cannot_be_written_costs_nothing_but_time(tmp_path):
+    table = income(tmp_path)
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    asked = open_model(str(INCOME / "baseline.onnx"), tmp_path), open_table("t.parquet", tmp_path), tmp_path / "cache"
+    assert score(*asked, Question(label="income")).n == len(table)
+
+
 def test_a_pickle_in_the_cache_is_never_loaded(tmp_path):
     import hashlib
     import pickle

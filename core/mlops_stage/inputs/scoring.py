@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlops_stage.errors import InputError
+from mlops_stage.errors import InputError, StageError
 from mlops_stage.evidence.digest import of_json
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.answers import Answers
@@ -49,7 +49,8 @@ def answers_of(model: Model, table: Table, feeds: tuple[Feed, ...], cache: Path,
         progress(1.0, "scores from the cache")
         return kept
     found = _asked(model, table, feeds, progress)
-    keep_answers(folder, found)
+    with suppress(StageError):  # a full disk costs the next run time, not this one its verdict
+        keep_answers(folder, found)
     return found
 
 
