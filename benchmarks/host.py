@@ -57,7 +57,7 @@ def main() -> None:
     """Interleave, take medians, print JSON."""
     with tempfile.TemporaryDirectory() as top:
         bare, ours, alone, whole = [], [], [], []
-        for number in range(21):
+        for _ in range(21):
             bare.append(cpu([sys.executable, "-P", "-c", BARE, "--help"], top))
             ours.append(cpu([sys.executable, "-P", "-m", "mlops_stage", "--help"], top))
         for number in range(9):

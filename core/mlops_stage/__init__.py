@@ -9,28 +9,61 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from mlops_stage.adapter import Adapter as Adapter
-    from mlops_stage.errors import ExitCode as ExitCode, InputError as InputError, StageError as StageError, UsageError as UsageError
+    from mlops_stage.errors import ExitCode as ExitCode
+    from mlops_stage.errors import InputError as InputError
+    from mlops_stage.errors import StageError as StageError
+    from mlops_stage.errors import UsageError as UsageError
     from mlops_stage.estimates import (
         Difference as Difference,
+    )
+    from mlops_stage.estimates import (
         NotEstimable as NotEstimable,
+    )
+    from mlops_stage.estimates import (
         Paired as Paired,
+    )
+    from mlops_stage.estimates import (
         Point as Point,
+    )
+    from mlops_stage.estimates import (
         Rate as Rate,
+    )
+    from mlops_stage.estimates import (
         Ratio as Ratio,
+    )
+    from mlops_stage.estimates import (
         Sampled as Sampled,
     )
     from mlops_stage.hookspecs import hookimpl as hookimpl
     from mlops_stage.params import Params as Params
     from mlops_stage.report import (
         Criterion as Criterion,
+    )
+    from mlops_stage.report import (
         Evidence as Evidence,
+    )
+    from mlops_stage.report import (
         Finding as Finding,
+    )
+    from mlops_stage.report import (
         Metric as Metric,
+    )
+    from mlops_stage.report import (
         NoFinding as NoFinding,
+    )
+    from mlops_stage.report import (
         NotApplicable as NotApplicable,
+    )
+    from mlops_stage.report import (
         Observations as Observations,
+    )
+    from mlops_stage.report import (
         Report as Report,
+    )
+    from mlops_stage.report import (
         Run as Run,
+    )
+    from mlops_stage.report import (
         Subject as Subject,
     )
     from mlops_stage.reporter import Reporter as Reporter
