@@ -93,9 +93,8 @@ class Sampled(Limits):
             raise ValueError(f"at least 200 draws are needed, not {len(draws)}")
         ordered = sorted(finite("a draw", draw) for draw in draws)
         count = len(ordered)
-        places = [(rank - 0.5) / count for rank in range(1, count + 1)]
         held = [level for level in LEVELS if min(level, 1 - level) * count >= 5]  # noqa: PLR2004  (see above)
-        known = [_line(places, ordered, level) for level in held]
+        known = [_between(ordered, level * count - 0.5) for level in held]  # draw i, from 0, stands at the level (i + 0.5) / count
         return cls.from_limits(value, n, lambda score: _line([score_of(level) for level in held], known, score))
 
     @classmethod
@@ -125,6 +124,12 @@ def _rising(numbers: Iterable[float]) -> tuple[float, ...]:
     for number in numbers:
         risen.append(number if not risen or number >= risen[-1] or number != number else risen[-1])  # noqa: PLR0124  (NaN stays, to be refused)
     return tuple(risen)
+
+
+def _between(numbers: Sequence[float], place: float) -> float:
+    """Linear interpolation at a place between 0 and the last index."""
+    left = int(place)
+    return numbers[left] + (numbers[left + 1] - numbers[left]) * (place - left)
 
 
 def _line(xs: Sequence[float], ys: Sequence[float], x: float) -> float:
