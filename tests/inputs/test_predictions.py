@@ -36,7 +36,7 @@ def test_binary_predictions_are_the_same_from_every_format(tmp_path, name):
     assert found.score.tolist() == [0.1, 0.9, 0.4, 0.2]
     assert found.probabilities
     codes, levels = found.slices["sex"]
-    assert [levels[code] for code in codes] == ["f", "m", "(missing)", "f"]
+    assert [levels[code] for code in codes] == ["f", "m", "(unknown)", "f"]
     assert found.weight is None
     assert found.row_id is None
     assert [(subject.role, subject.name) for subject in found.subjects] == [("predictions", name)]
@@ -104,7 +104,7 @@ def test_a_slice_and_a_weight_are_looked_up_in_the_data_by_row_id(tmp_path):
     data = open_table("d.csv", tmp_path)
     found = read("p.csv", tmp_path, Question(slices=("sex",), weight="w", row_id="id"), data=data)
     codes, levels = found.slices["sex"]
-    assert [levels[code] for code in codes] == ["f", "(missing)", "m"]
+    assert [levels[code] for code in codes] == ["f", "(unknown)", "m"]
     assert "z" not in levels
     assert found.weight.tolist() == [1, 2, 3]
     with pytest.raises(UsageError, match=r"slices: column 'sex' is in data but not in predictions \(p.csv\)"):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 THRESHOLD = 0.5
 """A score above it is a decision for the positive class, where no decisions were given."""
-MISSING = "(missing)"
+MISSING = "(unknown)"
 """The level of rows whose cell in a slice column is empty."""
 _SUM_TOLERANCE = 1e-3
 
@@ -73,7 +73,7 @@ class Predictions:
     row_id: NDArray[np.uint64] | None = None
     """Shape (n,), without duplicates: equal identifiers have equal values in every table."""
     slices: Mapping[str, Codes] = field(default_factory=dict)
-    """Column -> (codes of shape (n,), levels); every code is an index, empty cells have the level `(missing)`."""
+    """Column -> (codes of shape (n,), levels); every code is an index, empty cells have the level `(unknown)`."""
     subjects: tuple[Subject, ...] = ()
     notes: tuple[str, ...] = ()
     """Choices that were made, one sentence each: the positive class, a threshold."""

@@ -151,7 +151,7 @@ def test_missing_cells_of_a_slice_are_a_level_of_their_own(bench):
     answers = bench.binary(100)
     answers["region"] = np.array(["a"] * 50 + [""] * 50)
     bench.write("p.csv", **answers)
-    assert bench.find(bench.measure(predictions="p.csv", slices=("region",)), "accuracy", region="(missing)").estimate.n == 50
+    assert bench.find(bench.measure(predictions="p.csv", slices=("region",)), "accuracy", region="(unknown)").estimate.n == 50
 
 
 def test_weights_count_in_every_figure(bench):
