@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from mlops_stage.stats.calibration import brier_score, calibration, log_loss
-from mlops_stage.stats.linear import Groups
+from mlops_stage.stats.calibration import calibration, log_losses, squared_errors
+from mlops_stage.stats.linear import Groups, average
 
 
 def drawn(rows, seed=0, tilt=0.0):
@@ -21,11 +21,10 @@ def test_scores_are_those_of_scikit_learn(weighted):
     probability[:3], happened[:3] = (0.0, 1.0, 0.0), (True, False, False)  # certain, and wrong twice
     weight = rng.random(500) if weighted else None
     groups = Groups(500, weight=weight)
-    of_truth = np.where(happened, probability, 1 - probability)
     expected = metrics.log_loss(happened, np.column_stack([1 - probability, probability]), sample_weight=weight)
-    assert log_loss(groups, of_truth).value[0] == pytest.approx(expected, rel=1e-12)
+    assert average(groups, log_losses(probability, happened), "loss").value[0] == pytest.approx(expected, rel=1e-12)
     expected = metrics.brier_score_loss(happened, probability, sample_weight=weight)
-    assert brier_score(groups, probability, happened).value[0] == pytest.approx(expected, rel=1e-12)
+    assert average(groups, squared_errors(probability, happened), "loss").value[0] == pytest.approx(expected, rel=1e-12)
 
 
 def test_bins_are_ten_equal_intervals_and_the_last_one_is_closed():

@@ -5,7 +5,7 @@ import pytest
 from sklearn import metrics
 
 from mlops_stage.estimates import NotEstimable, Rate
-from mlops_stage.stats.cells import Cells, count_cells, pair_codes
+from mlops_stage.stats.cells import Cells, count_cells
 from mlops_stage.stats.classification import binary_estimates, class_estimates, mean_rate, multiclass_estimates, recall
 
 
@@ -17,7 +17,7 @@ def drawn(classes, rows=800, seed=0):
 
 
 def cells_of(label, prediction, classes, weight=None):
-    return count_cells(pair_codes(label, prediction, classes), (classes, classes), weight)
+    return count_cells((label, prediction), (classes, classes), weight)
 
 
 def table(*rows):

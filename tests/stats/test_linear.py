@@ -78,7 +78,7 @@ def test_a_loss_of_zero_stays_at_zero():
 def test_what_two_models_have_in_common_cancels():
     other = VALUES + 0.1 + 0.01 * RNG.standard_normal(60)
     groups = Groups(60)
-    change = paired_difference(groups, average(groups, other, "loss"), average(groups, VALUES, "loss"))
+    change = paired_difference(groups, average(groups, other, "loss", influence=True), average(groups, VALUES, "loss", influence=True))
     difference = other - VALUES
     assert change.value[0] == pytest.approx(difference.mean(), abs=1e-14)
     assert change.se[0] == pytest.approx(difference.std(ddof=1) / 60**0.5, rel=1e-9)

@@ -4,17 +4,16 @@ import numpy as np
 import pytest
 
 from mlops_stage.estimates import NotEstimable, Paired
-from mlops_stage.stats.cells import count_cells, pair_codes
+from mlops_stage.stats.cells import count_cells
 from mlops_stage.stats.classification import BINARY_STATISTICS, MULTICLASS_STATISTICS, binary_estimates, multiclass_estimates
 from mlops_stage.stats.paired import (
-    change_codes,
+    change_axes,
     changed_accuracy,
     changed_mean,
     changed_rates,
     changed_recall,
     changed_statistics,
     false_discoveries,
-    triple_codes,
 )
 
 
@@ -27,7 +26,7 @@ def drawn(classes, rows=600, seed=0):
 
 
 def figures(label, decision, classes, weight=None):
-    cells = count_cells(pair_codes(label, decision, classes), (classes, classes), weight)
+    cells = count_cells((label, decision), (classes, classes), weight)
     if classes == 2:
         return binary_estimates(cells, draws=200, seed=0)
     return multiclass_estimates(cells, "abcdef"[:classes], draws=200, seed=0)
@@ -38,8 +37,8 @@ def test_changes_are_the_differences_of_the_figures(weighted):
     label, old, new, weight = drawn(2)
     w = weight if weighted else None
     before, after = figures(label, old, 2, w), figures(label, new, 2, w)
-    found = changed_rates(count_cells(change_codes(label, old, new), (2, 2, 2), w))
-    triples = count_cells(triple_codes(label, old, new, 2), (2, 2, 2), w)
+    found = changed_rates(count_cells(change_axes(label, old, new), (2, 2, 2), w))
+    triples = count_cells((label, old, new), (2, 2, 2), w)
     found |= changed_statistics(triples, BINARY_STATISTICS, draws=200, seed=0)
     assert found.keys() == before.keys()
     for name, change in found.items():
@@ -50,8 +49,8 @@ def test_changes_are_the_differences_of_the_figures(weighted):
 def test_changes_among_many_classes_are_the_differences_of_the_figures():
     label, old, new, _ = drawn(4)
     before, after = figures(label, old, 4), figures(label, new, 4)
-    changes = count_cells(change_codes(label, old, new), (4, 2, 2))
-    found = changed_statistics(count_cells(triple_codes(label, old, new, 4), (4, 4, 4)), MULTICLASS_STATISTICS, draws=200, seed=0)
+    changes = count_cells(change_axes(label, old, new), (4, 2, 2))
+    found = changed_statistics(count_cells((label, old, new), (4, 4, 4)), MULTICLASS_STATISTICS, draws=200, seed=0)
     found["accuracy"] = changed_accuracy(changes)
     found["recall_macro"] = changed_mean([changed_recall(changes, index, "") for index in range(4)])
     for name, change in found.items():
@@ -62,8 +61,8 @@ def test_fixes_and_breaks_are_what_the_interval_sees():
     label = np.array([0, 0, 0, 1, 1, 1])
     old = np.array([1, 0, 0, 1, 0, 1])
     new = np.array([0, 1, 0, 1, 1, 1])
-    assert changed_accuracy(count_cells(change_codes(label, old, new), (2, 2, 2))) == Paired(2, 1, 6)
-    rates = changed_rates(count_cells(change_codes(label, old, new), (2, 2, 2)))
+    assert changed_accuracy(count_cells(change_axes(label, old, new), (2, 2, 2))) == Paired(2, 1, 6)
+    rates = changed_rates(count_cells(change_axes(label, old, new), (2, 2, 2)))
     assert rates["tpr"] == Paired(1, 0, 3)
     assert rates["fnr"] == Paired(0, 1, 3)
     assert rates["fpr"] == Paired(1, 1, 3)
@@ -71,7 +70,7 @@ def test_fixes_and_breaks_are_what_the_interval_sees():
 
 
 def test_a_class_without_rows_has_no_change():
-    changes = count_cells(change_codes(np.zeros(5, int), np.zeros(5, int), np.ones(5, int)), (2, 2, 2))
+    changes = count_cells(change_axes(np.zeros(5, int), np.zeros(5, int), np.ones(5, int)), (2, 2, 2))
     found = changed_rates(changes)
     assert found["tpr"] == NotEstimable(0, "no positives")
     assert found["balanced_accuracy"] == NotEstimable(0, "no positives")
@@ -80,9 +79,7 @@ def test_a_class_without_rows_has_no_change():
 
 def test_the_pairing_sharpens_the_interval():
     label, old, new, _ = drawn(2)
-    change = changed_statistics(
-        count_cells(triple_codes(label, old, new, 2), (2, 2, 2)), {"f1": BINARY_STATISTICS["f1"]}, draws=1_000, seed=0
-    )["f1"]
+    change = changed_statistics(count_cells((label, old, new), (2, 2, 2)), {"f1": BINARY_STATISTICS["f1"]}, draws=1_000, seed=0)["f1"]
     before, after = figures(label, old, 2)["f1"], figures(label, new, 2)["f1"]
     apart = np.hypot(before.bound(0.95) - before.value, after.value - after.bound(0.05))
     assert change.value - change.bound(0.05) < 0.7 * apart
@@ -90,7 +87,7 @@ def test_the_pairing_sharpens_the_interval():
 
 def test_two_models_that_never_differ_are_not_known_to_be_equal():
     label, old, _, _ = drawn(2, 100)
-    change = changed_statistics(count_cells(triple_codes(label, old, old, 2), (2, 2, 2)), BINARY_STATISTICS, draws=2_000, seed=0)["f1"]
+    change = changed_statistics(count_cells((label, old, old), (2, 2, 2)), BINARY_STATISTICS, draws=2_000, seed=0)["f1"]
     assert change.value == 0
     assert -0.1 < change.bound(0.05) < 0 < change.bound(0.95) < 0.1
 

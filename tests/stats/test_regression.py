@@ -58,7 +58,7 @@ def test_each_group_has_the_figures_it_would_have_alone(weighted):
 def test_influence_is_the_derivative_by_a_rows_weight():
     label, prediction, rng = drawn(80)
     weight = rng.random(80) + 0.5
-    found = error_figures(Groups(80, weight=weight), label, prediction)
+    found = error_figures(Groups(80, weight=weight), label, prediction, influence=True)
     for row in (0, 13, 41):
         heavier = weight.copy()
         heavier[row] += 1e-6
@@ -103,7 +103,7 @@ def test_two_models_that_err_alike_are_told_apart_only_in_pairs():
     label, prediction, _ = drawn(300)
     groups = Groups(300)
     better = label + 0.9 * (prediction - label)
-    new, old = error_figures(groups, label, better), error_figures(groups, label, prediction)
+    new, old = (error_figures(groups, label, answer, influence=True) for answer in (better, prediction))
     for name in SCIKIT:
         change = paired_difference(groups, new[name], old[name]).estimate(0)
         assert (change.bound(0.05) > 0) if name == "r2" else (change.bound(0.95) < 0), name

@@ -8,32 +8,41 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlops_stage.estimates import Rate, Sampled
-from mlops_stage.stats.cells import effective
+from mlops_stage.stats.cells import effective, pieces
 from mlops_stage.stats.classification import rate
-from mlops_stage.stats.linear import Groups, average, whole
+from mlops_stage.stats.linear import Groups, whole
 from mlops_stage.stats.resampling import bootstrap
 
 if TYPE_CHECKING:
     from mlops_stage.stats.cells import Flags, Floats
-    from mlops_stage.stats.linear import Linear
 
 BINS = 10
 _TINY = float(np.finfo(np.float64).eps)
 
 
-def log_loss(groups: Groups, probability: Floats) -> Linear:
-    """The mean negative logarithm of the probability that was given to the true class, in nats, clipped as scikit-learn does.
+def log_losses(probability: Floats, happened: Flags) -> Floats:
+    """The negative logarithm of the probability that was given to what happened, in nats, clipped as scikit-learn does.
 
     Args:
-        groups: of the rows.
-        probability: of each row's true class, shape (rows,).
+        probability: that it happens, shape (rows,).
+        happened: whether it did, shape (rows,).
     """
-    return average(groups, -np.log(np.clip(probability, _TINY, 1 - _TINY)), "loss")
+    found = np.empty(len(probability))
+    for piece in pieces(len(found)):
+        part = probability[piece]
+        found[piece] = np.where(happened[piece], part, 1 - part)
+        np.clip(found[piece], _TINY, 1 - _TINY, out=found[piece])
+        np.log(found[piece], out=found[piece])
+    return np.negative(found, out=found)
 
 
-def brier_score(groups: Groups, probability: Floats, positive: Flags) -> Linear:
-    """The mean squared difference between the probability of the positive class and what happened, 0 or 1."""
-    return average(groups, (probability - positive) ** 2, "loss")
+def squared_errors(probability: Floats, happened: Flags) -> Floats:
+    """The squared difference between the probability of an event and what happened, 0 or 1; their mean is the Brier score."""
+    found = np.empty(len(probability))
+    for piece in pieces(len(found)):
+        np.subtract(probability[piece], happened[piece], out=found[piece])
+        np.square(found[piece], out=found[piece])
+    return found
 
 
 @dataclass(frozen=True)
@@ -66,7 +75,9 @@ def calibration(groups: Groups, probability: Floats, hit: Flags, *, draws: int, 
         draws: of the bootstrap.
         seed: of the bootstrap.
     """
-    codes = np.minimum((probability * BINS).astype(np.int64), BINS - 1)
+    codes = np.empty(groups.rows, dtype=np.uint8)
+    for piece in pieces(groups.rows):
+        codes[piece] = np.minimum(probability[piece] * BINS, BINS - 1)
     binned = Groups(groups.rows, codes, BINS, groups.weight)
     predicted, observed = binned.mean(probability), binned.mean(hit.astype(np.float64))
     squares = binned.mass if groups.weight is None else binned.sum(groups.weight**2)

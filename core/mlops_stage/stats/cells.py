@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-Codes: TypeAlias = NDArray[np.integer[Any]]
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+Codes: TypeAlias = NDArray[np.integer[Any]] | NDArray[np.bool_]
 """Codes 0 … size - 1, one per row."""
 Floats: TypeAlias = NDArray[np.float64]
 Places: TypeAlias = NDArray[np.intp]
 """Indices into other arrays."""
 Flags: TypeAlias = NDArray[np.bool_]
 
+_PIECE = 2**16
+"""Rows gone through at a time: what is computed on the way stays in the processor's cache and needs no memory of its own."""
+
 
 @dataclass(frozen=True)
 class Cells:
-    """Counts of shape (…, K, K): row is the label, column the prediction; leading axes are groups.
+    """Counts of shape (…, K, K): row is the label, column the prediction; leading axes are groups. Other tables have other axes.
 
     Without weights all three arrays are the same integers.
     """
@@ -35,34 +41,35 @@ class Cells:
         return Cells(self.rows[group], self.mass[group], self.squares[group])
 
 
-def count_cells(codes: Codes, shape: tuple[int, ...], weight: Floats | None = None) -> Cells:
-    """Count rows by the code of their cell, in one pass.
+def count_cells(axes: Sequence[Codes], shape: tuple[int, ...], weight: Floats | None = None) -> Cells:
+    """Count rows by their codes on several axes, in one pass.
 
     Args:
-        codes: the flat index of each row's cell in an array of that shape, as `pair_codes` and `grouped_codes` give it, shape (n,).
-        shape: of the result: (K, K), or (groups, K, K), or any other table of cells.
+        axes: for each axis of the table the codes of all rows, each of shape (n,).
+        shape: of the table.
         weight: one non-negative weight per row, or None for 1 each.
     """
     size = int(np.prod(shape))
-    rows = np.bincount(codes, minlength=size).reshape(shape)
-    if weight is None:
-        return Cells(rows, rows, rows)
-    mass = np.bincount(codes, weights=weight, minlength=size).reshape(shape)
-    squares = np.bincount(codes, weights=weight * weight, minlength=size).reshape(shape)
-    return Cells(rows, mass, squares)
+    rows = np.zeros(size, dtype=np.int64)
+    mass, squares = np.zeros(size), np.zeros(size)
+    for piece in pieces(len(axes[0])):
+        flat = axes[0][piece].astype(np.int64)
+        for codes, length in zip(axes[1:], shape[1:], strict=True):
+            flat *= length
+            flat += codes[piece]
+        rows += np.bincount(flat, minlength=size)
+        if weight is not None:
+            part = weight[piece]
+            mass += np.bincount(flat, weights=part, minlength=size)
+            squares += np.bincount(flat, weights=part * part, minlength=size)
+    rows = rows.reshape(shape)
+    return Cells(rows, rows, rows) if weight is None else Cells(rows, mass.reshape(shape), squares.reshape(shape))
 
 
-def pair_codes(label: Codes, prediction: Codes, classes: int) -> NDArray[np.int64]:
-    """`label * classes + prediction`: the flat index into (classes, classes), shape (n,)."""
-    pairs = label.astype(np.int64)
-    pairs *= classes
-    pairs += prediction
-    return pairs
-
-
-def grouped_codes(group: Codes, codes: Codes, size: int) -> NDArray[np.int64]:
-    """`group * size + codes`: the flat index into (groups, size), shape (n,)."""
-    return pair_codes(group, codes, size)
+def pieces(rows: int) -> Iterator[slice]:
+    """Slices of so many rows as are gone through at a time."""
+    for begin in range(0, rows, _PIECE):
+        yield slice(begin, min(begin + _PIECE, rows))
 
 
 def effective(mass: float, squares: float) -> float:

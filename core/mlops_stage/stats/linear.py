@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 from mlops_stage.estimates import NotEstimable, Sampled
+from mlops_stage.stats.cells import pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,9 +36,12 @@ class Groups:
 
     def sum(self, values: Floats) -> Floats:
         """The sum of `values` by group, in the order of rows."""
+        return sum((self._added(values[piece], piece) for piece in pieces(self.rows)), np.zeros(self.size))
+
+    def _added(self, values: Floats, piece: slice) -> Floats:
         if self.codes is None:
             return np.array([np.sum(values, dtype=np.float64)])
-        return np.bincount(self.codes, weights=values, minlength=self.size).astype(np.float64, copy=False)
+        return np.bincount(self.codes[piece], weights=values, minlength=self.size).astype(np.float64, copy=False)
 
     @cached_property
     def mass(self) -> Floats:
@@ -69,27 +73,30 @@ class Groups:
         """The (weighted) mean by group; 0 where a group is empty."""
         return ratio(self.sum(values if self.weight is None else self.weight * values), self.mass)
 
-    def deviations(self, values: Floats, centre: Floats) -> Floats:
-        """Each row's value less its group's centre."""
-        return values - self.spread(centre)
-
     def spread(self, by_group: Floats) -> Floats:
         """Each row's group's number; shape (rows,), or (1,) where all rows are one group."""
         return by_group if self.codes is None else by_group[self.codes]
 
-    def spreading(self, influence: Floats) -> tuple[Floats, Floats]:
-        """How a figure varies, by group, from its rows' influence ψ.
+    def spreading(self, values: Floats, centre: Floats | None = None) -> tuple[Floats, Floats]:
+        """How a figure varies, by group, from its rows' influence ψ, which is `values` less the `centre` of their group.
 
         Returns:
             The standard error √(Σ (w ψ)²) / Σ w, with n / (n - 1) for the centre that was estimated; and the figure's skewness,
             which is that of the rows over the root of their number.
         """
-        parts = influence if self.weight is None else self.weight * influence
-        powers = parts * parts
-        second = self.sum(powers)
-        powers *= parts
+        second, third = np.zeros(self.size), np.zeros(self.size)
+        for piece in pieces(self.rows):
+            part = values[piece]
+            if centre is not None:
+                part = part - (centre if self.codes is None else centre[self.codes[piece]])
+            if self.weight is not None:
+                part = part * self.weight[piece]
+            powers = part * part
+            second += self._added(powers, piece)
+            powers *= part
+            third += self._added(powers, piece)
         n = self.effective
-        return ratio(np.sqrt(second * ratio(n, n - 1)), self.mass), ratio(self.sum(powers), second**1.5)
+        return ratio(np.sqrt(second * ratio(n, n - 1)), self.mass), ratio(third, second**1.5)
 
 
 @dataclass(frozen=True)
@@ -117,11 +124,11 @@ class Linear:
         return _SCALES[self.scale](value, n, se, self.skew[group].item())
 
 
-def average(groups: Groups, values: Floats, scale: Scale) -> Linear:
-    """The mean of one value per row."""
+def average(groups: Groups, values: Floats, scale: Scale, *, influence: bool = False) -> Linear:
+    """The mean of one value per row; `influence` asks for that of each row, for paired comparison."""
     mean = groups.mean(values)
-    influence = groups.deviations(values, mean)
-    return Linear(mean, groups.effective, *groups.spreading(influence), scale, influence=influence)
+    se, skew = groups.spreading(values, mean)
+    return Linear(mean, groups.effective, se, skew, scale, influence=values - groups.spread(mean) if influence else None)
 
 
 def mean_of(groups: Groups, parts: Iterable[Linear]) -> Linear:

@@ -14,8 +14,6 @@ from mlops_stage.stats.resampling import bootstrap
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from numpy.typing import NDArray
-
     from mlops_stage.stats.cells import Codes, Floats
     from mlops_stage.stats.classification import Statistic
 
@@ -23,24 +21,9 @@ MOST_CLASSES = 64
 """With more classes the table of label, old and new decision has too many cells to be drawn anew."""
 
 
-def change_codes(label: Codes, old: Codes, new: Codes) -> NDArray[np.int64]:
-    """The flat index into (K, 2, 2): label, whether the old decision was right, whether the new one is; shape (n,)."""
-    codes = label.astype(np.int64)
-    codes *= 2
-    codes += old == label
-    codes *= 2
-    codes += new == label
-    return codes
-
-
-def triple_codes(label: Codes, old: Codes, new: Codes, classes: int) -> NDArray[np.int64]:
-    """The flat index into (K, K, K): label, old decision, new decision; shape (n,)."""
-    codes = label.astype(np.int64)
-    codes *= classes
-    codes += old
-    codes *= classes
-    codes += new
-    return codes
+def change_axes(label: Codes, old: Codes, new: Codes) -> tuple[Codes, Codes, Codes]:
+    """The axes of a table of shape (K, 2, 2): label, whether the old decision was right, whether the new one is."""
+    return label, old == label, new == label
 
 
 def paired(gained: float, lost: float, mass: float, squares: float, reason: str) -> Paired | NotEstimable:
@@ -52,7 +35,7 @@ def paired(gained: float, lost: float, mass: float, squares: float, reason: str)
 
 
 def changed_recall(changes: Cells, label: int, reason: str) -> Paired | NotEstimable:
-    """How the recall of one class changed; `changes` has the shape (K, 2, 2) of `change_codes`."""
+    """How the recall of one class changed; `changes` has the shape (K, 2, 2) of `change_axes`."""
     mass, squares = changes.mass[label], changes.squares[label]
     return paired(mass[0, 1].item(), mass[1, 0].item(), mass.sum().item(), squares.sum().item(), reason)
 
@@ -97,7 +80,7 @@ def changed_statistics(triples: Cells, statistics: Mapping[str, Statistic], *, d
     """How figures changed that are no rates of the same rows, by a bootstrap of whole rows: label, old and new decision together.
 
     Args:
-        triples: of shape (K, K, K), as `triple_codes` has it.
+        triples: of shape (K, K, K): label, old decision, new decision.
         statistics: of tables (…, K, K), by name.
         draws: of the bootstrap.
         seed: of the bootstrap.

@@ -17,23 +17,25 @@ if TYPE_CHECKING:
 _TINY = float(np.finfo(np.float64).eps)
 
 
-def error_figures(groups: Groups, label: Floats, prediction: Floats) -> dict[str, Linear]:
+def error_figures(groups: Groups, label: Floats, prediction: Floats, *, influence: bool = False) -> dict[str, Linear]:
     """Every figure of the errors but their median, by group.
 
     Args:
         groups: of the rows.
         label: shape (rows,), finite.
         prediction: shape (rows,), finite.
+        influence: whether that of each row is asked for, for paired comparison.
 
     Returns:
         `bias` is the mean of prediction - label; `mean_absolute_percentage_error` is a share, not a percentage.
     """
     error = prediction - label
     distance = np.abs(error)
+    relative = distance / np.maximum(np.abs(label), _TINY)
     return {
-        "bias": average(groups, error, "plain"),
-        "mean_absolute_error": average(groups, distance, "loss"),
-        "mean_absolute_percentage_error": average(groups, distance / np.maximum(np.abs(label), _TINY), "loss"),
+        "bias": average(groups, error, "plain", influence=influence),
+        "mean_absolute_error": average(groups, distance, "loss", influence=influence),
+        "mean_absolute_percentage_error": average(groups, relative, "loss", influence=influence),
         **_squared_figures(groups, label, error**2),
     }
 
@@ -44,14 +46,14 @@ def _squared_figures(groups: Groups, label: Floats, squared: Floats) -> dict[str
     R² is one less the ratio of the mean squared error to the variance of the labels, which is itself estimated.
     """
     mean = groups.mean(squared)
-    error = groups.deviations(squared, mean)
+    error = squared - groups.spread(mean)
     root = np.sqrt(mean)
     centre = groups.mean(label)
-    distance = groups.deviations(label, centre) ** 2
+    distance = (label - groups.spread(centre)) ** 2
     variance = groups.mean(distance)
     constant = variance <= (4 * _TINY * np.abs(centre)) ** 2
     variance[constant] = 0.0
-    explained = ratio(groups.spread(ratio(mean, variance)) * groups.deviations(distance, variance) - error, groups.spread(variance))
+    explained = ratio(groups.spread(ratio(mean, variance)) * (distance - groups.spread(variance)) - error, groups.spread(variance))
     by_root = ratio(error, 2 * groups.spread(root))
     n = groups.effective
     reasons = tuple("no rows" if empty else "all labels are the same" for empty in n == 0)

@@ -6,36 +6,35 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+
 from mlops_stage.estimates import Bounded, NotEstimable, Paired, Rate, p_value
 from mlops_stage.report import Finding, Level, Metric
 from mlops_stage.stages.quality.divisions import CLASS, HIDDEN, all_rows
 from mlops_stage.stages.quality.estimating import figures
 from mlops_stage.stages.quality.metrics import apart
-from mlops_stage.stats.cells import Cells, count_cells, grouped_codes
+from mlops_stage.stats.cells import Cells, count_cells
 from mlops_stage.stats.classification import BINARY_STATISTICS, MULTICLASS_STATISTICS
 from mlops_stage.stats.linear import paired_difference
 from mlops_stage.stats.paired import (
     MOST_CLASSES,
-    change_codes,
+    change_axes,
     changed_accuracy,
     changed_mean,
     changed_rates,
     changed_recall,
     changed_statistics,
     false_discoveries,
-    triple_codes,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from mlops_stage.estimates import Estimate
     from mlops_stage.report import Slice
     from mlops_stage.stages.quality.divisions import Division
     from mlops_stage.stages.quality.estimating import Answers, Figures
+    from mlops_stage.stats.cells import Codes
 
 
 class Comparison(Protocol):
@@ -75,11 +74,11 @@ class Withheld:
 
     def versus(self, found: Figures) -> list[dict[str, Estimate]]:
         """See `Comparison`."""
-        return [dict.fromkeys(estimates, NotEstimable(0, self.reason)) for estimates in found.by_group]
+        return [dict.fromkeys(estimates, NotEstimable(None, self.reason)) for estimates in found.by_group]
 
     def versus_by_class(self, found: Figures) -> dict[str, dict[str, Estimate]]:
         """See `Comparison`."""
-        return {name: dict.fromkeys(estimates, NotEstimable(0, self.reason)) for name, estimates in found.by_class.items()}
+        return {name: dict.fromkeys(estimates, NotEstimable(None, self.reason)) for name, estimates in found.by_class.items()}
 
 
 @dataclass(frozen=True)
@@ -132,14 +131,14 @@ class ByRows:
         return len(self.new.predictions.classes)
 
     @cached_property
-    def codes(self) -> NDArray[np.int64]:
-        """Label, whether the old decision was right, whether the new one is: one code per row."""
-        return change_codes(self.new.label, self.old.decision, self.new.decision)
+    def axes(self) -> tuple[Codes, Codes, Codes]:
+        """Label, whether the old decision was right, whether the new one is, of each row."""
+        return change_axes(self.new.label, self.old.decision, self.new.decision)
 
     @cached_property
     def changes(self) -> Cells:
-        """Those codes counted, shape (K, 2, 2)."""
-        return count_cells(self.codes, (self.classes, 2, 2), self.new.predictions.weight)
+        """Those counted, shape (K, 2, 2)."""
+        return count_cells(self.axes, (self.classes, 2, 2), self.new.predictions.weight)
 
     def _decisions(self, division: Division) -> list[dict[str, Estimate]]:
         """How the figures of decisions changed, for each group."""
@@ -149,8 +148,7 @@ class ByRows:
         size, groups = self.classes, division.groups
         if groups.codes is None:
             return [{**self._rates(self.changes), **statistics[0]}]
-        codes = grouped_codes(groups.codes, self.codes, size * 4)
-        changes = count_cells(codes, (groups.size, size, 2, 2), groups.weight)
+        changes = count_cells((groups.codes, *self.axes), (groups.size, size, 2, 2), groups.weight)
         return [{**self._rates(changes[group]), **statistics[group]} for group in range(groups.size)]
 
     def _rates(self, changes: Cells) -> Mapping[str, Estimate]:
@@ -171,10 +169,9 @@ class ByRows:
         binary, size, groups = self.new.predictions.task == "binary", self.classes, division.groups
         if not binary and (division.column or size > MOST_CLASSES):
             return [{} for _ in division.levels]
-        codes = triple_codes(self.new.label, self.old.decision, self.new.decision, size)
-        if groups.codes is not None:
-            codes = grouped_codes(groups.codes, codes, size**3)
-        triples = count_cells(codes, (groups.size, size, size, size), groups.weight)
+        everywhere = np.zeros(groups.rows, dtype=np.uint8) if groups.codes is None else groups.codes
+        axes = everywhere, self.new.label, self.old.decision, self.new.decision
+        triples = count_cells(axes, (groups.size, size, size, size), groups.weight)
         statistics = BINARY_STATISTICS if binary else MULTICLASS_STATISTICS
         return [changed_statistics(triples[group], statistics, draws=self.draws, seed=self.seed) for group in range(groups.size)]
 
@@ -187,7 +184,7 @@ def changed_decisions(rows: ByRows) -> tuple[list[Metric], list[Finding]]:
     counts = rows.changes.rows.sum(axis=0)
     fixes, breaks = int(counts[0, 1]), int(counts[1, 0])
     differing = int((rows.old.decision != rows.new.decision).sum())
-    total = len(rows.codes)
+    total = rows.new.predictions.n
     other = f", {differing - fixes - breaks:,} from one wrong answer to another" if differing > fixes + breaks else ""
     message = (
         f"{differing:,} of {total:,} decisions differ from the baseline's: {fixes:,} fixes (wrong before, right now), "

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CLASS = "class"
 """The column that figures of single classes are reported by, in a multi-class task."""
-HIDDEN = NotEstimable(0, f"masked, for fewer than {MINIMUM_COUNT} rows could be told from it")
+HIDDEN = NotEstimable(None, f"masked, for fewer than {MINIMUM_COUNT} rows could be told from it")
 MOST_LEVELS = 1_000
 """More values of a column are no groups that anybody would look at."""
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from mlops_stage.estimates import NotEstimable
 from mlops_stage.stages.quality.divisions import HIDDEN
-from mlops_stage.stats.calibration import Calibration, brier_score, calibration, log_loss
-from mlops_stage.stats.cells import Cells, count_cells, grouped_codes, pair_codes
+from mlops_stage.stats.calibration import Calibration, calibration, log_losses, squared_errors
+from mlops_stage.stats.cells import Cells, count_cells
 from mlops_stage.stats.classification import binary_estimates, class_estimates, mean_rate, multiclass_estimates, recall
-from mlops_stage.stats.linear import mean_of
+from mlops_stage.stats.linear import average, mean_of
 from mlops_stage.stats.ranking import rank, rank_figures, rising
 from mlops_stage.stats.regression import error_figures, median_absolute_error
 from mlops_stage.stats.resampling import FEWEST_DRAWS
@@ -54,26 +54,22 @@ class Answers:
         return self.predictions.prediction.astype(np.int64, copy=False)
 
     @cached_property
-    def pairs(self) -> NDArray[np.int64]:
-        """Label and decision of each row as one code."""
-        return pair_codes(self.label, self.decision, len(self.predictions.classes))
-
-    @cached_property
     def order(self) -> Places | None:
         """The order of rows by the score of the positive class, in a binary task."""
         score = self.predictions.score
         return None if score is None or score.ndim > 1 else rising(score)
 
     @cached_property
-    def probability(self) -> Floats | None:
-        """The probability that was given to the true class of each row; None where there are no probabilities."""
+    def losses(self) -> dict[str, Floats]:
+        """What probabilities cost row by row, by the name of the mean; nothing where there are no probabilities."""
         score = self.predictions.score
         if score is None or not self.predictions.probabilities:
-            return None
+            return {}
         if score.ndim == 1:
-            return np.where(self.label == 1, score, 1 - score)
-        found: Floats = score[np.arange(len(score)), self.label]
-        return found
+            positive = self.label == 1
+            return {"log_loss": log_losses(score, positive), "brier_score_loss": squared_errors(score, positive)}
+        of_truth = score[np.arange(len(score)), self.label]
+        return {"log_loss": log_losses(of_truth, np.ones(len(score), dtype=np.bool_))}
 
     @cached_property
     def occurring(self) -> list[int]:
@@ -133,7 +129,7 @@ def _error_figures(answers: Answers, division: Division) -> tuple[dict[str, Line
     """What numeric predictions say; the median is not nearly an average, and so stands beside."""
     prediction = answers.predictions.prediction.astype(np.float64, copy=False)
     medians = median_absolute_error(division.groups, answers.label, prediction)
-    linear = error_figures(division.groups, answers.label, prediction)
+    linear = error_figures(division.groups, answers.label, prediction, influence=answers.paired)
     return linear, [{"median_absolute_error": median} for median in medians]
 
 
@@ -147,10 +143,8 @@ def _score_figures(answers: Answers, division: Division) -> tuple[dict[str, Line
     elif score is not None and answers.order is not None:
         ranking = rank(division.groups, answers.order, score, answers.label == 1)
         found |= rank_figures(ranking, influence=answers.paired)
-    if answers.probability is not None:
-        found["log_loss"] = log_loss(division.groups, answers.probability)
-        if score is not None and not many:
-            found["brier_score_loss"] = brier_score(division.groups, score, answers.label == 1)
+    for name, losses in answers.losses.items():
+        found[name] = average(division.groups, losses, "loss", influence=answers.paired)
     return found, areas
 
 
@@ -180,16 +174,17 @@ def _decision_figures(answers: Answers, division: Division, draws: int, seed: in
 def cells(answers: Answers, division: Division) -> Iterator[Cells]:
     """The cells of each group, of shape (K, K)."""
     groups, size = division.groups, len(answers.predictions.classes)
+    axes = answers.label, answers.decision
     if groups.codes is None:
-        yield count_cells(answers.pairs, (size, size), groups.weight)
+        yield count_cells(axes, (size, size), groups.weight)
     elif groups.size * size * size <= _DENSE:
-        together = count_cells(grouped_codes(groups.codes, answers.pairs, size * size), (groups.size, size, size), groups.weight)
+        together = count_cells((groups.codes, *axes), (groups.size, size, size), groups.weight)
         yield from (together[group] for group in range(groups.size))
     else:
         order, bounds = groups.arrange(np.arange(groups.rows))
         for group in range(groups.size):
             rows = order[bounds[group] : bounds[group + 1]]
-            yield count_cells(answers.pairs[rows], (size, size), None if groups.weight is None else groups.weight[rows])
+            yield count_cells([codes[rows] for codes in axes], (size, size), None if groups.weight is None else groups.weight[rows])
 
 
 def _class_figures(answers: Answers, division: Division, areas: Mapping[str, Linear]) -> dict[str, dict[str, Estimate]]:
