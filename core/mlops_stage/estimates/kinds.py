@@ -103,17 +103,19 @@ class Point:
 
 @dataclass(frozen=True)
 class NotEstimable:
-    """No figure, and why: "no negatives in this group"; `n` is the denominator that did not suffice."""
+    """No figure, and why: "no negatives in this group"; `n` is the denominator that did not suffice, None where it is withheld."""
 
-    n: float
+    n: float | None
     reason: str
 
     def __post_init__(self) -> None:
+        if not self.reason:
+            raise ValueError("a reason is needed")
+        if self.n is None:
+            return
         n = finite("n", self.n)
         if n < 0:
             raise ValueError(f"n must not be negative: {n!r}")
-        if not self.reason:
-            raise ValueError("a reason is needed")
         object.__setattr__(self, "n", n)
 
 

@@ -78,7 +78,7 @@ def _field(kind: str, name: str, plain: object, depth: int) -> Any:
         return tuple(_field(kind, "quantile", item, depth) for item in plain)
     if name == "reason" and isinstance(plain, str):
         return plain
-    if name == "n" and kind == "point" and plain is None:
+    if name == "n" and kind in {"point", "not_estimable"} and plain is None:
         return None
     if type(plain) in {int, float} and name not in {"quantiles", "reason"}:
         return plain
@@ -120,6 +120,6 @@ JSON_SCHEMA: dict[str, Any] = {
         _schema("paired", **_BOUNDED, gained=_COUNT, lost=_COUNT),
         _schema("sampled", **_BOUNDED, quantiles={"type": "array", "items": _NUMBER, "minItems": len(LEVELS), "maxItems": len(LEVELS)}),
         _schema("point", value=_NUMBER, n={"type": ["number", "null"], "exclusiveMinimum": 0}),
-        _schema("not_estimable", n=_COUNT, reason={"type": "string", "minLength": 1}),
+        _schema("not_estimable", n={"type": ["number", "null"], "minimum": 0}, reason={"type": "string", "minLength": 1}),
     ],
 }

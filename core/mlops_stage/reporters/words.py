@@ -106,7 +106,7 @@ class Spelled:
 def spelled(estimate: Estimate) -> Spelled:
     """The estimate with two digits of its interval's width, or four digits of its value where it has no interval."""
     if isinstance(estimate, NotEstimable):
-        return Spelled(value=NONE, interval="", n=rows(estimate.n), reason=estimate.reason)
+        return Spelled(value=NONE, interval="", n="" if estimate.n is None else rows(estimate.n), reason=estimate.reason)
     if isinstance(estimate, Point):
         return Spelled(value=number(estimate.value), interval="", n="" if estimate.n is None else rows(estimate.n))
     low, high = interval(estimate)
