@@ -25,7 +25,7 @@ BOUNDED = [
     Sampled.from_logit(0.93, 50, 0.02),
     Sampled.from_logit(1.0, 50, 0.0),
 ]
-UNBOUNDED = [Point(0.8), Point(3, 12), NotEstimable(0, "no negatives in this group")]
+UNBOUNDED = [Point(0.8), Point(3, 12), NotEstimable(0, "no negatives in this group"), NotEstimable(None, "masked")]
 
 
 @pytest.fixture(params=BOUNDED, ids=repr)

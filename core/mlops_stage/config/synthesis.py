@@ -72,6 +72,8 @@ def _block(stage: Stage, root: Path, catalogue: Catalogue) -> str:
     lines = [f"  {stage.name}:  # {stage.summary}"]
     for name, value in found.items():
         lines += _entry(fields[name], value)
+    if "gates" not in found:
+        lines += [f"    # {fields['gates'].help}; without gates the stage's own default holds", "    # gates:", "    #   - ..."]
     return "\n".join(lines) + "\n"
 
 
