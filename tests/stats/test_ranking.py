@@ -75,6 +75,17 @@ def test_figures_do_not_depend_on_how_many_rows_are_gone_through_at_a_time(monke
         assert in_pieces[name].influence == pytest.approx(figure.influence, abs=1e-9)
 
 
+def test_rows_without_weight_are_not_there():
+    score, positive, rng = drawn(300, 7, 1)
+    weight = np.where(score > 0.8, 0.0, rng.random(300))  # none of the highest scores counts
+    heavy = weight > 0
+    found, alone = (rank_figures(ranked(score[rows], positive[rows], weight=weight[rows]), influence=True) for rows in (slice(None), heavy))
+    for name, figure in found.items():
+        assert figure.value[0] == pytest.approx(alone[name].value[0], abs=1e-12)
+        assert figure.se[0] == pytest.approx(alone[name].se[0], rel=1e-9)
+        assert (figure.influence[~heavy] == 0).all()
+
+
 def test_the_variance_of_the_area_is_that_of_delong():
     score, positive, _ = drawn(300, 2, 1)
     x, y = score[positive], score[~positive]

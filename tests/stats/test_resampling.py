@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mlops_stage.stats import resampling
-from mlops_stage.stats.resampling import FEWEST_DRAWS, bootstrap
+from mlops_stage.stats.resampling import FEWEST_DRAWS, bootstrap, sampled
 
 
 def kappa(tables):
@@ -55,3 +55,9 @@ def test_very_many_cells_cost_draws_but_never_all_of_them(monkeypatch):
 def test_weighted_mass_is_scaled_to_the_effective_number_of_rows():
     total = bootstrap(TABLE * 7.0, 100, {"": lambda tables: tables.sum((-1, -2))}, draws=200, seed=0)[""]
     assert (total == 100).all()
+
+
+def test_bounds_never_leave_the_figure_itself_outside():
+    estimate = sampled(1.0, 1, np.linspace(0, 0.9, 300))
+    assert estimate.bound(0.05) == pytest.approx(0.045, abs=0.003)
+    assert estimate.bound(0.95) == 1.0

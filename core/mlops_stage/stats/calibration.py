@@ -84,9 +84,10 @@ def calibration(groups: Groups, probability: Floats, hit: Flags, *, draws: int, 
     bins = []
     for index in np.flatnonzero(binned.mass):
         mass = binned.mass[index].item()
-        share = rate(observed[index].item() * mass, mass, squares[index].item(), "")
+        happened = observed[index].item() * mass
+        share = rate(happened if groups.weight is not None else round(happened), mass, squares[index].item(), "")
         if isinstance(share, Rate):
-            bins.append(Bin(predicted[index].item(), Rate(round(share.k, 6), whole(share.n))))
+            bins.append(Bin(predicted[index].item(), Rate(share.k, whole(share.n))))
     rows = effective(binned.mass.sum().item(), squares.sum().item())
     cells = np.stack([binned.mass * (1 - observed), binned.mass * observed], axis=1)
     return Calibration(tuple(bins), _expected_error(cells, predicted, rows, draws, seed))

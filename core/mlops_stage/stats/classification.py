@@ -9,7 +9,7 @@ import numpy as np
 
 from mlops_stage.estimates import NotEstimable, Rate, Sampled
 from mlops_stage.stats.cells import effective
-from mlops_stage.stats.resampling import bootstrap
+from mlops_stage.stats.resampling import bootstrap, sampled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -207,7 +207,7 @@ def _resampled(cells: Cells, statistics: Mapping[str, Statistic], draws: int, se
         rows = effective(cells.mass.sum().item(), cells.squares.sum().item())
         drawn = bootstrap(mass, rows, wanted, draws=draws, seed=seed)
         for name, statistic in wanted.items():
-            found[name] = Sampled.from_draws(statistic(mass).item(), denominator(cells, name), np.sort(drawn[name]).tolist())
+            found[name] = sampled(statistic(mass).item(), denominator(cells, name), drawn[name])
     return found
 
 

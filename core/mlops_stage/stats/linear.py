@@ -61,10 +61,10 @@ class Groups:
         """Rows that are in some order, group by group and in that order within each.
 
         Returns:
-            The row at each place, shape (rows,); the place at which each group begins and the number of rows, shape (size + 1,).
+            The row at each place, of the shape of `order`; the place at which each group begins and the number of places, shape (size + 1,).
         """
         if self.codes is None:
-            return order, np.array([0, self.rows])
+            return order, np.array([0, len(order)])
         codes = self.codes.astype(np.min_scalar_type(max(self.size - 1, 0)))[order]  # numpy sorts small integers by radix
         bounds = np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=self.size))])
         return order[np.argsort(codes, kind="stable")], bounds

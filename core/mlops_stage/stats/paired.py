@@ -9,7 +9,7 @@ import numpy as np
 from mlops_stage.estimates import NotEstimable, Paired, Sampled
 from mlops_stage.stats.cells import Cells, effective
 from mlops_stage.stats.classification import denominator, evenly, undefined
-from mlops_stage.stats.resampling import bootstrap
+from mlops_stage.stats.resampling import bootstrap, sampled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -95,7 +95,7 @@ def changed_statistics(triples: Cells, statistics: Mapping[str, Statistic], *, d
         drawn = bootstrap(mass, rows, differences, draws=draws, seed=seed)
         for name, difference in differences.items():
             n = min(denominator(old, name), denominator(new, name))
-            found[name] = Sampled.from_draws(difference(mass).item(), n, np.sort(drawn[name]).tolist())
+            found[name] = sampled(difference(mass).item(), n, drawn[name])
     return found
 
 

@@ -33,9 +33,9 @@ class Ranking:
     """Rows in rising order of score within each group."""
 
     order: Places
-    """The row at each place, shape (rows,)."""
+    """The row at each place; rows without weight have none."""
     bounds: Places
-    """The place at which each group begins, and the number of rows: shape (groups + 1,)."""
+    """The place at which each group begins, and the number of places: shape (groups + 1,)."""
     score: Floats
     """By row, as the two below."""
     positive: Flags
@@ -56,6 +56,8 @@ def rank(groups: Groups, order: Places, score: Floats, positive: Flags) -> Ranki
         score: shape (rows,), without NaN.
         positive: shape (rows,).
     """
+    if groups.weight is not None:
+        order = order[groups.weight[order] > 0]
     return Ranking(*groups.arrange(order), score, positive, groups.weight)
 
 
@@ -74,7 +76,7 @@ def rank_figures(ranking: Ranking, *, influence: bool = False) -> dict[str, Line
         value, n, se = (np.array([part.figures[index][field] for part in parts]) for field in range(3))
         rows = None
         if influence:
-            rows = np.zeros(len(ranking.order))
+            rows = np.zeros(len(ranking.score))
             rows[ranking.order] = np.concatenate([part.influences[index] for part in parts])
         found[name] = Linear(value, n, se, np.zeros(len(parts)), "share", reasons, rows)
     return found

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mlops_stage.estimates import Sampled
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -51,6 +53,12 @@ def bootstrap(
         for name, statistic in statistics.items():
             parts[name].append(statistic(tables))
     return {name: np.concatenate(found) for name, found in parts.items()}
+
+
+def sampled(value: float, n: float, drawn: Floats) -> Sampled:
+    """The estimate from its draws; its bounds never leave the figure itself outside, as those of very few rows could."""
+    found = Sampled.from_draws(value, n, np.sort(drawn).tolist())
+    return Sampled.from_limits(value, n, lambda score: (max if score > 0 else min)(found.limit(score), value))
 
 
 def _tables(mass: NDArray[Any], rows: int, draws: int, generator: np.random.Generator) -> Iterator[Floats]:

@@ -313,6 +313,9 @@ def repository(bench, pair):
 
     bench.root.joinpath("models").mkdir()
     bench.root.joinpath("old.csv").rename(bench.root / "models" / "old.csv")
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n"
+    bench.root.joinpath("models", "big.onnx").write_text(pointer)
+    bench.write("models/words.csv", y_true=["a", "b"], y_pred=["c", "d"])
     report_of(bench, "kept", predictions="models/old.csv")
     git("init", "-q", "-b", "main")
     git("add", "models", "earlier")
@@ -328,6 +331,10 @@ def test_a_baseline_from_history_is_as_good_as_a_file(bench, pair):
     seen = bench.measure(predictions="new.csv", baseline="git:v1:models/old.csv")
     bench.write("old.csv", **pair[1])
     assert bench.find(seen, "accuracy").versus == bench.find(bench.measure(predictions="new.csv", baseline="old.csv"), "accuracy").versus
+    with pytest.raises(InputError, match=r"baseline \(words\.csv\)"):  # and no folder of this machine
+        bench.measure(predictions="new.csv", baseline="git:v1:models/words.csv")
+    with pytest.raises(InputError, match="Git LFS pointer"):
+        bench.measure(predictions="new.csv", data="new.csv", baseline="git:v1:models/big.onnx")
     (subject,) = [subject for subject in seen.subjects if subject.role == "baseline"]
     assert subject.name == "git:v1:models/old.csv"
     assert isinstance(bench.find(bench.measure(predictions="new.csv", baseline="git:v1:earlier/kept"), "accuracy").versus, Difference)

@@ -11,6 +11,7 @@ from mlops_stage.errors import InputError, UsageError
 from mlops_stage.evidence.digest import sha256
 from mlops_stage.evidence.paths import existing
 from mlops_stage.evidence.redact import shown
+from mlops_stage.inputs.model import open_model
 from mlops_stage.inputs.predictions import read
 from mlops_stage.inputs.tables.open import open_table
 from mlops_stage.report import Subject, read_report
@@ -53,13 +54,22 @@ def baseline(params: QualityParams, workspace: Workspace, judged: Predictions | 
         return None
     workspace.progress(0.45, "reading the baseline")
     if not history.is_in_history(source):
-        return _from(source, existing(workspace.root, source, "baseline"), params, workspace, judged)
+        return _found(source, _Place(workspace.root, source), params, workspace, judged)
     with tempfile.TemporaryDirectory(prefix="mlops-stage-") as folder:
         path = history.fetched(source, workspace.root, Path(folder), workspace.env)
-        return _from(source, path, params, workspace, judged)
+        return _found(source, _Place(Path(folder), path.name), params, workspace, judged)
 
 
-def _from(source: str, path: Path, params: QualityParams, workspace: Workspace, judged: Predictions | None) -> Baseline:
+@dataclass(frozen=True)
+class _Place:
+    """Where the baseline lies: a path relative to a folder, in whose terms messages speak."""
+
+    root: Path
+    text: str
+
+
+def _found(source: str, place: _Place, params: QualityParams, workspace: Workspace, judged: Predictions | None) -> Baseline:
+    path = existing(place.root, place.text, "baseline")
     if path.is_dir() and (kept := _report_in(path)):
         path = kept
     if path.name.lower().endswith(".json"):
@@ -69,7 +79,7 @@ def _from(source: str, path: Path, params: QualityParams, workspace: Workspace, 
         raise UsageError(
             f"baseline: {shown(source)} holds no figures, and metrics need figures beside them", "give a report, or a JSON file of figures"
         )
-    found = _answers(path, params, workspace, judged)
+    found = _answers(place, params, workspace, judged)
     own = [replace(subject, role="baseline", name=source) for subject in found.subjects if subject.role in {"model", "baseline"}]
     return Baseline(source, tuple(own[:1]), predictions=found)
 
@@ -100,20 +110,21 @@ def _figures(path: Path, source: str) -> dict[tuple[str, Slice], Estimate]:
     return {(metric.name, metric.slice): metric.estimate for metric in report.metrics}
 
 
-def _answers(path: Path, params: QualityParams, workspace: Workspace, judged: Predictions) -> Predictions:
+def _answers(place: _Place, params: QualityParams, workspace: Workspace, judged: Predictions) -> Predictions:
     """The answers in a file, or of a model for the same data."""
     asked = question(params)
-    if not _is_table(path):
+    if not _is_table(place.root / place.text):
         if not params.data:
             raise UsageError("baseline: a model needs data to be compared on", "give data, or the baseline's predictions or report")
         data = open_table(params.data, workspace.root, "data")
-        return scored(str(path), data, replace(alike(asked, judged, data), positive=params.positive, slices=()), workspace, "baseline")
-    table = open_table(str(path), workspace.root, "baseline")
+        asked = replace(alike(asked, judged, data), positive=params.positive, slices=())
+        return scored(open_model(place.text, place.root, "baseline"), data, asked, workspace)
+    table = open_table(place.text, place.root, "baseline")
     known = tuple(name for name in params.slices if name in table.columns)
     asked = replace(alike(asked, judged, table), positive=params.positive, slices=known)
     source = params.data or params.predictions
     labels = open_table(source, workspace.root, "data") if source and params.label not in table.columns else None
-    return read(str(path), workspace.root, asked, data=labels, what="baseline")
+    return read(place.text, place.root, asked, data=labels, what="baseline")
 
 
 def _is_table(path: Path) -> bool:

@@ -12,6 +12,7 @@ from mlops_stage.inputs.tables.open import Table, open_table
 from mlops_stage.inputs.tables.overlap import Overlap, shared_rows
 
 if TYPE_CHECKING:
+    from mlops_stage.inputs.model import Model
     from mlops_stage.stages.quality.params import QualityParams
     from mlops_stage.workspace import Workspace
 
@@ -46,13 +47,12 @@ def candidate(params: QualityParams, workspace: Workspace) -> Predictions:
         raise UsageError("there is nothing to judge", "give predictions, or model and data, or metrics")
     if data is None:
         raise UsageError("a model alone cannot be judged", "give data: a table with labels and the model's inputs; or predictions")
-    return scored(params.model, data, question(params), workspace)
+    return scored(open_model(params.model, workspace.root), data, question(params), workspace)
 
 
-def scored(model: str, table: Table, asked: Question, workspace: Workspace, what: str = "model") -> Predictions:
-    """The answers of a model for a table; `what` is the param that named the model."""
-    opened = open_model(model, workspace.root, what)
-    return score(opened, table, workspace.cache, asked, progress=lambda done, told: workspace.progress(0.05 + 0.4 * done, told))
+def scored(model: Model, table: Table, asked: Question, workspace: Workspace) -> Predictions:
+    """The answers of a model for a table."""
+    return score(model, table, workspace.cache, asked, progress=lambda done, told: workspace.progress(0.05 + 0.4 * done, told))
 
 
 def trained(params: QualityParams, workspace: Workspace, judged: Predictions) -> Predictions | None:
@@ -64,7 +64,7 @@ def trained(params: QualityParams, workspace: Workspace, judged: Predictions) ->
     if params.predictions:
         answered = params.prediction in table.columns or any(name.startswith(params.score) for name in table.columns)
         return read(params.train, workspace.root, asked, what="train") if answered and params.label in table.columns else None
-    return scored(params.model, table, asked, workspace) if params.model else None
+    return scored(open_model(params.model, workspace.root), table, asked, workspace) if params.model else None
 
 
 def alike(asked: Question, judged: Predictions, table: Table) -> Question:
