@@ -25,7 +25,7 @@ def test_without_a_criterion_there_is_no_verdict():
         (["accuracy >= 0.8"], "passed", "The gate passed: accuracy is 0.861, required: at least 0.8."),
         (["accuracy >= 0.9"], "failed", "The gate failed: accuracy is 0.861, required: at least 0.9."),
         (["accuracy >= 0.85"], "inconclusive", "The gate is inconclusive: not enough rows to tell whether accuracy is at least 0.85."),
-        (["accuracy >= 0.8", "accuracy > 0.7"], "passed", "All 2 gates passed."),
+        (["accuracy >= 0.8", "accuracy > 0.7"], "passed", "Both gates passed."),
         (
             ["accuracy >= 0.8", "accuracy >= 0.7", "accuracy >= 0.85"],
             "inconclusive",

@@ -93,7 +93,7 @@ def summary(judged: Sequence[tuple[Gate, str]]) -> str:
         verdict = "passed" if passed else "failed" if failed else "is inconclusive"
         return f"The gate {verdict}: {(passed + failed + open_)[0]}."
     if len(passed) == len(judged):
-        return f"All {len(judged)} gates passed."
+        return "Both gates passed." if len(judged) == 2 else f"All {len(judged)} gates passed."  # noqa: PLR2004  (two are both)
     counts = [f"{len(part)} {word}" for part, word in ((failed, "failed"), (passed, "passed")) if part]
     if open_:
         counts.append(f"{len(open_)} {'is' if len(open_) == 1 else 'are'} inconclusive")
