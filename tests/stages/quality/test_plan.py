@@ -55,6 +55,11 @@ def test_a_small_slice_stays_inconclusive(table):
     assert judged.outcome is Outcome.INCONCLUSIVE
 
 
+def test_the_size_of_a_very_small_slice_is_not_told(table):
+    (note,) = planned(table, predictions="p.csv", slices=("region",), gates=("recall[region=other] >= 0.5",)).notes
+    assert note.startswith("`recall[region=other] >= 0.5` on fewer than 10 rows: stays inconclusive")
+
+
 def test_a_comparison_is_told_the_rows_it_needs(table):
     (note,) = planned(table, predictions="p.csv", baseline="old.csv").notes
     assert "not worse than the baseline by 0.01" in note

@@ -8,6 +8,7 @@ import numpy as np
 
 from mlops_stage.errors import UsageError
 from mlops_stage.estimates import Paired, Rate, rows_needed
+from mlops_stage.evidence.redact import MINIMUM_COUNT
 from mlops_stage.gate import parse_all, spell
 from mlops_stage.inputs.tables.open import open_table
 from mlops_stage.inputs.tables.query import rows, texts
@@ -99,7 +100,7 @@ def _note(criterion: Criterion, known: _Denominators, params: QualityParams) -> 
     n = known.of(criterion)
     if n is None:
         return ""
-    told = f"`{spell(criterion)}` on {n:,} rows"
+    told = f"`{spell(criterion)}` on {n:,} rows" if n >= MINIMUM_COUNT else f"`{spell(criterion)}` on fewer than {MINIMUM_COUNT} rows"
     if n < params.min_denominator:
         return f"{told}: stays inconclusive; at least {params.min_denominator} are needed"
     low, high = _decided(criterion, n)
