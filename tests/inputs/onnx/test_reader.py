@@ -193,3 +193,20 @@ def test_the_classes_of_a_classifier_are_read(attribute):
     graph = helper.make_graph([node], "g", [], [helper.make_tensor_value_info("y", 1, [1])])
     facts = parsed(helper.make_model(graph, opset_imports=[helper.make_opsetid("ai.onnx.ml", 3)]))
     assert facts.class_labels == (tuple(str(label) for label in next(iter(attribute.values()))),)
+
+
+@pytest.mark.parametrize("dims", [[2**62] * 400, [2**62] * 60_000, [1] * 65, [2**48 + 1], [-(2**62)]])
+def test_dimensions_that_no_tensor_has_are_refused_at_once(dims):
+    for name in ("float_data", "external"):
+        model = branching()
+        tensor = model.graph.initializer.add(name="w2", data_type=TensorProto.FLOAT, dims=dims)
+        if name == "external":
+            tensor.data_location = TensorProto.EXTERNAL
+        with pytest.raises(InputError, match=r"cut short: a tensor has (more than 64 dimensions|a dimension of -?[0-9,]+)$"):
+            parsed(model)
+
+
+def test_the_largest_dimensions_allowed_can_still_be_counted():
+    model = branching()
+    model.graph.initializer.add(name="w2", data_type=TensorProto.FLOAT, dims=[2**48] * 64)
+    assert len(f"{parsed(model).parameters:,}") < 4300

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 MAX_DEPTH = 32
 """Subgraphs within subgraphs beyond this are hostile."""
 MAX_NODES = 2_000_000
+MAX_RANK = 64
+"""Far above what a runtime takes; without it a product of dimensions could have a million digits."""
+MAX_DIMENSION = 2**48
+"""No file holds a tensor with a larger one."""
 MAKERS = frozenset({"ConstantOfShape", "Expand", "Tile", "RandomNormal", "RandomUniform", "Range", "OneHot", "Resize", "Upsample", "Pad"})
 """Operators whose output may be far larger than their inputs."""
 MAX_LABELS = 100_000
@@ -272,7 +276,7 @@ class _Walk:
         for one in fields(self.view, message.start, message.end):
             match one.number:
                 case 1:
-                    dims += [signed(one.value)] if one.kind == VARINT else [signed(v) for v in varints(self.view, one.start, one.end)]
+                    self._add_dims(dims, one)
                 case 2:
                     dtype = one.value
                 case 8:
@@ -293,6 +297,14 @@ class _Walk:
             external=_external(external) if outside or external else None,
             values=self._values(dtype, payload),
         )
+
+    def _add_dims(self, dims: list[int], one: Wire) -> None:
+        for number in [one.value] if one.kind == VARINT else varints(self.view, one.start, one.end):
+            dims.append(signed(number))
+            if len(dims) > MAX_RANK:
+                raise MalformedError(f"a tensor has more than {MAX_RANK} dimensions")
+            if abs(dims[-1]) > MAX_DIMENSION:
+                raise MalformedError(f"a tensor has a dimension of {dims[-1]:,}")
 
     def _values(self, dtype: int, payload: list[Wire]) -> tuple[int, ...] | None:
         """The numbers of a small int32 or int64 tensor."""
