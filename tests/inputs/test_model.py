@@ -36,7 +36,7 @@ def test_a_file_and_its_folder_are_the_same_model(tmp_path):
         assert (model.name, model.sha256) == ("model/m.onnx", hashlib.sha256(content).hexdigest())
         assert (model.subject("baseline").role, model.subject().role) == ("baseline", "model")
         assert model.facts.inputs[0].name == "age"
-        assert model.session().sha256 == model.sha256
+        assert model.session().digests == model.digests
 
 
 def test_weights_in_other_files_belong_to_the_digest(tmp_path):
@@ -48,6 +48,8 @@ def test_weights_in_other_files_belong_to_the_digest(tmp_path):
     assert made.tolist() == [[1, 2]]
     (tmp_path / "m.bin").write_bytes(np.array([3, 4], dtype=np.float32).tobytes())
     assert open_model("m.onnx", tmp_path).sha256 != model.sha256
+    with pytest.raises(InputError, match=r"m.onnx was changed while it was read"):
+        model.session()
 
 
 def test_a_model_that_changes_between_screen_and_session_is_not_opened(tmp_path):

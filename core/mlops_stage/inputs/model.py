@@ -62,13 +62,13 @@ class Model:
         return Subject(role=role, name=self.name, sha256=self.sha256)
 
     def session(self) -> Session:
-        """A session over the bytes that were screened.
+        """A session over the bytes that were screened, those of its weights in other files among them.
 
         Raises:
             InputError: ONNX Runtime cannot load it, or the file was changed meanwhile.
         """
         session = Session(self.path)
-        if session.sha256 != self.digests[0][1]:
+        if session.digests != self.digests:
             raise InputError(f"{shown(self.name)} was changed while it was read", "let no other step write the model while this one runs")
         return session
 

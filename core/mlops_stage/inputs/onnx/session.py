@@ -38,8 +38,10 @@ class Session:
             self.facts: OnnxFacts = facts_of(view, path.name)
         refuse_unsafe(self.facts, path)
         self.path = path
-        self.sha256 = hashlib.sha256(content).hexdigest()
-        self._session = _opened(content, self.facts, path)
+        outside = _external_files(self.facts, path)
+        self.digests = tuple((name, hashlib.sha256(held).hexdigest()) for name, held in ((path.name, content), *outside.items()))
+        """(Path relative to the model's folder, SHA-256) of the bytes that were opened: the model's, then those of its weights."""
+        self._session = _opened(content, outside, self.facts, path)
 
     def run(self, inputs: Mapping[str, np.ndarray[Any, Any]], outputs: list[str]) -> list[Any]:
         """The named outputs for one chunk of rows; every input has the same first dimension, at least 1.
@@ -72,22 +74,23 @@ def _read(path: Path) -> bytes:
         raise InputError(f"cannot read {path.name}: {error.strerror}", "check its permissions") from error
 
 
-def _opened(content: bytes, facts: OnnxFacts, path: Path) -> onnxruntime.InferenceSession:
+def _opened(content: bytes, outside: Mapping[str, bytes], facts: OnnxFacts, path: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # sums of several threads come in another order: scores would differ from run to run
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.use_deterministic_compute = True
     options.log_severity_level = 4
-    held = _external_files(facts, path)
-    if held:
+    if outside:
         if not hasattr(options, "add_external_initializers_from_files_in_memory"):
             raise InputError(
                 f"{path.name} keeps its weights in other files, which onnxruntime {onnxruntime.__version__} cannot take as they were screened",
                 "pip install 'onnxruntime>=1.24', or export the model as one file",
             )
-        names = list(held)
-        options.add_external_initializers_from_files_in_memory(names, [held[name] for name in names], [len(held[name]) for name in names])
+        names = list(outside)
+        options.add_external_initializers_from_files_in_memory(
+            names, [outside[name] for name in names], [len(outside[name]) for name in names]
+        )
     onnxruntime.disable_telemetry_events()
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
