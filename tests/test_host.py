@@ -130,6 +130,13 @@ def test_a_reference_that_cannot_be_loaded_breaks_that_stage_alone(install):
     assert catalogue.params("quality")
 
 
+def test_a_field_with_the_name_of_an_option_of_every_command_is_refused(install):
+    code = GOOD.format(name="greedy", module="greedy_mod")
+    install("greedy-dist", "greedy_mod", code + "\nfrom mlops_stage import Params\nclass Nothing(Params):\n    out: str = ''\n")
+    with pytest.raises(StageError, match="has a field 'out'"):
+        host.discover({}).params("greedy")
+
+
 def test_every_reference_of_every_built_in_record_resolves():
     catalogue = host.discover({"MLOPS_STAGE_PLUGINS": "none"})
     for stage in catalogue.stages.values():

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from mlops_stage.errors import ExitCode, StageError
+from mlops_stage.errors import ExitCode, InternalError, StageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,7 +35,11 @@ def main() -> None:
     import faulthandler
 
     faulthandler.enable()
-    _send(channel, perform(task, _throttled(channel)))
+    try:
+        frame = perform(task, _throttled(channel))
+    except MemoryError:  # the limit is below what the imports need
+        frame = _starved(task["stage"]["name"])
+    _send(channel, frame)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # libraries' threads and destructors have nothing left to say
@@ -51,19 +55,20 @@ def perform(task: Frame, progress: Callable[[float, str], None]) -> Frame:
     except StageError as error:
         return _failure(error.code, error.message, error.hint)
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] == "mlops_stage":
+        own = {"mlops_stage", stage.work.split(":")[0].split(".")[0]}
+        if error.name is None or error.name.split(".")[0] in own:  # a typo of the stage's author; nothing to install
             return _bug(stage, error)
         hint = f"pip install '{stage.distribution}[{stage.extra}]'" if stage.extra else f"pip install {error.name}"
         return _failure(ExitCode.STAGE, f"{stage.name} needs {error.name}, which is not installed", hint)
     except Exception as error:  # noqa: BLE001  (a stage may be anybody's; its bug costs its own report only)
         if isinstance(error, MemoryError) or any(sign in f"{type(error).__name__} {error}" for sign in _ALLOCATION):
-            return _failure(ExitCode.STAGE, f"{stage.name} needed more memory than its limit", "raise it with --limits memory=8GiB")
+            return _starved(stage.name)
         return _bug(stage, error)
 
 
 def _work(stage: Stage, task: Frame, progress: Callable[[float, str], None]) -> Frame:
     from mlops_stage.host import resolve
-    from mlops_stage.report import adapter_of
+    from mlops_stage.report import NotApplicable, Observations, adapter_of
     from mlops_stage.workspace import EarlierReport, Workspace
 
     owner = f"stage '{stage.name}' of {stage.distribution}"
@@ -82,7 +87,9 @@ def _work(stage: Stage, task: Frame, progress: Callable[[float, str], None]) -> 
         plan = _imported(stage.plan, owner)(params, workspace)
         return {"plan": adapter_of(type(plan)).dump_python(plan, mode="json")}
     seen = _imported(stage.work, owner)(params, workspace)
-    criteria = _imported(stage.criteria, owner)(params, seen) if stage.criteria and seen.kind == "observations" else ()
+    if not isinstance(seen, Observations | NotApplicable):
+        raise InternalError(f"{stage.name} returned {type(seen).__name__}, not Observations or NotApplicable", "this is a bug of the stage")
+    criteria = _imported(stage.criteria, owner)(params, seen) if stage.criteria and isinstance(seen, Observations) else ()
     return {
         "answer": {
             "seen": adapter_of(type(seen)).dump_python(seen, mode="json"),
@@ -107,6 +114,10 @@ def _report(folder: str) -> Any:
     from mlops_stage.report import read_report
 
     return read_report(Path(folder) / "report.json")
+
+
+def _starved(name: str) -> Frame:
+    return _failure(ExitCode.STAGE, f"{name} needed more memory than its limit", "raise it with --limits memory=8GiB")
 
 
 def _failure(code: ExitCode, message: str, hint: str) -> Frame:

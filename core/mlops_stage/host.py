@@ -27,6 +27,8 @@ GROUP = "mlops_stage"
 """The entry-point group through which a distribution offers its module of hooks."""
 ALLOW_LIST = "MLOPS_STAGE_PLUGINS"
 """Unset or empty: all installed plugins; `none`: the built-ins only; else exactly these entry-point names."""
+RESERVED = frozenset({"config", "explain_config", "help", "id", "in_process", "out", "plan", "quiet", "reports", "stages", "verbose"})
+"""Options of the invocation; no stage may have a field of such a name."""
 OURS = "mlops-stage"
 BUILTIN = ("mlops_stage.reporters", "mlops_stage.stages")
 
@@ -86,7 +88,7 @@ class Catalogue:
         """The stage of that name, with hyphens or underscores.
 
         Raises:
-            StageError: it is there but broken (exit 3, or 2 for a name that two plugins claim).
+            StageError: it is there but broken, or two plugins claim the name (exit 3).
             UsageError: there is none of that name.
         """
         wanted = name.replace("-", "_")
@@ -101,10 +103,17 @@ class Catalogue:
         """The Params class of a stage.
 
         Raises:
-            StageError: the stage is broken.
+            StageError: the stage is broken, or has a field with a reserved name.
         """
         stage = self.stage(name)
-        return resolve(stage.params, f"stage '{stage.name}' of {stage.distribution}")  # type: ignore[no-any-return]
+        owner = f"stage '{stage.name}' of {stage.distribution}"
+        params: type[Params] = resolve(stage.params, owner)
+        taken = sorted(RESERVED & set(params.model_fields))
+        if taken:
+            raise StageError(
+                f"{owner} has a field '{taken[0]}', which names an option of every command", "its author must rename that field"
+            )
+        return params
 
     def fields(self, name: str) -> tuple[Field, ...]:
         """The neutral description of a stage's params."""

@@ -121,7 +121,7 @@ class Params(BaseModel):
     the parent process imports it.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, coerce_numbers_to_str=True)
 
     gates: Annotated[
         tuple[str, ...],

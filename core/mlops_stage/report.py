@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PlainSerializer, TypeAdapter, ValidationError, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+)
 
 from mlops_stage import estimates
 from mlops_stage.errors import ExitCode, InputError, worst
@@ -50,8 +59,18 @@ class Level(StrEnum):
     ERROR = "error"
 
 
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$")]
+"""Lower-case words joined by underscores: ids, stages and outputs become file names and variables."""
+
 Direction = Literal["", "higher", "lower"]
 """Which way is better; empty where neither is."""
+
+
+def _no_verdict(code: ExitCode) -> ExitCode:
+    if code in {ExitCode.PASSED, ExitCode.FAILED, ExitCode.INCONCLUSIVE}:
+        raise ValueError(f"{code} is the code of a verdict, not of a failure")
+    return code
+
 
 JsonEstimate = Annotated[
     Estimate,
@@ -203,7 +222,7 @@ class Observations:
     subjects: tuple[Subject, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     figures: tuple[Figure, ...] = ()
-    outputs: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[Identifier, str] = field(default_factory=dict)
     """Values of the outputs that the stage declares."""
     kind: Literal["observations"] = "observations"
 
@@ -230,9 +249,9 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """Why there is no verdict: the tool's fault or the input's, never the model's."""
+    """Why there is no verdict: the tool's fault or the input's, never the model's; so never the code of a verdict."""
 
-    code: ExitCode
+    code: Annotated[ExitCode, AfterValidator(_no_verdict)]
     message: str
     hint: str = ""
 
@@ -299,8 +318,8 @@ class Judgement:
 class Report:
     """What one run of a stage says; the same inputs, params and seed give the same bytes."""
 
-    stage: str
-    id: str
+    stage: Identifier
+    id: Identifier
     outcome: Outcome
     summary: str
     subjects: tuple[Subject, ...] = ()
@@ -309,7 +328,7 @@ class Report:
     findings: tuple[Finding, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     figures: tuple[Figure, ...] = ()
-    outputs: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[Identifier, str] = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
     plugin: Mapping[str, str] = field(default_factory=dict)
@@ -352,6 +371,8 @@ class Run:
     versions: Mapping[str, str] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
     """What went wrong outside the stages, such as a reporter that raised."""
+    unreadable: tuple[str, ...] = ()
+    """Reports of earlier runs in the output directory that could not be read; they change nothing."""
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -388,8 +409,8 @@ def read_report(path: Path) -> Report:
         InputError: unreadable, not a report, or of a newer schema version.
     """
     try:
-        plain = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+        plain = json.loads(path.read_bytes(), parse_constant=_refuse_constant)
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"cannot read the report {path}: {error}", "run the stage again, or remove the folder") from error
     version = plain.get("schema_version") if isinstance(plain, dict) else None
     if not isinstance(version, int):
@@ -405,6 +426,10 @@ def read_report(path: Path) -> Report:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise InputError(f"{path} is not a valid report: {where}: {first['msg']}", "run the stage again") from error
+
+
+def _refuse_constant(text: str) -> float:
+    raise ValueError(f"{text} is no number of JSON")
 
 
 def metric_label(name: str, where: Slice) -> str:

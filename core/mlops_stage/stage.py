@@ -35,13 +35,10 @@ class Stage:
     """`(params, workspace) -> Plan`: rows, cost and the gates that the data cannot decide, before anything runs."""
     consumes: tuple[str, ...] = ()
     """Stages whose reports this one reads; `("*",)` means all earlier ones."""
-    reproducible: bool = True
-    """Same inputs, config and seed give the same bytes."""
     extra: str = ""
     """The optional dependency group that `measure` or `act` needs."""
     distribution: str = ""
     """Filled in by the host: the distribution the record came from."""
-    docs_url: str = ""
 
     @property
     def kebab(self) -> str:

@@ -155,11 +155,64 @@ def test_a_failing_stage_shows_its_traceback_only_when_asked(trial):
     assert "Traceback" in trial("trial", "--do", "raise", "-v").stderr
 
 
-def test_a_reader_that_goes_away_changes_nothing(trial):
-    line = f"{sys.executable} -P -m mlops_stage plugins | head -n 1 >/dev/null; exit ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", line], cwd=trial.cwd, env=trial.environment(), capture_output=True, text=True, check=False)
-    assert done.returncode == 0
-    assert done.stderr == ""
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("plugins | true", 0),
+        ("trial | true", 0),
+        ("trial --do fail 2>&1 | true", 1),
+        ("trial >&-", 0),
+        ("trial 2>&-", 0),
+        ("trial --do fail >/dev/full", 1),
+    ],
+)
+def test_a_reader_that_goes_away_changes_no_verdict(trial, line, code):
+    command = f"{sys.executable} -P -m mlops_stage {line}; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], cwd=trial.cwd, env=trial.environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_text_from_outside_gives_the_pipeline_no_commands(trial):
+    trial.write("mlops.yaml", 'version: 1\n"label\\n::error::pwn": x\n')
+    done = trial("run")
+    assert done.returncode == 2
+    assert not [line for line in done.stderr.splitlines() if line.startswith("::")]
+
+
+def test_an_alias_bomb_is_refused_at_once(trial):
+    rows = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 10))
+    trial.write("mlops.yaml", f"version: 1\nslices:\n  a0: &a0 [x]\n  {rows.replace(chr(10), chr(10) + '  ')}\n")
+    said, _ = problem(trial("run"))
+    assert "holds more than 100,000 values" in said
+
+
+def test_bytes_that_are_no_text_are_refused(trial):
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "mlops_stage", "trial", "--label", b"\xff"],
+        cwd=trial.cwd,
+        env=trial.environment(),
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert b"--label: label is no valid text" in done.stderr
+
+
+def test_numbers_and_booleans_of_yaml_are_text_where_text_is_asked(trial):
+    trial.write(
+        "mlops.yaml", "version: 1\nruns:\n  - {id: one, stage: trial, with: {label: 1}}\n  - {id: two, stage: trial, with: {label: true}}\n"
+    )
+    assert trial("run").returncode == 0
+    labels = [json.loads((trial.cwd / "mlops-out" / name / "report.json").read_text())["params"]["label"] for name in ("one", "two")]
+    assert labels == ["1", "true"]
+
+
+def test_credentials_in_an_address_reach_no_report(trial):
+    assert trial("trial", "--model", "https://user:s3cret@host/m.onnx").returncode == 0
+    written = "".join(path.read_text() for path in (trial.cwd / "mlops-out").rglob("*") if path.is_file())
+    assert "s3cret" not in written
+    assert "https://***@host/m.onnx" in written
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -2,10 +2,12 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from mlops_stage.errors import InputError, UsageError
+from mlops_stage.errors import InputError, StageError, UsageError
 from mlops_stage.report import SCHEMA_VERSION
 from mlops_stage.runner import folders
 
@@ -18,6 +20,18 @@ def test_a_folder_that_is_not_ours_is_never_replaced(bench, tmp_path):
         bench.one()
     assert "--out" in caught.value.hint
     assert precious.read_text() == "years"
+
+
+def test_a_directory_with_files_of_somebody_else_is_left_alone(bench, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".gitkeep").write_text("")
+    bench.one()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "report.html").write_text("mine")
+    bench.settings = replace(bench.settings, out=tmp_path / "mine")
+    with pytest.raises(UsageError, match="holds other files"):
+        bench.one()
+    assert (tmp_path / "mine" / "report.html").read_text() == "mine"
 
 
 def test_a_link_or_a_file_in_our_place_is_refused(bench, tmp_path):
@@ -56,9 +70,9 @@ def test_reports_of_a_newer_version_are_refused(bench, tmp_path):
         folders.earlier([tmp_path / "out"])
     assert "upgrade" in caught.value.hint
     shutil.copytree(tmp_path / "out" / "trial", tmp_path / "out" / "newer")
-    bench.one()  # beside a report that it cannot read, a run goes on and says so
-    assert bench.record.exit_code == 3
-    assert "schema version 2" in bench.record.failures[0].message
+    bench.one()  # beside a report that it cannot read, a run goes on and says so; the exit code is its own
+    assert bench.record.exit_code == 0
+    assert "schema version 2" in bench.record.unreadable[0]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"stage": "x"}', '{"schema_version": 1}', '{"schema_version": 1, "stage": 3}', "\x00"])
@@ -69,6 +83,60 @@ def test_a_report_that_is_none_is_refused_in_one_line(tmp_path, text):
         folders.earlier([tmp_path])
     assert "\n" not in caught.value.message
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 200_000, '{"schema_version": 1, "seed": NaN}', "NEIGHBOUR"])
+def test_a_neighbour_that_is_no_report_changes_nothing(bench, tmp_path, text):
+    bench.one()
+    whole = (tmp_path / "out" / "trial" / "report.json").read_text()
+    (tmp_path / "out" / "foo").mkdir()
+    (tmp_path / "out" / "foo" / "report.json").write_text(whole.replace("passed", "failed") if text == "NEIGHBOUR" else text)
+    bench.one()
+    assert bench.record.exit_code == 0
+    assert len(bench.record.unreadable) == 1
+    assert "\n" not in bench.record.unreadable[0]
+    assert [report.id for report in bench.record.reports] == ["trial"]
+
+
+@pytest.mark.parametrize("change", [{"id": "x\nLD_PRELOAD=/tmp/evil.so\ny"}, {"outputs": {"a\nLD_PRELOAD": "x"}}, {"stage": "a b"}])
+def test_a_forged_report_writes_no_line_of_its_own_into_outputs(bench, tmp_path, change):
+    bench.one()
+    plain = json.loads((tmp_path / "out" / "trial" / "report.json").read_text())
+    (tmp_path / "out" / "foo").mkdir()
+    (tmp_path / "out" / "foo" / "report.json").write_text(json.dumps({**plain, "id": "foo", **change}))
+    bench.one()
+    assert "LD_PRELOAD" not in (tmp_path / "out" / "outputs.env").read_text()
+    assert bench.record.unreadable
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_an_interrupt_between_the_two_renames_leaves_the_earlier_report(bench, tmp_path, monkeypatch, error):
+    bench.one()
+    before = (tmp_path / "out" / "trial" / "report.json").read_bytes()
+    rename = Path.rename
+
+    def interrupted(self, target):
+        if self.name.endswith(".part"):
+            raise error
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    bench.run(bench.request("fail"))
+    assert (tmp_path / "out" / "trial" / "report.json").read_bytes() == before
+    assert [path.name for path in (tmp_path / "out").iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_report_that_could_not_be_written_is_not_stood_in_for_by_the_earlier_one(bench, tmp_path, monkeypatch):
+    bench.one()
+
+    def full(_path, _text):
+        raise StageError("no space left on device")
+
+    monkeypatch.setattr(folders, "write_aside", full)
+    bench.run(bench.request())
+    assert bench.record.exit_code == 3
+    assert bench.record.reports == ()
+    assert "passed" not in (tmp_path / "out" / "outputs.env").read_text()
 
 
 def test_a_folder_without_reports_is_refused(tmp_path):

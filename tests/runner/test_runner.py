@@ -55,6 +55,13 @@ def test_the_output_directory_holds_everything_and_nothing_half_written(bench, t
         ("undeclared", 4, "an output 'sound' that its record does not declare"),
         ("forge", 4, "the stage's answer is not valid"),
         ("shout", 3, "answered with something that is no report"),
+        ("depth", 3, "answered with something that is no report"),
+        ("infinite", 3, "answered with something that is no report"),
+        ("nothing", 4, "the stage's answer cannot be judged"),
+        ("verdict", 4, "the stage's answer cannot be judged"),
+        ("nothing_seen", 4, "trial returned dict, not Observations or NotApplicable"),
+        ("twice", 4, "the metric speed was given twice"),
+        ("misspelt", 4, "ModuleNotFoundError: No module named 'mlops_stage_trial.wrok'"),
     ],
 )
 def test_however_a_stage_breaks_it_gets_an_error_report_and_the_next_stage_runs(bench, do, code, message):
@@ -65,6 +72,16 @@ def test_however_a_stage_breaks_it_gets_an_error_report_and_the_next_stage_runs(
     assert "\n" not in reports["first"].error.message
     assert reports["second"].outcome == "passed"
     assert bench.record.exit_code == code
+
+
+def test_a_limit_below_what_python_needs_is_told_as_such(bench):
+    report = bench.one(limits="memory=10MiB")
+    assert report.error.code == 3
+    assert "more memory than its limit" in report.error.message
+
+
+def test_libraries_are_told_not_to_phone_home(bench):
+    assert {"DO_NOT_TRACK", "ORT_DISABLE_TELEMETRY"} <= {finding.message for finding in bench.one("environment").findings}
 
 
 def test_a_stage_that_eats_memory_is_stopped_at_its_limit(bench):

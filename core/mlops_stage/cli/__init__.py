@@ -8,17 +8,14 @@ import sys
 import click
 
 from mlops_stage.cli.group import Suite
-from mlops_stage.cli.terminal import complain
+from mlops_stage.cli.terminal import complain, say
 from mlops_stage.errors import ExitCode, StageError
 
 
 def main() -> None:
     """The `mlops-stage` command; leaves with a code of `ExitCode`."""
     code = _guarded()
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:  # `mlops-stage … | head`: the reader has gone, the verdict stands
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    say("", nl=False)  # flushes, and minds a reader that has gone
     sys.exit(code)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mlops_stage.cli.run import DEFAULT_OUT
 from mlops_stage.cli.terminal import say
 from mlops_stage.errors import ExitCode, StageError
 
@@ -21,7 +22,7 @@ def command(suite: Suite) -> click.Command:
     """The command, over the suite's catalogue."""
 
     @click.command(name="demo", short_help="Evaluate real models on real data and write the reports.")
-    @click.option("--out", type=click.Path(path_type=Path), default="mlops-out", show_default=True, help="output directory")
+    @click.option("--out", type=click.Path(path_type=Path), default=DEFAULT_OUT, show_default=True, help="output directory")
     @click.option("--quiet", "-q", is_flag=True, help="no progress; the terminal report and errors only")
     def demo(out: Path, *, quiet: bool) -> ExitCode:
         """Evaluate two models that predict income from the UCI Adult census data (1994, CC BY 4.0) and write every report.
@@ -60,7 +61,7 @@ def _demo(suite: Suite, out: Path, *, quiet: bool) -> ExitCode:
     say(terminal, nl=False)
     if record.exit_code not in _EXPECTED:
         return record.exit_code
-    click.echo(_explained(record, out))
+    say(_explained(record, out))
     return ExitCode.PASSED
 
 

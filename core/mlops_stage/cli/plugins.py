@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mlops_stage.cli.terminal import say
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -19,7 +21,7 @@ def command(suite: Suite) -> click.Command:
     @click.command(name="plugins", short_help="List stages, reporters and adapters, and the plugins that are broken.")
     def listed() -> None:
         """List stages, reporters and adapters with the distribution that offers them, and every broken plugin with its reason."""
-        click.echo(table(suite.catalogue), nl=False)
+        say(table(suite.catalogue), nl=False)
 
     return listed
 

@@ -7,7 +7,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import click
+from mlops_stage.cli.terminal import say
+from mlops_stage.reporters.escape import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,12 +27,17 @@ def watching(*, quiet: bool, verbose: bool) -> Iterator[Watch]:
     """The watcher that suits the terminal."""
     if quiet:
         yield _Silent(verbose=verbose)
-    elif sys.stderr.isatty():
+    elif sys.stderr is not None and sys.stderr.isatty():
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-        columns = (TextColumn("{task.fields[id]:<16}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeRemainingColumn())
-        with Progress(*columns, TextColumn("{task.description}"), console=Console(stderr=True), transient=True) as progress:
+        columns = (
+            TextColumn("{task.fields[id]:<16}", markup=False),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, TextColumn("{task.description}", markup=False), console=Console(stderr=True), transient=True) as progress:
             yield _Bar(progress, verbose=verbose)
     else:
         yield _Lines(verbose=verbose)
@@ -56,7 +62,7 @@ class _Silent:
         """What it printed, line by line, with the id in front."""
         if self._verbose:
             for line in text.splitlines():
-                click.echo(f"{request_id} | {line}", err=True)
+                say(f"{request_id} | {harmless(line)}", err=True)
 
 
 class _Lines(_Silent):
@@ -68,16 +74,16 @@ class _Lines(_Silent):
 
     def started(self, request_id: str, stage: str) -> None:
         name = request_id if request_id == stage else f"{request_id} ({stage})"
-        click.echo(f"{name}: started", err=True)
+        say(f"{name}: started", err=True)
         self._last = time.monotonic()
 
     def progress(self, request_id: str, done: float, what: str) -> None:
         if time.monotonic() - self._last >= _LINE_SECONDS:
             self._last = time.monotonic()
-            click.echo(f"{request_id}: {done:.0%} {what}", err=True)
+            say(f"{request_id}: {done:.0%} {harmless(what)}", err=True)
 
     def finished(self, report: Report, seconds: float) -> None:
-        click.echo(f"{report.id}: {report.outcome.replace('_', ' ')} in {seconds:.1f} s", err=True)
+        say(f"{report.id}: {report.outcome.replace('_', ' ')} in {seconds:.1f} s", err=True)
 
 
 class _Bar(_Silent):
@@ -94,7 +100,7 @@ class _Bar(_Silent):
     def progress(self, request_id: str, done: float, what: str) -> None:
         del request_id
         if self._task is not None:
-            self._bars.update(self._task, completed=done, description=what, refresh=True)
+            self._bars.update(self._task, completed=done, description=harmless(what), refresh=True)
 
     def finished(self, report: Report, seconds: float) -> None:
         del report, seconds

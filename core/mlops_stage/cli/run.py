@@ -144,11 +144,12 @@ def _chosen(config: Config, ids: list[str]) -> list[Entry]:
         UsageError: there are none, or an id is unknown.
     """
     if not config.entries:
-        raise UsageError("there is nothing to run: mlops.yaml is absent or names no stage", "`mlops-stage init` writes a first one")
+        why = f"{config.name} names no stage" if config.name else "there is no mlops.yaml here"
+        raise UsageError(f"there is nothing to run: {why}", "`mlops-stage init` writes a first one")
     known = {entry.id: entry for entry in config.entries}
     for name in ids:
         if name.replace("-", "_") not in known:
-            raise UsageError(f"mlops.yaml has no run with the id '{name}'", nearest(name, known))
+            raise UsageError(f"{config.name} has no run with the id '{name}'", nearest(name, known))
     wanted = {name.replace("-", "_") for name in ids}
     return [entry for entry in config.entries if not wanted or entry.id in wanted]
 
@@ -159,9 +160,9 @@ def _execute(suite: Suite, params: Mapping[str, Any], config: Config, entries: l
 
     asked = precedence.requests(config, entries, suite.catalogue, invocation)
     for line in precedence.warnings(suite.catalogue, entries, invocation):
-        click.echo(f"warning: {line}", err=True)
+        complain(line, word="warning")
     if params["explain_config"]:
-        click.echo(precedence.explain(asked), nl=False)
+        say(precedence.explain(asked), nl=False)
         return ExitCode.PASSED
     return _plan(suite, params, config, asked) if params["plan"] else _run(suite, params, config, asked)
 
@@ -170,7 +171,7 @@ def _plan(suite: Suite, params: Mapping[str, Any], config: Config, asked: tuple[
     from mlops_stage.runner import planning
 
     text, code = planning.describe(asked, suite.catalogue, _settings(params, config))
-    click.echo(text, nl=False)
+    say(text, nl=False)
     return code
 
 
@@ -181,6 +182,8 @@ def _run(suite: Suite, params: Mapping[str, Any], config: Config, asked: tuple[R
     with watching(quiet=params["quiet"], verbose=params["verbose"]) as watch:
         record, terminal = runner.run(asked, suite.catalogue, _settings(params, config), watch)
     say(terminal, nl=False)
+    for line in record.unreadable:
+        complain(f"left out of the pages: {line}", word="warning")
     for failure in record.failures:
         complain(failure.message, failure.hint)
     return record.exit_code

@@ -42,8 +42,12 @@ class Config:
     """What mlops.yaml says, not yet merged with anything else."""
 
     root: Path
+    name: str = ""
+    """The file that was read; empty when there was none."""
     run_wide: Values = field(default_factory=dict)
     stages: Mapping[str, Values] = field(default_factory=dict)
+    stage_lines: Mapping[str, str] = field(default_factory=dict)
+    """Stage -> where its block begins."""
     entries: tuple[Entry, ...] = ()
     """In the order of the file; the runner orders them by what they consume."""
 

@@ -44,8 +44,8 @@ def requests(config: Config, entries: Iterable[Entry], catalogue: Catalogue, inv
     Raises:
         UsageError: an unknown key, a value out of range, a gate that cannot be parsed, a value still marked CHOOSE.
     """
-    for name, block in config.stages.items():
-        _known_stage(name, next(iter(block.values())).source if block else "mlops.yaml", catalogue)
+    for name, line in config.stage_lines.items():
+        _known_stage(name, line, catalogue)
     return tuple(_request(config, entry, catalogue, invocation) for entry in entries)
 
 
@@ -61,7 +61,13 @@ def warnings(catalogue: Catalogue, entries: Iterable[Entry], invocation: Invocat
         known |= {_own_variable(entry.id, item) for item in fields}
         known |= {item.variable for item in fields if invocation.subcommand}
     unknown = sorted(name for name in invocation.env if name.startswith(PREFIX) and name not in known)
-    return [f"nothing reads the variable {name}; {nearest(name, known)}" for name in unknown]
+    return [f"nothing reads the variable {name}; {_instead(name, known, entries)}" for name in unknown]
+
+
+def _instead(name: str, known: set[str], entries: list[Entry]) -> str:
+    """What to write: the variable of one id where the field belongs to one stage, such as gates."""
+    own = [PREFIX + entry.id.upper() + "__" + name.removeprefix(PREFIX) for entry in entries]
+    return f"write {found[0]}" if (found := [variable for variable in own if variable in known]) else nearest(name, known)
 
 
 def explain(asked: Iterable[Request | Refusal]) -> str:
@@ -158,13 +164,31 @@ def _rooted(item: Sourced, from_here: bool, root: Path, cwd: Path) -> Sourced:  
     return Sourced(value=os.path.relpath(cwd / text, root), source=item.source)
 
 
+def _as_text(params: type[Params], name: str, value: Any) -> Any:
+    """YAML's true and false where a text is asked: a label may be called so."""
+    if not isinstance(value, bool) or params.model_fields[name].annotation not in {str, str | None}:
+        return value
+    return str(value).lower()
+
+
+def _encodable(text: str) -> bool:
+    """Whether it is Unicode; bytes of a command line that are none arrive as lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _validated(params: type[Params], chosen: Values) -> Params:
     for name, item in chosen.items():
+        if isinstance(item.value, str) and not _encodable(item.value):
+            raise UsageError(f"{item.source}: {name} is no valid text", "write it in UTF-8")
         if item.value == CHOOSE:
             info = params.model_fields[name]
             raise UsageError(f"{item.source}: {name} is still {CHOOSE}", f"write the {info.description or name}")
     try:
-        made = params.model_validate({name: item.value for name, item in chosen.items()})
+        made = params.model_validate({name: _as_text(params, name, item.value) for name, item in chosen.items()})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0]) if first["loc"] else ""

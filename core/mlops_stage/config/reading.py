@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +11,14 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from mlops_stage.config.file import VERSION, Config, Entry, Sourced, Values
 from mlops_stage.errors import UsageError, nearest
+from mlops_stage.host import NAME
 from mlops_stage.params import RUN_WIDE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_ID = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+_MOST = 100_000
+"""Values in one file; aliases of aliases make billions of a few lines."""
 
 
 def read(file: Path) -> Config:
@@ -34,6 +35,7 @@ class _Reader:
 
     def __init__(self, file: Path) -> None:
         self.file = file
+        self._left = _MOST
 
     def config(self) -> Config:
         top = self._parse()
@@ -45,6 +47,8 @@ class _Reader:
         stages = {name: self.values(block) for name, block in self._mappings(top, "stages")}
         return Config(
             root=self.file.resolve().parent,
+            name=self.file.name,
+            stage_lines={name: self.at(top["stages"], name) for name in stages},
             run_wide={key: item for key, item in self.values(top).items() if key in RUN_WIDE},
             stages=stages,
             entries=self._entries(top, stages),
@@ -92,7 +96,7 @@ class _Reader:
         if not isinstance(stage, str):
             raise UsageError(f"{source}: the run names no stage", "write `- stage: quality`")
         name = item.get("id", stage)
-        if not isinstance(name, str) or not _ID.fullmatch(name):
+        if not isinstance(name, str) or not NAME.fullmatch(name):
             raise UsageError(
                 f"{source}: the id {name!r} is not lower-case words joined by underscores", "write an id such as against_baseline"
             )
@@ -120,10 +124,28 @@ class _Reader:
     def values(self, block: CommentedMap) -> dict[str, Sourced]:
         """The values of a mapping with their lines; null and the empty string mean unset."""
         return {
-            str(key): Sourced(value=_plain(value), source=self.at(block, key))
+            str(key): Sourced(value=self._plain(value), source=self.at(block, key))
             for key, value in block.items()
             if value is not None and value != ""
         }
+
+    def _plain(self, value: Any) -> Any:
+        """YAML's own classes as plain Python values."""
+        self._left -= 1
+        if self._left < 0:
+            raise UsageError(
+                f"{self.file.name}: holds more than {_MOST:,} values", "write out what its aliases repeat, or put it in a file of its own"
+            )
+        if isinstance(value, Mapping):
+            return {str(key): self._plain(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._plain(item) for item in value]
+        for kind in (bool, int, float, str):
+            if isinstance(value, kind):
+                return kind(value)
+        return (
+            None if value is None else str(getattr(value, "value", value))
+        )  # a date, or a scalar with a tag: the text of it, never an object
 
     def at(self, block: CommentedMap, key: Any) -> str:
         """`mlops.yaml:7`."""
@@ -132,15 +154,3 @@ class _Reader:
         except (KeyError, TypeError):
             line = block.lc.line
         return f"{self.file.name}:{line + 1}"
-
-
-def _plain(value: Any) -> Any:
-    """YAML's own classes as plain Python values."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    for kind in (bool, int, float, str):
-        if isinstance(value, kind):
-            return kind(value)
-    return None if value is None else str(getattr(value, "value", value))  # a date, or a scalar with a tag: the text of it, never an object

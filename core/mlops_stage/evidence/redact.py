@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_CREDENTIALS = re.compile(r"(\w://)[^/\s@]+@")
 
 MINIMUM_COUNT = 10
 """Counts below this name people more than groups; the threshold most statistical offices use."""
@@ -36,3 +39,8 @@ def shown(value: object, limit: int = 80) -> str:
     text = "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in raw)
     half = (limit - 1) // 2
     return text if len(text) <= limit else f"{text[:half]}…{text[-half:]}"
+
+
+def without_credentials(text: str) -> str:
+    """The text with user and password of every address in it masked: `https://***@host/path`."""
+    return _CREDENTIALS.sub(r"\1***@", text)

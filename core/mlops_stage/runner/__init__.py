@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from mlops_stage import __version__
-from mlops_stage.errors import ExitCode, InterruptedByUserError, StageError
+from mlops_stage.errors import ExitCode, InternalError, InterruptedByUserError, StageError
 from mlops_stage.params import Refusal, Request
 from mlops_stage.report import Cost, Failure, Report, Run
 from mlops_stage.runner import folders, pages, process, verdict
@@ -64,7 +64,7 @@ def run(asked: Sequence[Request | Refusal], catalogue: Catalogue, settings: Sett
     folders.check(settings.out, [request.id for request in asked])
     begun, started = time.monotonic(), datetime.now(UTC)
     pages.preload(catalogue)
-    recorder = _Recorder(catalogue, settings, watch, started, begun)
+    recorder = _Recorder(catalogue, settings, watch, frozenset(request.id for request in asked), (started, begun))
     try:
         with process.terminated_as_interrupt(), process.undumpable():
             for request in in_order(asked, catalogue):
@@ -102,12 +102,15 @@ def _awaits(item: Request | Refusal, waiting: set[str], catalogue: Catalogue) ->
 class _Recorder:
     """One run in progress: what is finished, what it took, what went wrong beside the stages."""
 
-    def __init__(self, catalogue: Catalogue, settings: Settings, watch: Watch, started: datetime, begun: float) -> None:
+    def __init__(
+        self, catalogue: Catalogue, settings: Settings, watch: Watch, asked: frozenset[str], since: tuple[datetime, float]
+    ) -> None:
         self._catalogue = catalogue
         self._settings = settings
         self._watch = watch
-        self._started = started.isoformat(timespec="seconds").replace("+00:00", "Z")
-        self._begun = begun
+        self._asked = asked
+        self._started = since[0].isoformat(timespec="seconds").replace("+00:00", "Z")
+        self._begun = since[1]
         self._finished: dict[str, Report] = {}
         self._cost: dict[str, Cost] = {}
         self._failures: list[Failure] = []
@@ -125,6 +128,9 @@ class _Recorder:
             folders.finish(self._settings.out, folder, report)
         except StageError as error:  # the report itself could not be written: a full disk, say
             self.fail(error, request.id)
+            return
+        except Exception as error:  # noqa: BLE001  (whatever one stage brings about, the next one runs)
+            self.fail(InternalError(f"{type(error).__name__}: {error}", "this is a bug, please report it"), request.id)
             return
         finally:
             folders.discard(folder)
@@ -175,8 +181,7 @@ class _Recorder:
 
     def _run(self) -> Run:
         versions = {"mlops-stage": __version__, "python": platform.python_version(), **self._catalogue.plugins}
-        earlier, unreadable = folders.others(self._settings.out, set(self._finished))
-        self._failures += [failure for failure in unreadable if failure not in self._failures]
+        earlier, unreadable = folders.others(self._settings.out, self._asked)
         return Run(
             reports=(*self._finished.values(), *earlier),
             ids=tuple(self._finished),
@@ -185,4 +190,5 @@ class _Recorder:
             cost=dict(self._cost),
             versions=dict(sorted(versions.items())),
             failures=tuple(self._failures),
+            unreadable=tuple(unreadable),
         )

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import os
+import secrets
 import shutil
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_stage.errors import InputError, StageError, UsageError
 from mlops_stage.evidence.paths import write_aside
-from mlops_stage.report import Failure, Report, read_report, to_json
+from mlops_stage.report import Report, read_report, to_json
 from mlops_stage.workspace import EarlierReport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
 REPORT = "report.json"
+RECORD = "run.json"
 
 
 def check(out: Path, ids: Iterable[str]) -> None:
-    """Refuse an output directory that is none, or a folder in it that is not ours to replace.
+    """Refuse an output directory that is none or not ours, or a folder in it that is not ours to replace.
 
     Raises:
-        UsageError: a file stands in the way, or a folder without a report.json.
+        UsageError: a file stands in the way, or files of somebody else.
     """
     if out.exists() and not out.is_dir():
         raise UsageError(f"the output directory {out} is a file", "name a directory with --out")
@@ -34,6 +34,15 @@ def check(out: Path, ids: Iterable[str]) -> None:
             raise UsageError(
                 f"{folder} holds no report of an earlier run and would be replaced", "name another output directory with --out"
             )
+    if out.exists() and not _is_ours(out):
+        raise UsageError(
+            f"the output directory {out} holds other files, which could be replaced", "name a new or an empty directory with --out"
+        )
+
+
+def _is_ours(out: Path) -> bool:
+    """Empty, or with a report in it; files that begin with a dot do not count."""
+    return not any(not item.name.startswith(".") for item in out.iterdir()) or (out / RECORD).is_file() or any(out.glob(f"*/{REPORT}"))
 
 
 def begin(out: Path, request_id: str) -> Path:
@@ -42,9 +51,8 @@ def begin(out: Path, request_id: str) -> Path:
     Raises:
         StageError: it cannot be made.
     """
-    folder = out / f".{request_id}.{os.getpid()}.part"
+    folder = out / f".{request_id}.{secrets.token_hex(6)}.part"
     try:
-        discard(folder)
         folder.mkdir(parents=True)
     except OSError as error:
         raise StageError(f"cannot write to {out}: {error.strerror}", "name a directory that can be written with --out") from error
@@ -64,31 +72,38 @@ def finish(out: Path, folder: Path, report: Report) -> None:
             place.rename(old)
         folder.rename(place)
     except OSError as error:
+        raise StageError(f"cannot replace {place}: {error.strerror}", "close what uses that folder") from error
+    finally:  # also when an interrupt falls between the two renames
         if old.exists() and not place.exists():
             old.rename(place)
-        raise StageError(f"cannot replace {place}: {error.strerror}", "close what uses that folder") from error
-    finally:
         discard(old)
 
 
 def discard(folder: Path) -> None:
-    """Remove a folder of ours, if it is there."""
-    with suppress(FileNotFoundError):
-        shutil.rmtree(folder)
+    """Remove a folder of ours, if it is there; what cannot be removed begins with a dot and is read by nobody."""
+    shutil.rmtree(folder, ignore_errors=True)
 
 
-def others(out: Path, own: set[str]) -> tuple[list[Report], list[Failure]]:
-    """The reports of earlier runs in the output directory, and those that cannot be read."""
+def others(out: Path, own: Container[str]) -> tuple[list[Report], list[str]]:
+    """The reports of earlier runs in the output directory, and why others cannot be shown."""
     reports: list[Report] = []
-    failures: list[Failure] = []
+    unreadable: list[str] = []
     for file in sorted(out.glob(f"*/{REPORT}")):
         if file.parent.name in own or file.parent.name.startswith("."):
             continue
         try:
-            reports.append(read_report(file))
+            reports.append(_of_its_folder(file))
         except InputError as error:
-            failures.append(Failure(code=error.code, message=error.message, hint=error.hint))
-    return reports, failures
+            unreadable.append(error.message)
+    return reports, unreadable
+
+
+def _of_its_folder(file: Path) -> Report:
+    """A report under the name that it gives itself; two folders cannot speak for one id."""
+    report = read_report(file)
+    if file.parent.name != report.id:
+        raise InputError(f"{file} says that its id is '{report.id}'", f"name its folder {report.id}")
+    return report
 
 
 def earlier(folders: Iterable[Path]) -> tuple[EarlierReport, ...]:

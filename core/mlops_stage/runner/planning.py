@@ -22,13 +22,10 @@ def describe(asked: Sequence[Request | Refusal], catalogue: Catalogue, settings:
     """The plan of every request as text, and the code that an impossible one would already earn; nothing is written."""
     lines: list[str] = []
     codes: list[ExitCode] = []
-    for number, request in enumerate(in_order(asked, catalogue), start=1):
+    with process.terminated_as_interrupt(), process.undumpable():
+        plans = [(request, _planned(request, catalogue, settings)) for request in in_order(asked, catalogue)]
+    for number, (request, plan) in enumerate(plans, start=1):
         lines.append(f"{number}. {request.id} (stage {request.stage})")
-        if isinstance(request, Refusal):
-            lines.append(f"   cannot run: {request.error.message}")
-            codes.append(request.error.code)
-            continue
-        plan = _planned(request, catalogue, settings)
         if isinstance(plan, Plan):
             rows = "" if plan.rows is None else f"{plan.rows:,} rows; "
             lines.append(f"   on {rows}{plan.cost}")
@@ -40,8 +37,10 @@ def describe(asked: Sequence[Request | Refusal], catalogue: Catalogue, settings:
     return "\n".join(lines) + "\n", worst(codes)
 
 
-def _planned(request: Request, catalogue: Catalogue, settings: Settings) -> Plan | dict[str, Any]:
+def _planned(request: Request | Refusal, catalogue: Catalogue, settings: Settings) -> Plan | dict[str, Any]:
     """The stage's own plan, made in its child process; a failure's frame when it cannot be made."""
+    if isinstance(request, Refusal):
+        return {"message": request.error.message, "hint": request.error.hint, "code": request.error.code}
     stage = catalogue.stage(request.stage)
     if not stage.plan:
         return Plan(rows=None, cost="cost unknown: the stage gives no plan")

@@ -47,6 +47,9 @@ _PASSED_ON = (
 )  # fmt: skip
 """The child's environment: an allow-list, so that no token of the pipeline reaches a stage that has no use for it."""
 
+_ALWAYS = {"PYTHONHASHSEED": "0", "DO_NOT_TRACK": "1", "ORT_DISABLE_TELEMETRY": "1"}
+"""The same order of sets in every run, and no library that reports on its user."""
+
 _PR_SET_DUMPABLE = 4
 _POLL_SECONDS = 0.25
 
@@ -108,7 +111,7 @@ def in_child(
                 stdout=printed,
                 stderr=subprocess.STDOUT,
                 cwd=order["workspace"]["root"],
-                env={**order["workspace"]["env"], "PYTHONHASHSEED": "0"},
+                env={**order["workspace"]["env"], **_ALWAYS},
                 pass_fds=(writing,),
                 start_new_session=True,
             )
@@ -197,17 +200,22 @@ class _Listener:
         return None
 
     def _tell_progress(self, said: Any) -> None:
-        with suppress(TypeError, ValueError):
+        with suppress(TypeError, ValueError, OverflowError):
             done, what = said
             self._progress(float(done), str(what)[:80])
 
 
 def _parsed(line: bytes | bytearray) -> Frame | None:
     try:
-        frame = json.loads(line)
-    except ValueError:
+        frame = json.loads(line, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
         return None
     return frame if isinstance(frame, dict) else None
+
+
+def _refuse_constant(text: str) -> float:
+    """NaN and infinities are no JSON, and no verdict can rest on them."""
+    raise ValueError(text)
 
 
 def _tell(process: subprocess.Popen[bytes], order: Frame) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from mlops_stage import gate
-from mlops_stage.errors import InternalError, StageError
+from mlops_stage.errors import ExitCode, InternalError, StageError
 from mlops_stage.evidence.digest import sha256
 from mlops_stage.evidence.paths import inside, relative
+from mlops_stage.evidence.redact import without_credentials
 from mlops_stage.fields import describe
 from mlops_stage.report import AnyCriterion, Failure, Judgement, NotApplicable, Observations, Outcome, Report, adapter_of
 
@@ -45,6 +47,9 @@ def report(about: Mapping[str, Any], stage: Stage, params: Params, frame: Frame,
         judged = _judged(seen, criteria, params)
     except StageError as error:
         return _errored(about, Failure(code=error.code, message=error.message, hint=error.hint))
+    except Exception as error:  # noqa: BLE001  (the answer comes from a process that a hostile model may have taken over)
+        message = f"the stage's answer cannot be judged: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        return _errored(about, Failure(code=ExitCode.INTERNAL, message=message, hint="this is a bug of the stage"))
     return Report(
         **about,
         outcome=judged.outcome,
@@ -66,16 +71,17 @@ def refused(request: Refusal) -> Report:
 
 
 def recorded(params: Params, root: Path) -> dict[str, Any]:
-    """Params as a report shows them: paths relative to the root."""
+    """Params as a report shows them: paths relative to the root, no credentials in addresses."""
     plain = params.model_dump(mode="json")
     for item in describe(type(params)):
         value = plain[item.name]
-        if item.path and isinstance(value, str) and Path(value).is_absolute():
-            plain[item.name] = relative(root, Path(value))
+        if item.path and isinstance(value, str):
+            plain[item.name] = relative(root, Path(value)) if Path(value).is_absolute() else without_credentials(value)
     return plain
 
 
 def _errored(about: Mapping[str, Any], error: Failure) -> Report:
+    error = replace(error, message=without_credentials(error.message))
     return Report(**about, outcome=Outcome.ERROR, summary=f"There is no verdict: {error.message}.", error=error)
 
 
@@ -100,7 +106,11 @@ def _judged(seen: Observations, criteria: tuple[AnyCriterion, ...], params: Para
 
 
 def _check(stage: Stage, seen: Observations, folder: Path) -> None:
-    """Declared outputs only, and evidence that is there and has the digest it claims."""
+    """Declared outputs only, each metric once, and evidence that is there and has the digest it claims."""
+    labels = [metric.label for metric in seen.metrics]
+    if len(set(labels)) < len(labels):
+        twice = next(label for label in labels if labels.count(label) > 1)
+        raise InternalError(f"the metric {twice} was given twice: a gate on it would be arbitrary", "this is a bug of the stage")
     undeclared = sorted(set(seen.outputs) - set(stage.outputs))
     if undeclared:
         raise InternalError(f"the stage gave an output '{undeclared[0]}' that its record does not declare", "this is a bug of the stage")
