@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
-from mlops_stage.estimates import NotEstimable
+from mlops_stage.estimates import NotEstimable, Rate
 from mlops_stage.stats.linear import Groups, Linear, average, paired_difference
 
 RNG = np.random.default_rng(0)
@@ -70,19 +72,56 @@ def test_no_bound_leaves_the_figures_range(scale, value, low, high):
     assert low < estimate.bound(0.0001) < value < estimate.bound(0.9999) < high
 
 
-def test_a_loss_of_zero_stays_at_zero():
-    estimate = average(Groups(40), np.zeros(40), "loss").estimate(0)
-    assert estimate.value == estimate.bound(0.95) == 0
+@pytest.mark.parametrize("loss", [0.0, 0.1, math.log(2)])
+def test_rows_that_are_all_alike_show_no_spread(loss):
+    estimate = average(Groups(30), np.full(30, loss), "loss").estimate(0)
+    assert estimate == NotEstimable(30, f"all rows have the same value, {loss:.6g}, and so show no spread")
+    weighted = average(Groups(60, CODES, 3, RNG.random(60)), np.full(60, loss), "loss")
+    assert isinstance(weighted.estimate(2), NotEstimable)
+
+
+def losses(values, groups=None):
+    return average(groups or Groups(len(values)), values, "loss", influence=True)
 
 
 def test_what_two_models_have_in_common_cancels():
     other = VALUES + 0.1 + 0.01 * RNG.standard_normal(60)
-    groups = Groups(60)
-    change = paired_difference(groups, average(groups, other, "loss", influence=True), average(groups, VALUES, "loss", influence=True))
+    change = paired_difference(Groups(60), losses(other), losses(VALUES))
     difference = other - VALUES
-    assert change.value[0] == pytest.approx(difference.mean(), abs=1e-14)
-    assert change.se[0] == pytest.approx(difference.std(ddof=1) / 60**0.5, rel=1e-9)
+    assert change.difference.value[0] == pytest.approx(difference.mean(), abs=1e-14)
+    assert change.difference.se[0] == pytest.approx(difference.std(ddof=1) / 60**0.5, rel=1e-9)
     assert change.estimate(0).bound(0.05) > 0
+
+
+def test_losses_that_never_differ_may_on_rows_that_were_not_seen():
+    estimate = paired_difference(Groups(60, CODES, 3), *[losses(VALUES, Groups(60, CODES, 3))] * 2).estimate(2)
+    largest = np.abs(VALUES[30:] - VALUES[30:].mean()).max()
+    assert estimate.value == 0
+    assert estimate.bound(0.95) == pytest.approx(largest * Rate(0, 30).bound(0.95))
+    assert estimate.bound(0.05) == pytest.approx(-largest * Rate(0, 30).bound(0.95))
+
+
+def test_losses_without_any_spread_have_no_difference_that_can_be_told():
+    estimate = paired_difference(Groups(40), losses(np.full(40, 0.1)), losses(np.full(40, 0.3))).estimate(0)
+    assert estimate == NotEstimable(40, "all rows have the same difference, -0.2, and so show no spread")
+
+
+def test_what_only_the_old_model_cannot_tell_is_said_of_the_old_model():
+    new = losses(VALUES)
+    old = Linear(new.value, np.zeros(1), new.se, new.skew, "loss", ("no negatives",), new.influence)
+    assert paired_difference(Groups(60), new, old).estimate(0) == NotEstimable(0, "in what it is compared with: no negatives")
+    assert paired_difference(Groups(60), old, new).estimate(0) == NotEstimable(0, "no negatives")
+
+
+@pytest.mark.parametrize("weight", [None, RNG.random(60)])
+def test_the_correlation_of_figures_is_that_of_what_rows_do_to_them(weight):
+    a, b = RNG.standard_normal((2, 60))
+    found = Groups(60, CODES, 3, weight).correlation(a, a + b)
+    w = np.ones(60) if weight is None else weight
+    for group, rows in ((0, slice(0, 30)), (2, slice(30, 60))):
+        x, y = (w * a)[rows], (w * (a + b))[rows]
+        assert found[group] == pytest.approx((x @ y) / np.sqrt((x @ x) * (y @ y)))
+    assert found[1] == 0
 
 
 def test_rows_come_group_by_group_in_the_order_given():

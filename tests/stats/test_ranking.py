@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from mlops_stage.estimates import NotEstimable, Sampled
+from mlops_stage.estimates import NotEstimable, Rate, Sampled
 from mlops_stage.stats import ranking
 from mlops_stage.stats.linear import Groups, paired_difference
 from mlops_stage.stats.ranking import rank, rank_figures, rising
@@ -137,7 +139,7 @@ def test_paired_areas_have_the_covariance_of_delong():
     other = np.clip(score + 0.2 * rng.standard_normal(500), 0, 1)
     groups = Groups(500)
     new, old = (roc_auc(rank(groups, rising(s), s, positive), influence=True) for s in (score, other))
-    difference = paired_difference(groups, new, old)
+    difference = paired_difference(groups, new, old).difference
 
     def components(s):
         x, y = s[positive], s[~positive]
@@ -149,3 +151,34 @@ def test_paired_areas_have_the_covariance_of_delong():
     assert difference.value[0] == pytest.approx(a.mean() - c.mean(), abs=1e-12)
     assert difference.se[0] == pytest.approx(np.sqrt(variance), rel=0.01)
     assert difference.se[0] < np.hypot(new.se[0], old.se[0])
+
+
+def changed_area(positive, new, old):
+    groups = Groups(len(positive))
+    return paired_difference(groups, *(roc_auc(rank(groups, rising(s), s, positive), influence=True) for s in (new, old))).estimate(0)
+
+
+def test_two_perfect_rankings_are_not_known_to_be_equal():
+    score = np.arange(60) / 60
+    change = changed_area(score >= 0.5, score, score**2)
+    assert change.value == 0
+    assert change.bound(0.05) < -0.05
+    assert change.bound(0.95) > 0.05
+
+
+def test_two_rankings_that_are_the_same_may_differ_on_rows_that_were_not_seen():
+    score, positive, _ = drawn(500, 8)
+    change = changed_area(positive, score, score)
+    assert change.bound(0.05) <= -Rate(0, change.n).bound(0.95) + 1e-9
+
+
+@pytest.mark.parametrize(("area", "rows", "margin"), [(0.999, 30, 0.005), (0.99, 30, 0.01)])
+def test_a_ranking_that_is_worse_by_the_margin_seldom_passes(area, rows, margin):
+    rng = np.random.default_rng(9)
+    positive = np.arange(2 * rows) < rows
+    apart = [np.sqrt(2) * NormalDist().inv_cdf(truth) * positive for truth in (area - margin, area)]
+    runs = 300
+    passed = sum(
+        changed_area(positive, *(rng.standard_normal(2 * rows) + shift for shift in apart)).bound(0.05) >= -margin for _ in range(runs)
+    )
+    assert passed / runs < 0.08  # by normal theory alone .27 and .13

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from mlops_stage.estimates import NotEstimable
+from mlops_stage.estimates import NotEstimable, Rate
 from mlops_stage.stats.linear import Groups, paired_difference
 from mlops_stage.stats.regression import error_figures, median_absolute_error
 
@@ -116,3 +116,16 @@ def test_the_median_is_not_moved_by_rows_of_weight_zero():
     weighted = median_absolute_error(Groups(41, weight=weight), label, prediction)[0]
     assert weighted.value == pytest.approx(np.median(np.abs(prediction - label)[:30]), abs=1e-12)
     assert weighted.n == 30
+
+
+def test_predictions_without_any_error_leave_room_for_errors_not_seen():
+    label, _, _ = drawn(60)
+    figures = error_figures(Groups(60), label, label.copy(), influence=True)
+    distance = (label - label.mean()) ** 2
+    r2 = figures["r2"].estimate(0)
+    assert (r2.value, r2.bound(0.95)) == (1, 1)
+    assert r2.bound(0.05) == pytest.approx(1 - Rate(0, 60).bound(0.95) * distance.max() / distance.mean())
+    change = paired_difference(Groups(60), figures["r2"], figures["r2"]).estimate(0)
+    assert change.bound(0.05) == pytest.approx(r2.bound(0.05) - 1)
+    for name in ("mean_absolute_error", "mean_squared_error", "root_mean_squared_error", "bias"):
+        assert isinstance(figures[name].estimate(0), NotEstimable), name

@@ -13,13 +13,15 @@ from mlops_stage.estimates import NotEstimable, Sampled
 from mlops_stage.stats.cells import pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from mlops_stage.stats.cells import Codes, Floats, Places
 
 Scale: TypeAlias = Literal["plain", "loss", "root", "share", "determination"]
 """A mean; one that cannot be negative; the root of such a one; a figure between 0 and 1; R²."""
 _FEWEST = 2
+_NOTHING = 1e-12
+"""A standard error that is this small beside its figure is what rounding leaves of none."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,14 @@ class Groups:
         """The (weighted) mean by group; 0 where a group is empty."""
         return ratio(self.sum(values if self.weight is None else self.weight * values), self.mass)
 
+    def largest(self, values: Floats) -> Floats:
+        """The largest of non-negative `values` by group; 0 where a group is empty."""
+        found = np.zeros(self.size)
+        if self.weight is not None:
+            values = np.where(self.weight > 0, values, 0.0)
+        np.maximum.at(found, 0 if self.codes is None else self.codes, values.max(initial=0) if self.codes is None else values)
+        return found
+
     def spread(self, by_group: Floats) -> Floats:
         """Each row's group's number; shape (rows,), or (1,) where all rows are one group."""
         return by_group if self.codes is None else by_group[self.codes]
@@ -98,6 +108,14 @@ class Groups:
         n = self.effective
         return ratio(np.sqrt(second * ratio(n, n - 1)), self.mass), ratio(third, second**1.5)
 
+    def correlation(self, a: Floats, b: Floats) -> Floats:
+        """Of two figures by group, from the influence of each row on them; 0 where no row has any on one of the two."""
+        squares = np.zeros((3, self.size))
+        for piece in pieces(self.rows):
+            parts = (a[piece], b[piece]) if self.weight is None else (a[piece] * self.weight[piece], b[piece] * self.weight[piece])
+            squares += [self._added(x * y, piece) for x, y in (parts, (parts[0], parts[0]), (parts[1], parts[1]))]
+        return np.clip(ratio(squares[0], np.sqrt(squares[1] * squares[2])), -1, 1)
+
 
 @dataclass(frozen=True)
 class Linear:
@@ -114,13 +132,24 @@ class Linear:
     """Why the figure is not estimable, one for each group; none where that can only be because the group is empty."""
     influence: Floats | None = None
     """Each row's part: the estimate is off by about the mean influence of the rows drawn. Shape (rows,)."""
+    unseen: Floats | None = None
+    """How far rows unlike those at hand could move the figure, were there no others; None where the figure has no limit."""
 
     def estimate(self, group: int) -> Sampled | NotEstimable:
-        """The figure of one group with its interval."""
+        """The figure of one group with its interval.
+
+        Rows that are all alike show no spread, which is not certainty: a share of `_unseen` of the others may be unlike them. How far
+        these would move a mean nobody knows, so that it gets no interval; R² they move as far as the most distant label allows.
+        """
         value, n, se = self.value[group].item(), whole(self.n[group]), self.se[group].item()
         reason = _missing(self, group)
         if reason:
             return NotEstimable(n, reason)
+        if self.scale != "share" and se <= _NOTHING * abs(value):
+            if self.unseen is None:
+                return NotEstimable(n, f"all rows have the same value, {value:.6g}, and so show no spread")
+            reach = self.unseen[group].item()
+            return Sampled.from_limits(value, n, lambda score: min(value + reach * _unseen(score, n), max(value, 1.0)))
         return _SCALES[self.scale](value, n, se, self.skew[group].item())
 
 
@@ -166,10 +195,72 @@ def _influence(figure: Linear) -> Floats:
     return figure.influence
 
 
-def paired_difference(groups: Groups, new: Linear, old: Linear) -> Linear:
+@dataclass(frozen=True)
+class Change:
+    """A figure of one model less that of another on the same rows. Arrays have the shape (groups,)."""
+
+    new: Linear
+    old: Linear
+    difference: Linear
+    """By normal theory alone."""
+    correlation: Floats
+    unseen: Floats
+    """How far rows on which the models differ could move the difference where none was seen that does; 0 where nobody knows."""
+
+    def estimate(self, group: int) -> Sampled | NotEstimable:
+        """The difference in one group with its interval, the widest of up to three.
+
+        Normal theory, corrected for skewness, knows that few rows may decide. For figures between 0 and 1 it is blind near 1, so
+        there the models' own intervals are joined by their correlation as well (MOVER; Zou 2007, Psychol Methods 12:399). Models that do
+        not differ on any row are not known to be equal: they may on a share of `_unseen` of the others.
+        """
+        n = whole(self.difference.n[group])
+        reason = _missing(self.new, group)
+        if not reason and (other := _missing(self.old, group)):
+            reason = f"in what it is compared with: {other}"
+        if reason:
+            return NotEstimable(n, reason)
+        value, se, skew = (array[group].item() for array in (self.difference.value, self.difference.se, self.difference.skew))
+        alike = se <= _NOTHING * max(self.new.se[group].item(), self.old.se[group].item())
+        unseen = self.unseen[group].item() if alike else 0.0
+        if alike and unseen <= 0:
+            return NotEstimable(n, f"all rows have the same difference, {value:.6g}, and so show no spread")
+        joined = self._joined(group)
+
+        def limit(score: float) -> float:
+            bounds = (_hall(value, se, skew, score), value + unseen * _unseen(score, n), *joined(score))
+            found: float = min(bounds) if score < 0 else max(bounds)
+            return min(max(found, -1.0), 1.0) if self.new.scale == "share" else found
+
+        return Sampled.from_limits(value, n, limit)
+
+    def _joined(self, group: int) -> Callable[[float], tuple[float, ...]]:
+        """The bound that MOVER gives at a normal score; nothing for figures without a limit."""
+        new, old = self.new.estimate(group), self.old.estimate(group)
+        if self.new.scale != "share" or isinstance(new, NotEstimable) or isinstance(old, NotEstimable):
+            return lambda _: ()
+        shared = 2 * self.correlation[group].item()
+
+        def limit(score: float) -> tuple[float, ...]:
+            a, b = new.limit(score) - new.value, old.limit(-score) - old.value
+            reach = math.sqrt(max(a * a + b * b + shared * a * b, 0.0))
+            return (new.value - old.value + math.copysign(reach, score),)
+
+        return limit
+
+
+def paired_difference(groups: Groups, new: Linear, old: Linear) -> Change:
     """`new - old` on the same rows: what both have in common cancels row by row."""
-    influence = _influence(new) - _influence(old)
-    return Linear(new.value - old.value, np.minimum(new.n, old.n), *groups.spreading(influence), "plain", new.reasons, influence)
+    influences = _influence(new), _influence(old)
+    n = np.minimum(new.n, old.n)
+    apart = Linear(new.value - old.value, n, *groups.spreading(influences[0] - influences[1]), "plain")
+    if new.scale == "share":
+        return Change(new, old, apart, groups.correlation(*influences), np.ones(groups.size))
+    unseen = np.zeros(groups.size)
+    if (apart.se <= _NOTHING * np.maximum(new.se, old.se)).any():
+        limits = [groups.largest(np.abs(_influence(part))) if part.unseen is None else part.unseen for part in (new, old)]
+        unseen = np.maximum(*limits)
+    return Change(new, old, apart, np.zeros(groups.size), unseen)
 
 
 def whole(n: float) -> float:
@@ -180,6 +271,11 @@ def whole(n: float) -> float:
 def ratio(part: Floats, whole: Floats) -> Floats:
     """Elementwise, 0 where the whole is not positive."""
     return np.divide(part, whole, out=np.zeros(np.broadcast(part, whole).shape), where=whole > 0)
+
+
+def _unseen(score: float, n: float) -> float:
+    """Wilson's bound, with the sign of the score, on the share of something that none of `n` rows shows: about three in n."""
+    return math.copysign(score * score / (n + score * score), score)
 
 
 def _hall(value: float, se: float, skew: float, score: float) -> float:

@@ -43,7 +43,8 @@ def error_figures(groups: Groups, label: Floats, prediction: Floats, *, influenc
 def _squared_figures(groups: Groups, label: Floats, squared: Floats) -> dict[str, Linear]:
     """Mean squared error, its root and R², the latter two by the delta method.
 
-    R² is one less the ratio of the mean squared error to the variance of the labels, which is itself estimated.
+    R² is one less the ratio of the mean squared error to the variance of the labels, which is itself estimated. Where no row shows how
+    far others could move it, it is taken that their errors are no larger than the largest distance of a label from the mean.
     """
     mean = groups.mean(squared)
     error = squared - groups.spread(mean)
@@ -57,11 +58,12 @@ def _squared_figures(groups: Groups, label: Floats, squared: Floats) -> dict[str
     by_root = ratio(error, 2 * groups.spread(root))
     n = groups.effective
     reasons = tuple("no rows" if empty else "all labels are the same" for empty in n == 0)
+    unseen = ratio(groups.largest(distance), variance)
     r2 = np.where(constant, 0.0, 1 - ratio(mean, variance))
     return {
         "mean_squared_error": Linear(mean, n, *groups.spreading(error), "loss", influence=error),
         "root_mean_squared_error": Linear(root, n, *groups.spreading(by_root), "root", influence=by_root),
-        "r2": Linear(r2, np.where(constant, 0, n), *groups.spreading(explained), "determination", reasons, explained),
+        "r2": Linear(r2, np.where(constant, 0, n), *groups.spreading(explained), "determination", reasons, explained, unseen),
     }
 
 
