@@ -58,6 +58,9 @@ def _case(criterion: Criterion, observations: Observations, known: Mapping[tuple
         raise _unknown(criterion, observations.metrics)
     if not criterion.baseline:
         return Case(criterion=criterion, metric=metric, estimate=metric.estimate)
+    if metric.versus is None and criterion.source == "default":
+        nothing = NotEstimable(None, f"nothing to compare with, the baseline has no {metric.label}")
+        return Case(criterion=criterion, metric=metric, estimate=nothing)  # nobody wrote this gate, so nobody wrote it wrongly
     if metric.versus is None:
         if any(other.versus for other in observations.metrics):
             raise UsageError(f"gate {spell(criterion)!r}: the baseline has no {metric.label}", "compare a metric that both have")

@@ -185,7 +185,7 @@ def test_labels_the_other_way_round_are_found_before_anything_is_compared(bench,
     (finding,) = [finding for finding in seen.findings if finding.rule == "validity/inverted-labels"]
     assert "the opposite of these labels" in finding.message
     assert isinstance(bench.find(seen, "accuracy").versus, NotEstimable)
-    assert bench.judge(predictions="new.csv", baseline="flipped.csv").outcome is Outcome.INCONCLUSIVE
+    assert bench.judge(predictions="new.csv", baseline="flipped.csv").outcome is Outcome.FAILED
 
 
 def test_decisions_the_other_way_round_are_found_before_anything_is_compared(bench, pair):
@@ -339,3 +339,26 @@ def test_a_baseline_from_history_is_as_good_as_a_file(bench, pair):
     assert subject.name == "git:v1:models/old.csv"
     assert isinstance(bench.find(bench.measure(predictions="new.csv", baseline="git:v1:earlier/kept"), "accuracy").versus, Difference)
     assert isinstance(bench.find(bench.measure(predictions="new.csv", baseline="git:HEAD~1:models/old.csv"), "accuracy").versus, Paired)
+
+
+def test_a_named_baseline_is_never_passed_over(bench):
+    bench.write("new.csv", **bench.binary())
+    bench.root.joinpath("b.json").write_text('{"accuracy": 0.99}')
+    judged = bench.judge(predictions="new.csv", baseline="b.json")
+    assert [gate.criterion for gate in judged.gates] == ["balanced_accuracy > 0.5", "accuracy >= baseline - 0.01"]
+    assert judged.outcome is Outcome.FAILED
+    bench.root.joinpath("b.json").write_text('{"loss": 0.1}')
+    open_ = bench.judge(predictions="new.csv", baseline="b.json")
+    assert open_.outcome is Outcome.INCONCLUSIVE
+    assert "the baseline has no balanced_accuracy" in open_.summary
+
+
+def test_scores_without_a_threshold_are_not_compared_with_decisions(bench):
+    answers = bench.binary()
+    scores = {name: column for name, column in answers.items() if name != "y_pred"}
+    decisions = {name: column for name, column in answers.items() if name != "y_score"}
+    bench.write("new.csv", **scores)
+    bench.write("old.csv", **decisions)
+    judged = bench.judge(predictions="new.csv", baseline="old.csv")
+    assert [gate.criterion for gate in judged.gates] == ["roc_auc > 0.5", "roc_auc >= baseline - 0.01"]
+    assert judged.outcome is Outcome.INCONCLUSIVE

@@ -52,6 +52,8 @@ DIRECTIONS: Mapping[str, Direction] = {**dict.fromkeys(_HIGHER, "higher"), **dic
 
 PRIMARY = ("r2", "balanced_accuracy", "roc_auc", "roc_auc_ovr")
 """The first of these that a report has leads it."""
+OF_SCORES = frozenset({"roc_auc", "roc_auc_ovr", "average_precision", "log_loss", "brier_score_loss", "expected_calibration_error"})
+"""The figures that do not depend on where scores become decisions."""
 GAPS = ("accuracy", "balanced_accuracy", "roc_auc", "log_loss", "r2", "root_mean_squared_error")
 """The figures whose gap between training and test data is reported."""
 
