@@ -110,6 +110,9 @@ def findings(criterion: NoFinding, found: Sequence[Finding]) -> str:
     of = f"of level {criterion.level}{above}" + (f" by {criterion.rule}" if criterion.rule else "")
     if not found:
         return f"no finding {of}"
+    if criterion.source == "validity":
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        return f"a grave error was found: {one_line(found[0].message).rstrip('.')}{more}"
     count = "1 finding" if len(found) == 1 else f"{len(found)} findings"
     return f"{count} {of}: {one_line(found[0].message).rstrip('.')}" + (" (and more)" if len(found) > 1 else "")
 

@@ -40,7 +40,8 @@ class Bench:
     def judge(self, **params):
         seen = self.measure(**params)
         asked = QualityParams(**params)
-        wanted = parse_all(asked.gates) or criteria(asked, seen)
+        own = criteria(asked, seen)
+        wanted = (*(one for one in own if one.source != "default"), *parse_all(asked.gates)) if asked.gates else own
         return judge(seen, wanted, Rules(mode="evidence", min_denominator=30))
 
     @staticmethod

@@ -255,6 +255,16 @@ def test_slices_that_got_worse_are_found_and_others_are_not(bench, pair):
     assert "quality/slice-got-worse" not in bench.rules(bench.measure(predictions="new.csv", baseline="old.csv", slices=("region",)))
 
 
+def test_the_interval_of_a_slice_that_got_worse_keeps_its_signs():
+    change = Paired(13, 24, 100)
+    certain = Paired(0, 90, 100)
+    where = (("region", "a"),)
+    worse = Metric(name="accuracy", estimate=Rate(60, 100), slice=where, direction="higher", versus=certain)
+    (finding,) = worse_slices([worse], "accuracy")
+    assert f"95 % interval {-certain.bound(0.025):.3g} lower to {-certain.bound(0.975):.3g} lower, 100 rows" in finding.message
+    assert "95 % interval 0.228 lower to 0.00951 higher" in comparing._worse(replace(worse, versus=change), change).message  # noqa: SLF001  (chosen from p-values elsewhere)
+
+
 def test_many_classes_are_compared_in_pairs(bench):
     new, old = bench.many(), bench.many()
     swap = np.random.default_rng(1).random(900) < 0.1

@@ -8,7 +8,7 @@ from sklearn import metrics
 
 from mlops_stage.errors import InputError, UsageError
 from mlops_stage.estimates import NotEstimable
-from mlops_stage.report import Observations, Outcome, adapter_of, to_json
+from mlops_stage.report import Level, Observations, Outcome, adapter_of, to_json
 
 BINARY = {
     "accuracy", "balanced_accuracy", "precision", "recall", "tpr", "tnr", "fpr", "fnr", "selection_rate", "f1", "matthews_corrcoef",
@@ -99,7 +99,7 @@ def test_the_default_gate_asks_for_more_than_a_predictor_that_ignores_its_input(
     bench.write("blind.csv", **blind)
     assert bench.judge(predictions="good.csv").outcome is Outcome.PASSED
     judged = bench.judge(predictions="blind.csv")
-    assert [gate.criterion for gate in judged.gates] == ["no finding of level error by quality/constant-answers", "balanced_accuracy > 0.5"]
+    assert [gate.criterion for gate in judged.gates] == ["no finding of level error", "balanced_accuracy > 0.5"]
     assert judged.outcome is Outcome.FAILED
 
 
@@ -249,6 +249,50 @@ def test_training_data_give_gaps_and_the_rows_shared_with_them(bench):
     assert finding.message.startswith("7 of 400 rows (1.75%) also stand in the training data")
     assert finding.location == "p.csv"
     assert {subject.role for subject in seen.subjects} == {"predictions", "train"}
+
+
+def test_few_shared_rows_say_how_much_they_can_matter(bench):
+    answers = {**bench.binary(800), "age": np.arange(800)}
+    bench.write("p.csv", **answers)
+    bench.write("train.csv", age=[5, 6, 7, 2_000], y_true=[*answers["y_true"][5:8], 0], region=[*answers["region"][5:8], "west"])
+    (finding,) = [
+        finding for finding in bench.measure(predictions="p.csv", train="train.csv").findings if finding.rule.startswith("validity/")
+    ]
+    assert finding.level is Level.WARNING
+    assert "at most 0.0038" in finding.message  # 3 / 800, rounded up
+    assert bench.judge(predictions="p.csv", train="train.csv").outcome is Outcome.PASSED
+
+
+def test_rows_that_repeat_by_nature_prove_nothing(bench):
+    bench.write("p.csv", **bench.binary(400))
+    bench.write("train.csv", **bench.binary(400, seed=4))
+    seen = bench.measure(predictions="p.csv", train="train.csv")
+    assert not any(finding.rule.startswith("validity/") for finding in seen.findings)
+    (finding,) = [finding for finding in seen.findings if finding.rule == "quality/coarse-rows"]
+    assert finding.level is Level.NOTE
+    assert "too coarse" in finding.message
+
+
+def test_a_column_that_begins_like_the_score_is_compared(bench):
+    answers = bench.binary(200)
+    answers["s"] = answers.pop("y_score")
+    bench.write("p.csv", **answers, size=np.arange(200))
+    train = bench.binary(200, seed=4)
+    train["s"] = train.pop("y_score")
+    bench.write("train.csv", **train, size=np.arange(1_000, 1_200))
+    seen = bench.measure(predictions="p.csv", train="train.csv", score="s")
+    assert not {"validity/shared-rows", "quality/coarse-rows"} & {*bench.rules(seen)}
+
+
+def test_an_error_fails_whatever_gates_are_declared(bench):
+    answers = {**bench.binary(400), "age": np.arange(400)}
+    bench.write("p.csv", **answers)
+    bench.write("train.csv", **answers)
+    for gates in ((), ("accuracy > 0.5",)):
+        judged = bench.judge(predictions="p.csv", train="train.csv", gates=gates)
+        assert judged.outcome is Outcome.FAILED
+        assert "rave error was found: 400 of 400 rows" in judged.summary
+    assert bench.judge(predictions="p.csv", train="train.csv", doubts="report").outcome is Outcome.PASSED
 
 
 def test_training_data_without_answers_are_still_compared(bench):

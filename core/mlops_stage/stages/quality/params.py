@@ -48,6 +48,12 @@ class QualityParams(Params):
         float | None,
         Field(description="scores above it are positive decisions, where there is no column of decisions", allow_inf_nan=False),
     ] = None
+    doubts: Annotated[
+        Literal["fail", "report"],
+        Field(
+            description="whether findings of level error, which put figures in doubt, fail the run beside every gate, or are reported only"
+        ),
+    ] = "fail"
     baseline: Baseline = None
     comparison: Annotated[
         Literal["non_inferior", "superior"],

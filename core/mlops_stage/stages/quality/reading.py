@@ -47,12 +47,13 @@ def candidate(params: QualityParams, workspace: Workspace) -> Predictions:
         raise UsageError("there is nothing to judge", "give predictions, or model and data, or metrics")
     if data is None:
         raise UsageError("a model alone cannot be judged", "give data: a table with labels and the model's inputs; or predictions")
-    return scored(open_model(params.model, workspace.root), data, question(params), workspace)
+    return scored(open_model(params.model, workspace.root), data, question(params), workspace, params.effort)
 
 
-def scored(model: Model, table: Table, asked: Question, workspace: Workspace) -> Predictions:
-    """The answers of a model for a table."""
-    return score(model, table, workspace.cache, asked, progress=lambda done, told: workspace.progress(0.05 + 0.4 * done, told))
+def scored(model: Model, table: Table, asked: Question, workspace: Workspace, effort: str) -> Predictions:
+    """The answers of a model for a table; with effort deep for every row anew, whatever is kept."""
+    cache = None if effort == "deep" else workspace.cache
+    return score(model, table, cache, asked, progress=lambda done, told: workspace.progress(0.05 + 0.4 * done, told))
 
 
 def trained(params: QualityParams, workspace: Workspace, judged: Predictions) -> Predictions | None:
@@ -62,9 +63,9 @@ def trained(params: QualityParams, workspace: Workspace, judged: Predictions) ->
     table = open_table(params.train, workspace.root, "train")
     asked = alike(replace(question(params), slices=()), judged, table)
     if params.predictions:
-        answered = params.prediction in table.columns or any(name.startswith(params.score) for name in table.columns)
+        answered = params.prediction in table.columns or bool(_scores(table, params.score))
         return read(params.train, workspace.root, asked, what="train") if answered and params.label in table.columns else None
-    return scored(open_model(params.model, workspace.root), table, asked, workspace) if params.model else None
+    return scored(open_model(params.model, workspace.root), table, asked, workspace, params.effort) if params.model else None
 
 
 def alike(asked: Question, judged: Predictions, table: Table) -> Question:
@@ -87,10 +88,16 @@ def overlap(params: QualityParams, workspace: Workspace) -> Overlap | None:
     table = open_table(judged, workspace.root, "data" if params.data else "predictions")
     names = [name for name in table.columns if name in train.columns]
     answers = {params.prediction, params.weight, params.row_id}
-    told = [name for name in names if name not in answers and not name.startswith(params.score)]
+    scores = {*_scores(train, params.score), *_scores(table, params.score)}
+    told = [name for name in names if name not in answers and name not in scores]
     if told == [params.label] or not told:
         told = [name for name in names if name == params.row_id]
     if not told:
         return None
     workspace.progress(0.5, "looking for shared rows")
     return shared_rows(train, table, told)
+
+
+def _scores(table: Table, stem: str) -> list[str]:
+    """The columns of scores: the one of that name, else one for each class; `size` is none because the stem is `s`."""
+    return [stem] if stem in table.columns else [name for name in table.columns if name.startswith(f"{stem}_")]

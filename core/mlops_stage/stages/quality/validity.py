@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,10 +21,13 @@ if TYPE_CHECKING:
 INVERTED = "validity/inverted-labels"
 MISMATCH = "validity/label-mismatch"
 SHARED = "validity/shared-rows"
+COARSE = "quality/coarse-rows"
 _BEYOND_DOUBT = 0.9995
 _CHANCE = {"balanced_accuracy": 0.5, "roc_auc": 0.5, "cohen_kappa": 0.0}
 _MOST_STRANGE = 0.05
 _MOST_SHARED = 0.01
+_COARSE = 0.05
+"""More rows that repeat a row of their own table: equal rows are then no sign of the same case."""
 
 
 def strange_decisions(predictions: Predictions, what: str) -> list[Finding]:
@@ -58,14 +62,29 @@ def shared_rows(overlap: Overlap) -> list[Finding]:
     if not overlap.shared:
         return []
     share = overlap.shared / overlap.of
+    if overlap.repeated > _COARSE * overlap.of:
+        message = (
+            f"{overlap.shared:,} of {overlap.of:,} rows are equal to a row of the training data, but {overlap.repeated:,} also repeat another row "
+            f"of their own table: by {listed(overlap.columns)} rows are too coarse to tell whether they are the same cases"
+        )
+        hint = "give tables with more columns, or name a row_id that both have"
+        return [Finding(rule=COARSE, level=Level.NOTE, message=message, hint=hint)]
     message = (
         f"{overlap.shared:,} of {overlap.of:,} rows ({share:.2%}) also stand in the training data: the model may have learnt them by heart"
     )
     if overlap.repeated:
         message += f" ({overlap.repeated:,} rows repeat another row of their own table, so some rows are equal by nature)"
     level = Level.ERROR if share > _MOST_SHARED else Level.WARNING
+    if level is Level.WARNING:
+        message += f"; a share over all rows can be off by at most {_rounded_up(share)} because of them"
     first = ", ".join(str(row) for _, row in overlap.examples)
     return [Finding(rule=SHARED, level=level, message=message, hint=f"leave them out of the data to judge on; the first are rows {first}")]
+
+
+def _rounded_up(share: float) -> str:
+    """Two digits that are not less than the share."""
+    place = 1 - math.floor(math.log10(share))
+    return f"{math.ceil(share * 10**place) / 10**place:.{place}f}"
 
 
 def _classes(predictions: Predictions, codes: np.ndarray) -> set[str]:
