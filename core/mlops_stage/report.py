@@ -393,13 +393,25 @@ def adapter_of(kind: Any) -> TypeAdapter[Any]:
 
 
 def to_json(value: object) -> str:
-    """Canonical JSON of one of the types above: field order as declared, two spaces, a newline at the end.
+    """Canonical JSON of one of the types above: fields in the order of their declaration, one metric, finding or report per line.
 
     Raises:
         ValueError: a NaN or an infinity, which JSON cannot hold.
     """
     plain = adapter_of(type(value)).dump_python(value, mode="json")
-    return json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    lines = ",\n".join(f"  {_dumped(key)}: {_by_line(item)}" for key, item in plain.items())
+    return f"{{\n{lines}\n}}\n"
+
+
+def _by_line(item: Any) -> str:
+    """A list with one element per line: it reads well, differs well, and the encoder in C is several times faster than indentation."""
+    if not isinstance(item, list) or not item:
+        return _dumped(item)
+    return "[\n" + ",\n".join(f"    {_dumped(one)}" for one in item) + "\n  ]"
+
+
+def _dumped(item: Any) -> str:
+    return json.dumps(item, ensure_ascii=False, allow_nan=False)
 
 
 def read_report(path: Path) -> Report:

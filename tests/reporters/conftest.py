@@ -350,7 +350,7 @@ def hostile(id_="hostile"):
                 values=((1, None), (3, 4)),
             ),
         ),
-        outputs={evil: evil},
+        outputs={"told": evil},
         params={text: text for text in HOSTILE if text.isascii()},  # pydantic itself replaces lone surrogates in untyped values
         error=Failure(code=ExitCode.STAGE, message=evil, hint=evil),
         plugin={"name": evil, "version": evil},

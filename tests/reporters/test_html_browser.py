@@ -171,7 +171,7 @@ def test_a_keyboard_reaches_the_reports_and_opens_what_is_folded(show):
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the reports"
     page.keyboard.press("Enter")
-    assert page.url.endswith("#reports")
+    page.wait_for_url("**#reports")
     folded = page.get_by_text("precision by slice").first
     folded.focus()
     assert page.get_by_role("table", name="precision by slice").count() == 0
