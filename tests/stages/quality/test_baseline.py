@@ -1,12 +1,14 @@
 import json
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from mlops_stage.errors import ExitCode, InputError, UsageError
 from mlops_stage.estimates import Difference, NotEstimable, Paired, Point, Rate, Sampled
-from mlops_stage.report import Level, Outcome, Report, to_json
+from mlops_stage.report import Finding, Level, Metric, Outcome, Report, Verdict, to_json
+from mlops_stage.stages.quality.comparing import worse_slices
 
 
 @pytest.fixture
@@ -120,11 +122,12 @@ def test_weights_count_in_the_comparison(bench, pair):
     assert bench.find(seen, "accuracy").versus.n == pytest.approx(weight.sum() ** 2 / (weight**2).sum())
 
 
-def report_of(bench, folder, **params):
+def report_of(bench, folder, findings=(), **params):
     seen = bench.measure(**params)
     report = Report(stage="quality", id=folder, outcome=Outcome.PASSED, summary="s", metrics=seen.metrics, subjects=seen.subjects)
+    report = replace(report, findings=findings)
     path = bench.root / "earlier" / folder / "report.json"
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(to_json(report), encoding="utf-8")
 
 
@@ -256,13 +259,38 @@ def test_slices_that_got_worse_are_found_and_others_are_not(bench, pair):
 
 
 def test_the_interval_of_a_slice_that_got_worse_keeps_its_signs():
-    change = Paired(13, 24, 100)
-    certain = Paired(0, 90, 100)
-    where = (("region", "a"),)
-    worse = Metric(name="accuracy", estimate=Rate(60, 100), slice=where, direction="higher", versus=certain)
-    (finding,) = worse_slices([worse], "accuracy")
-    assert f"95 % interval {-certain.bound(0.025):.3g} lower to {-certain.bound(0.975):.3g} lower, 100 rows" in finding.message
-    assert "95 % interval 0.228 lower to 0.00951 higher" in comparing._worse(replace(worse, versus=change), change).message  # noqa: SLF001  (chosen from p-values elsewhere)
+    for change, interval in (
+        (Paired(13, 24, 100), "0.228 lower to 0.00951 higher"),
+        (Paired(0, 90, 100), f"{-Paired(0, 90, 100).bound(0.025):.3g} lower to {-Paired(0, 90, 100).bound(0.975):.3g} lower"),
+    ):
+        worse = Metric(name="accuracy", estimate=Rate(60, 100), slice=(("region", "a"),), direction="higher", versus=change)
+        (finding,) = worse_slices([worse], "accuracy")
+        assert f"(95 % interval {interval}, 100 rows)" in finding.message
+
+
+@pytest.mark.usefixtures("pair")
+def test_a_report_whose_figures_are_in_doubt_is_not_compared_with(bench):
+    doubt = Finding(rule="validity/shared-rows", level=Level.ERROR, message="90 of 100 rows also stand in the training data")
+    slight = replace(doubt, level=Level.WARNING)
+    other = replace(doubt, message="baseline: roc_auc is 0.1")
+    for findings, withheld in (((doubt,), True), ((slight,), False), ((other,), False)):
+        report_of(bench, "quality", findings, predictions="old.csv")
+        seen = bench.measure(predictions="new.csv", baseline="earlier/quality")
+        carried = [finding for finding in seen.findings if finding.doubts_figures]
+        assert [finding.message for finding in carried] == ([] if findings == (other,) else [f"baseline: {doubt.message}"])
+        assert isinstance(bench.find(seen, "accuracy").versus, NotEstimable) is withheld
+
+
+def test_a_report_of_inverted_answers_is_not_compared_with(bench, pair):
+    _, old = pair
+    bench.write("flipped.csv", **{**old, "y_pred": 1 - old["y_pred"], "y_score": 1 - old["y_score"]})
+    report_of(bench, "quality", predictions="flipped.csv")
+    judged = bench.judge(predictions="new.csv", baseline="earlier/quality")
+    assert judged.gates[-1].criterion == "balanced_accuracy >= baseline - 0.01"
+    assert judged.gates[-1].verdict is Verdict.INCONCLUSIVE
+    seen = bench.measure(predictions="new.csv", baseline="earlier/quality")
+    (finding,) = [finding for finding in seen.findings if finding.rule == "validity/inverted-labels"]
+    assert finding.message.startswith("baseline: balanced_accuracy is")
 
 
 def test_many_classes_are_compared_in_pairs(bench):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from mlops_stage.inputs.model import open_model
 from mlops_stage.inputs.predictions import read
 from mlops_stage.inputs.tables.open import open_table
 from mlops_stage.report import Subject, read_report
-from mlops_stage.stages.quality import history, points
+from mlops_stage.stages.quality import history, points, validity
 from mlops_stage.stages.quality.reading import alike, question, scored
 
 if TYPE_CHECKING:
@@ -23,10 +24,11 @@ if TYPE_CHECKING:
 
     from mlops_stage.estimates import Estimate
     from mlops_stage.inputs.predictions import Predictions
-    from mlops_stage.report import Slice
+    from mlops_stage.report import Finding, Report, Slice
     from mlops_stage.stages.quality.params import QualityParams
     from mlops_stage.workspace import Workspace
 
+_ITS_BASELINE = re.compile(r"\bbaseline\b")
 _TABLES = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".parquet")
 
 
@@ -40,6 +42,8 @@ class Baseline:
     predictions: Predictions | None = None
     figures: Mapping[tuple[str, Slice], Estimate] = field(default_factory=dict)
     """By name and slice."""
+    doubts: tuple[Finding, ...] = ()
+    """What puts the figures in doubt, where they come from a report."""
 
 
 def baseline(params: QualityParams, workspace: Workspace, judged: Predictions | None) -> Baseline | None:
@@ -74,7 +78,13 @@ def _found(source: str, place: _Place, params: QualityParams, workspace: Workspa
         path = kept
     if path.name.lower().endswith(".json"):
         subject = Subject(role="baseline", name=source, sha256=sha256(path))
-        return Baseline(source, (subject,), figures=_figures(path, source))
+        if path.name != "report.json":
+            points_found = points.read_points(path, "baseline")
+            return Baseline(source, (subject,), figures={(name, ()): point for name, point in points_found.items()})
+        report = _report(path, source)
+        return Baseline(
+            source, (subject,), figures={(metric.name, metric.slice): metric.estimate for metric in report.metrics}, doubts=_doubts(report)
+        )
     if judged is None:
         raise UsageError(
             f"baseline: {shown(source)} holds no figures, and metrics need figures beside them", "give a report, or a JSON file of figures"
@@ -95,9 +105,7 @@ def _report_in(folder: Path) -> Path | None:
     return reports[0] if reports else None
 
 
-def _figures(path: Path, source: str) -> dict[tuple[str, Slice], Estimate]:
-    if path.name != "report.json":
-        return {(name, ()): point for name, point in points.read_points(path, "baseline").items()}
+def _report(path: Path, source: str) -> Report:
     report = read_report(path)
     if report.stage != "quality":
         raise UsageError(
@@ -107,7 +115,16 @@ def _figures(path: Path, source: str) -> dict[tuple[str, Slice], Estimate]:
         raise InputError(
             f"baseline: the report {shown(source)} has no figures (its outcome is {report.outcome})", "name a report of a complete run"
         )
-    return {(metric.name, metric.slice): metric.estimate for metric in report.metrics}
+    return report
+
+
+def _doubts(report: Report) -> tuple[Finding, ...]:
+    """What a report says against its own figures, then what these say themselves; doubts about what it was compared with in turn do not matter."""
+    own = [finding for finding in report.findings if finding.doubts_figures and not _ITS_BASELINE.search(finding.message)]
+    told = tuple(replace(finding, message=f"baseline: {finding.message}", location="") for finding in own)
+    if any(finding.rule == validity.INVERTED for finding in own):
+        return told
+    return (*told, *validity.worse_than_chance({metric.name: metric.estimate for metric in report.metrics if not metric.slice}, "baseline"))
 
 
 def _answers(place: _Place, params: QualityParams, workspace: Workspace, judged: Predictions) -> Predictions:
@@ -118,7 +135,7 @@ def _answers(place: _Place, params: QualityParams, workspace: Workspace, judged:
             raise UsageError("baseline: a model needs data to be compared on", "give data, or the baseline's predictions or report")
         data = open_table(params.data, workspace.root, "data")
         asked = replace(alike(asked, judged, data), positive=params.positive, slices=())
-        return scored(open_model(place.text, place.root, "baseline"), data, asked, workspace)
+        return scored(open_model(place.text, place.root, "baseline"), data, asked, workspace, params.effort)
     table = open_table(place.text, place.root, "baseline")
     known = tuple(name for name in params.slices if name in table.columns)
     asked = replace(alike(asked, judged, table), positive=params.positive, slices=known)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mlops_stage.stages.quality.params import QualityParams
     from mlops_stage.workspace import Workspace
 
-_IN_DOUBT = "the baseline's labels are in doubt; see the findings"
+_IN_DOUBT = "the baseline's labels or figures are in doubt; see the findings"
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,9 @@ def beside(params: QualityParams, workspace: Workspace, judged: Predictions) -> 
     if found is None:
         return Beside()
     if found.predictions is None:
-        return Beside(ByFigures(found.figures), found.subjects, (_apart(found.name, "only its figures are known"),))
+        in_doubt = any(finding.level is Level.ERROR for finding in found.doubts)
+        known = Withheld(_IN_DOUBT) if in_doubt else ByFigures(found.figures)
+        return Beside(known, found.subjects, (*found.doubts, _apart(found.name, "only its figures are known")))
     strange = tuple(validity.strange_decisions(found.predictions, "baseline"))
     match = paired(judged, found.predictions)
     if isinstance(match, Finding):
@@ -48,8 +50,8 @@ def beside(params: QualityParams, workspace: Workspace, judged: Predictions) -> 
     if not isinstance(match, Pairing):
         earlier = _figures(found.predictions, params)
         doubts = tuple(validity.worse_than_chance({name: one for (name, where), one in earlier.items() if not where}, "baseline"))
-        known = Withheld(_IN_DOUBT) if doubts else ByFigures(earlier)
-        return Beside(known, found.subjects, (*doubts, *strange, _apart(found.name, match.why)))
+        comparison = Withheld(_IN_DOUBT) if doubts else ByFigures(earlier)
+        return Beside(comparison, found.subjects, (*doubts, *strange, _apart(found.name, match.why)))
     rows = ByRows(Answers(match.new, paired=True), Answers(match.old, paired=True), DRAWS[params.effort], params.seed)
     doubts = tuple(validity.worse_than_chance(rows.whole.by_group[0], "baseline"))
     return Beside(Withheld(_IN_DOUBT) if doubts else rows, found.subjects, (*doubts, *strange, *match.findings))

@@ -210,9 +210,15 @@ def worse_slices(metrics: Sequence[Metric], name: str) -> list[Finding]:
 
 
 def _worse(metric: Metric, change: Bounded) -> Finding:
-    low, high = sorted((abs(change.bound(0.025)), abs(change.bound(0.975))))
+    low, high = change.bound(0.025), change.bound(0.975)
     moved = "fell" if metric.direction == "higher" else "rose"
-    message = f"{metric.label} {moved} by {abs(change.value):.3g} against the baseline (95 % interval {low:.3g} to {high:.3g}, {change.n:,.0f} rows)"
+    interval = f"95 % interval {_shift(low)} to {_shift(high)}, {change.n:,.0f} rows"
+    message = f"{metric.label} {moved} by {abs(change.value):.3g} against the baseline ({interval})"
     return Finding(
         rule="quality/slice-got-worse", level=Level.WARNING, message=message, hint="look at what changed in these rows, or gate that slice"
     )
+
+
+def _shift(difference: float) -> str:
+    """`0.228 lower`."""
+    return f"{abs(difference):.3g} {'lower' if difference < 0 else 'higher'}"
