@@ -182,3 +182,32 @@ def test_a_ranking_that_is_worse_by_the_margin_seldom_passes(area, rows, margin)
         changed_area(positive, *(rng.standard_normal(2 * rows) + shift for shift in apart)).bound(0.05) >= -margin for _ in range(runs)
     )
     assert passed / runs < 0.08  # by normal theory alone .27 and .13
+
+
+@pytest.mark.parametrize("piece", [2**15, 16])
+def test_weights_cannot_push_a_perfect_ranking_beyond_one(monkeypatch, piece):
+    monkeypatch.setattr(ranking, "_PIECE", piece)
+    rng = np.random.default_rng(10)
+    for rows in range(40, 140):
+        positive = np.arange(rows) >= rows // 2
+        weight = rng.random(rows) * 10.0 ** rng.integers(-6, 6)
+        groups = Groups(rows, weight=weight)
+        for order, expected in ((np.arange(rows), 1.0), (-np.arange(rows), None)):
+            figures = rank_figures(rank(groups, rising(order), order.astype(float), positive), influence=True)
+            for name, figure in figures.items():
+                value, estimate = figure.value[0], figure.estimate(0)
+                assert 0 <= value <= 1
+                assert estimate.bound(0.05) < max(value, 1e-9), (name, rows)
+                if expected is not None:
+                    assert value == expected, (name, rows)
+                    assert estimate.bound(0.05) < 0.97
+                    change = paired_difference(groups, figure, figure).estimate(0)
+                    assert change.bound(0.05) < -0.02
+            assert expected is not None or figures["roc_auc"].value[0] == 0
+
+
+def test_few_light_rows_above_many_heavy_ones_keep_their_precision():
+    weight = np.concatenate([np.random.default_rng(11).random(5_000) * 1e9, np.full(40, 1e-6)])
+    score = np.arange(5_040.0)
+    found = average_precision(ranked(score, score >= 5_000, weight=weight)).value[0]
+    assert found == 1

@@ -69,7 +69,7 @@ class Sampled(Limits):
         if not 0 <= value <= 1:
             raise ValueError(f"value must lie between 0 and 1, not {value!r}")
         spread = value * (1 - value)
-        if spread <= 0 or se <= 0:
+        if spread <= 0 or se <= 1e-12:  # noqa: PLR2004  (what rounding leaves of none)
             return cls.from_limits(value, n, Rate(value * n, n).limit)
         centre = math.log(value / (1 - value))
         return cls.from_limits(value, n, lambda score: _logistic(centre + score * se / spread))

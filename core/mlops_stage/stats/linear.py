@@ -221,7 +221,7 @@ class Change:
         if reason:
             return NotEstimable(n, reason)
         value, se, skew = (array[group].item() for array in (self.difference.value, self.difference.se, self.difference.skew))
-        alike = se <= _NOTHING * max(self.new.se[group].item(), self.old.se[group].item())
+        alike = se <= _NOTHING * (1 if self.new.scale == "share" else max(self.new.se[group].item(), self.old.se[group].item()))
         unseen = self.unseen[group].item() if alike else 0.0
         if alike and unseen <= 0:
             return NotEstimable(n, f"all rows have the same difference, {value:.6g}, and so show no spread")
@@ -255,7 +255,8 @@ def paired_difference(groups: Groups, new: Linear, old: Linear) -> Change:
     n = np.minimum(new.n, old.n)
     apart = Linear(new.value - old.value, n, *groups.spreading(influences[0] - influences[1]), "plain")
     if new.scale == "share":
-        return Change(new, old, apart, groups.correlation(*influences), np.ones(groups.size))
+        spread = np.minimum(new.se, old.se) > _NOTHING
+        return Change(new, old, apart, np.where(spread, groups.correlation(*influences), 0.0), np.ones(groups.size))
     unseen = np.zeros(groups.size)
     if (apart.se <= _NOTHING * np.maximum(new.se, old.se)).any():
         limits = [groups.largest(np.abs(_influence(part))) if part.unseen is None else part.unseen for part in (new, old)]

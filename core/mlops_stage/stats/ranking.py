@@ -26,6 +26,7 @@ _PIECE = 2**15
 """Rows gone through at a time: their arrays stay in the processor's cache."""
 _KEPT = 2**18
 """Rows of a group whose pieces are kept for the second pass."""
+_ROUNDING = 1e-13
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,8 @@ class _Blocks:
     """The sums of squared weights."""
     before: tuple[Masses, Masses]
     """The masses of the group's rows with a lower score."""
+    selected: tuple[Masses, Masses]
+    """Those with this score or a higher one, summed from above: what is left of a large sum would be no more than its rounding."""
     sizes: Places
     """Rows."""
     positive: Flags
@@ -126,20 +129,20 @@ class _Blocks:
 def _group_figures(ranking: Ranking, group: int, *, influence: bool) -> _Part:
     """Two passes over the pieces, which are kept where they are few: the values, then their slopes by the mass of each row."""
     totals = _totals(ranking, group)
-    kept = list(_pieces(ranking, group)) if ranking.bounds[group + 1] - ranking.bounds[group] <= _KEPT else None
+    kept = list(_pieces(ranking, group, totals)) if ranking.bounds[group + 1] - ranking.bounds[group] <= _KEPT else None
     if totals.missing:
         return _Part(totals.missing, influences=(np.zeros(np.diff(ranking.bounds)[group]),) * 2)
     area: float = 0
     precision: float = 0
-    for blocks in kept or _pieces(ranking, group):
+    for blocks in kept or _pieces(ranking, group, totals):
         area += (blocks.masses[0] * (2 * blocks.before[1] + blocks.masses[1])).sum().item()  # doubled: exact without weights
-        precision += (blocks.masses[0] * _precision(blocks, totals)[0]).sum().item()
-    area /= 2 * totals.positives * totals.negatives
-    precision /= totals.positives
+        precision += (blocks.masses[0] * _precision(blocks)[0]).sum().item()
+    area = _rounded(area / (2 * totals.positives * totals.negatives))
+    precision = _rounded(precision / totals.positives)
     variances = np.zeros((2, 2))
     carried = [0.0, 0.0]
     places: list[tuple[Floats, Floats]] = []
-    for blocks in kept or _pieces(ranking, group):
+    for blocks in kept or _pieces(ranking, group, totals):
         slopes = _area_slopes(blocks, totals, area), _precision_slopes(blocks, totals, precision, carried)
         for row, pair in enumerate(slopes):
             variances[row] += [(square * slope**2).sum() for square, slope in zip(blocks.squares, pair, strict=True)]
@@ -163,7 +166,7 @@ def _area_slopes(blocks: _Blocks, totals: _Totals, area: float) -> tuple[Floats,
 
 def _precision_slopes(blocks: _Blocks, totals: _Totals, value: float, carried: list[float]) -> tuple[Floats, Floats]:
     """The same of average precision. A row also changes the precision at lower scores: `carried` has the sums over blocks before."""
-    precision, selected = _precision(blocks, totals)
+    precision, selected = _precision(blocks)
     gain = blocks.masses[0] / selected
     gained = np.cumsum(gain) + carried[0]
     lost = np.cumsum(gain * precision) + carried[1]
@@ -171,11 +174,15 @@ def _precision_slopes(blocks: _Blocks, totals: _Totals, value: float, carried: l
     return (gained - lost + precision - value) / totals.positives, -lost / totals.positives
 
 
-def _precision(blocks: _Blocks, totals: _Totals) -> tuple[Floats, Masses]:
+def _precision(blocks: _Blocks) -> tuple[Floats, Masses]:
     """Precision when all rows from this score up are selected, and the mass of these."""
-    hits = totals.positives - blocks.before[0]
-    selected = hits + (totals.negatives - blocks.before[1])
-    return hits / selected, selected
+    selected = blocks.selected[0] + blocks.selected[1]
+    return blocks.selected[0] / selected, selected
+
+
+def _rounded(share: float) -> float:
+    """Exactly 0 or 1 where sums of weights fall beside it."""
+    return float(round(share)) if abs(share - round(share)) < _ROUNDING else share
 
 
 def _by_place(blocks: _Blocks, slopes: tuple[Floats, Floats], totals: _Totals) -> Floats:
@@ -195,7 +202,7 @@ def _totals(ranking: Ranking, group: int) -> _Totals:
     return _Totals(*masses, (effective(masses[0], squares[0]), effective(masses[1], squares[1])))
 
 
-def _pieces(ranking: Ranking, group: int) -> Iterator[_Blocks]:
+def _pieces(ranking: Ranking, group: int, totals: _Totals) -> Iterator[_Blocks]:
     """The blocks of a group, some at a time; no block is cut."""
     rows = ranking.order[ranking.bounds[group] : ranking.bounds[group + 1]]
     begin = 0
@@ -204,14 +211,22 @@ def _pieces(ranking: Ranking, group: int) -> Iterator[_Blocks]:
         end = min(begin + _PIECE, len(rows))
         if end < len(rows):
             end = bisect_right(rows, ranking.score[rows[end - 1]], lo=end, key=ranking.score.__getitem__)
-        blocks = _blocks(ranking, rows[begin:end], before)
+        left = (totals.positives - before[0], totals.negatives - before[1]) if end < len(rows) else None
+        blocks = _blocks(ranking, rows[begin:end], before, left)
         yield blocks
         begin = end
         before = (blocks.before[0][-1] + blocks.masses[0][-1]).item(), (blocks.before[1][-1] + blocks.masses[1][-1]).item()
 
 
-def _blocks(ranking: Ranking, rows: Places, before: tuple[float, float]) -> _Blocks:
-    """The blocks of these rows; `before` are the masses of positives and negatives with lower scores."""
+def _blocks(ranking: Ranking, rows: Places, before: tuple[float, float], left: tuple[float, float] | None) -> _Blocks:
+    """The blocks of these rows.
+
+    Args:
+        ranking: of the rows.
+        rows: in rising order of score.
+        before: the masses of positives and negatives with lower scores.
+        left: those of all others; None where these rows are the last.
+    """
     score, positive = ranking.score[rows], ranking.positive[rows]
     starts = np.flatnonzero(np.concatenate([[True], score[1:] != score[:-1]]))
     sizes = np.diff(starts, append=len(rows))
@@ -220,11 +235,14 @@ def _blocks(ranking: Ranking, rows: Places, before: tuple[float, float]) -> _Blo
         below = np.concatenate([[0], np.cumsum(positive)])[starts]
         positives = np.diff(below, append=np.count_nonzero(positive))
         masses = squares = (positives, sizes - positives)
-        return _Blocks(masses, squares, (below + before[0], starts - below + before[1]), sizes, positive)
-    weight = ranking.weight[rows]
-    masses, squares = _by_class(positive, weight, starts), _by_class(positive, weight**2, starts)
-    earlier = (np.cumsum(masses[0]) - masses[0] + before[0], np.cumsum(masses[1]) - masses[1] + before[1])
-    return _Blocks(masses, squares, earlier, sizes, positive)
+        earlier: tuple[Masses, Masses] = (below + before[0], starts - below + before[1])
+    else:
+        weight = ranking.weight[rows]
+        masses, squares = _by_class(positive, weight, starts), _by_class(positive, weight**2, starts)
+        earlier = (np.cumsum(masses[0]) - masses[0] + before[0], np.cumsum(masses[1]) - masses[1] + before[1])
+    higher = (0, 0) if left is None else tuple(max(all_ - mine.sum().item(), 0) for all_, mine in zip(left, masses, strict=True))
+    selected = np.cumsum(masses[0][::-1])[::-1] + higher[0], np.cumsum(masses[1][::-1])[::-1] + higher[1]
+    return _Blocks(masses, squares, earlier, selected, sizes, positive)
 
 
 def _by_class(positive: Flags, parts: Floats, starts: Places) -> tuple[Floats, Floats]:
