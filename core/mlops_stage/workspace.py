@@ -40,7 +40,8 @@ class Workspace:
     out: Path
     """This stage's own folder, empty at first; it becomes `<run_dir>/<id>` once the report is complete."""
     cache: Path
-    """Kept between runs; entries are verified by digest when read."""
+    """Kept between runs, and to be read as data from a stranger: a CI job may have restored it from anybody's run. A digest beside an entry proves
+    nothing about who wrote it; whoever reads one confirms it by other means, or computes anew."""
     reports: tuple[EarlierReport, ...] = ()
     """Reports of the stages that this one consumes."""
     env: Mapping[str, str] = field(default_factory=dict)

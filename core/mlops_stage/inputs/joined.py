@@ -50,6 +50,10 @@ class Joined:
             self._data = stack.enter_context(opened(data, [*lacking, question.row_id], "row_id"))
             self._position = _positions(self.row_id, _unique(self._data, question.row_id), data, question.row_id)
 
+    def count(self) -> int:
+        """Number of rows of the table."""
+        return self._own.count()
+
     def summary(self, name: str) -> Summary:
         """What kind of values a column holds."""
         return self._selection(name).summary(name)

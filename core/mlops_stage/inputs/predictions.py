@@ -71,19 +71,20 @@ def read(source: str, root: Path, question: Question = _DEFAULTS, *, data: Table
 def score(
     model: Model,
     table: Table,
-    cache: Path,
+    cache: Path | None,
     question: Question = _DEFAULTS,
     *,
     progress: Callable[[float, str], None] = _silent,
 ) -> Predictions:
     """Predictions of a model for the rows of a table with labels; the model is asked once, whoever needs its answers.
 
-    Answers are kept under `cache/scores/` by the digests of model, table and mapping and the versions of the libraries.
+    Answers are kept under `cache/scores/` by the digests of model, table and mapping and the versions of the libraries; kept ones are believed
+    after the model confirmed a sample of rows (`mlops_stage.inputs.scoring` states what that is worth), and a note says when it did not.
 
     Args:
         model: from `open_model`.
         table: from `open_table`; it has the columns of labels, weights and slices.
-        cache: the workspace's cache.
+        cache: the workspace's cache, or None to ask the model for every row.
         question: which columns mean what; `prediction` and `score` play no part.
         progress: told how far it is, from 0 to 1.
 
@@ -95,7 +96,7 @@ def score(
     with ExitStack() as stack:
         rows = Joined(stack, table, None, question)
         labels = rows.summary(question.label)  # a label that is absent is said before the model runs
-        answers = answers_of(model, table, feeds, cache, progress)
+        answers = answers_of(model, table, feeds, rows.count(), cache, progress)
         return Predictions(
             **interpreted(rows, labels, question, answers, model),
             **described(rows, question),

@@ -1,29 +1,36 @@
-"""A model's answers for the rows of a table: computed once for each model, table and mapping, then kept."""
+"""A model's answers for the rows of a table: computed once for each model, table and mapping, then kept.
+
+Whoever can write the cache can write answers into it that no model gave: a job that restores the cache of a stranger's pull request, for one. No
+digest beside them would tell. So before kept answers are believed, the model is asked again for 1,024 rows that nobody can foresee, and every one
+must come out the same to the bit. That finds a changed share p of the rows with probability 1 - (1 - p)^1024: 64 % for one row in a thousand, 10 % for
+one in ten thousand. It hardly ever finds a single changed row of many; whoever must rule that out does without the cache (effort deep).
+"""
 
 from __future__ import annotations
 
 import json
+import re
+import secrets
 from contextlib import suppress
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlops_stage.errors import InputError, StageError
 from mlops_stage.evidence.digest import of_json
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.answers import Answers
 from mlops_stage.inputs.columns import NUMBERS, WHOLE_NUMBERS, Feed
-from mlops_stage.inputs.kept import keep_answers, kept_answers
-from mlops_stage.inputs.onnx.session import chunks
+from mlops_stage.inputs.kept import has_answers, keep_answers, kept_answers
+from mlops_stage.inputs.onnx.session import CHUNK_ROWS, chunks
 from mlops_stage.inputs.tables.query import opened
 from mlops_stage.inputs.tables.values import Codes, canonical_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
     from mlops_stage.inputs.model import Model
     from mlops_stage.inputs.onnx.facts import Port
@@ -32,29 +39,95 @@ if TYPE_CHECKING:
 
 CLASSES_KEY = "mlops_stage.classes"
 """Key of the model's metadata that lists, as JSON, the classes in the order of its score columns."""
-_FORMAT = 1
+DISBELIEVED = "the cache held other answers than the model gives: they were thrown away, and all rows were scored anew"
+_FORMAT = 2
+Piece = slice | NDArray[np.intp]
+"""Which rows one call of the model gets."""
 _LABEL_TYPES = ("string", "bool", *WHOLE_NUMBERS)
 _MATRIX = 2
 
 
-def answers_of(model: Model, table: Table, feeds: tuple[Feed, ...], cache: Path, progress: Callable[[float, str], None]) -> Answers:
-    """The model's answers, from the cache if the very same were computed before.
+def answers_of(  # noqa: PLR0913, PLR0917  (each is one thing that the answers come from)
+    model: Model, table: Table, feeds: tuple[Feed, ...], rows: int, cache: Path | None, progress: Callable[[float, str], None]
+) -> Answers:
+    """The model's answers, from the cache if the very same were computed before and a sample of rows confirms them.
+
+    Args:
+        model: the model.
+        table: the table.
+        feeds: which columns each input of the model takes.
+        rows: how many rows the table has.
+        cache: the workspace's cache, or None to neither read nor write it.
+        progress: told how far it is, from 0 to 1.
 
     Raises:
         InputError: a cell that the model cannot be given, or a model that fails on the data.
     """
+    if cache is None:
+        return _with_classes(_asked(model, table, feeds, [*chunks(rows)], progress), model)
     folder = cache / "scores" / _key(model, table, feeds)
-    kept = kept_answers(folder)
-    if kept is not None:
+    kept = kept_answers(folder, rows)
+    if kept is not None and _confirmed(kept, model, table, feeds, rows):
         progress(1.0, "scores from the cache")
-        return kept
-    found = _asked(model, table, feeds, progress)
-    with suppress(StageError):  # a full disk costs the next run time, not this one its verdict
+        return _with_classes(kept, model)
+    disbelieved = has_answers(folder)
+    found = _asked(model, table, feeds, [*chunks(rows)], progress)
+    with suppress(StageError, OSError):  # a full disk costs the next run time, not this one its verdict
         keep_answers(folder, found)
-    return found
+    named = _with_classes(found, model)
+    return named._replace(notes=(*named.notes, DISBELIEVED)) if disbelieved else named
 
 
-def _asked(model: Model, table: Table, feeds: tuple[Feed, ...], progress: Callable[[float, str], None]) -> Answers:
+def _confirmed(kept: Answers, model: Model, table: Table, feeds: tuple[Feed, ...], rows: int) -> bool:
+    """Whether the model, asked again for some rows, says to the bit what was kept for them."""
+    sample, pieces = _sample(rows)
+    try:
+        found = _asked(model, table.picked(np.sort(sample).tolist()), feeds, pieces, _silent)
+    except InputError:  # what was scored without a complaint cannot cause one now; scoring anew says it with the right row
+        return False
+    columns = [column for feed in feeds if feed.dtype == "string" for column in feed.columns]
+    return (
+        kept.classes == found.classes
+        and all(_is_empty_note(note, columns) for note in kept.notes)
+        and _same_labels(kept.decision, found.decision, sample)
+        and _same_numbers(kept.values, found.values, sample)
+    )
+
+
+def _sample(rows: int) -> tuple[NDArray[np.int64], list[NDArray[np.intp]]]:
+    """Rows to ask again, and for each chunk to ask where its rows stand among the sorted ones.
+
+    The last digits of a score depend on the row's place in its chunk and on the chunk's length (vector instructions take the last few numbers
+    differently). So every row stands where it stood: one chunk that takes the row at each place from a full chunk drawn at random, and the last
+    chunk, which is shorter, as a whole.
+    """
+    whole = rows // CHUNK_ROWS
+    # not seeded by anything known: whoever can tell which rows are asked again leaves those as they are
+    generator = np.random.default_rng(secrets.randbits(128))
+    drawn = generator.integers(whole, size=CHUNK_ROWS) * CHUNK_ROWS + np.arange(CHUNK_ROWS) if whole else np.arange(0)
+    sample = np.concatenate([drawn, np.arange(whole * CHUNK_ROWS, rows)])
+    place = np.argsort(np.argsort(sample))
+    return sample, [piece for piece in (place[: len(drawn)], place[len(drawn) :]) if len(piece)]
+
+
+def _same_labels(kept: Codes | None, found: Codes | None, sample: NDArray[np.int64]) -> bool:
+    if kept is None or found is None:
+        return kept is found
+    return [kept.levels[code] for code in kept.codes[sample].tolist()] == [found.levels[code] for code in found.codes.tolist()]
+
+
+def _same_numbers(kept: NDArray[np.float64] | None, found: NDArray[np.float64] | None, sample: NDArray[np.int64]) -> bool:
+    if kept is None or found is None:
+        return kept is found
+    return kept.shape[1] == found.shape[1] and kept[sample].tobytes() == found.tobytes()
+
+
+def _silent(_done: float, _what: str) -> None:
+    """Tell nobody."""
+
+
+def _asked(model: Model, table: Table, feeds: tuple[Feed, ...], pieces: Sequence[Piece], progress: Callable[[float, str], None]) -> Answers:
+    """The model's answers to some chunks, one after the other; their classes only where the answers themselves name them."""
     label, numbers = _outputs(model)
     session = model.session()
     wanted = [port.name for port in (label, numbers) if port is not None]
@@ -63,19 +136,29 @@ def _asked(model: Model, table: Table, feeds: tuple[Feed, ...], progress: Callab
     keys: tuple[str, ...] = ()
     with opened(table, [column for feed in feeds for column in feed.columns]) as selection:
         held = [_Held(feed, selection) for feed in feeds]
-    rows = held[0].rows
-    for piece in chunks(rows):
+    for done, piece in enumerate(pieces, 1):
         made = dict(zip(wanted, session.run({one.feed.input: one.chunk(piece) for one in held}, wanted), strict=True))
         if label is not None:
             labels.add(made[label.name], model)
         if numbers is not None:
             keys, block = _block(made[numbers.name], keys, model)
             values.append(block)
-        progress(piece.stop / rows, f"scoring {rows:,} rows")
+        progress(done / len(pieces), f"scoring {held[0].rows:,} rows")
     decision = labels.codes() if label is not None else None
-    stacked = np.concatenate(values) if values else None
-    classes = keys or _classes(model, decision, stacked)
-    return Answers(decision, stacked, classes, tuple(note for one in held for note in one.notes))
+    return Answers(decision, np.concatenate(values) if values else None, keys, tuple(note for one in held for note in one.notes))
+
+
+def _with_classes(found: Answers, model: Model) -> Answers:
+    return found._replace(classes=found.classes or _classes(model, found.decision, found.values))
+
+
+def _empty_note(count: str, column: str) -> str:
+    return f"{count} empty cells of {column!r} were given to the model as empty text"
+
+
+def _is_empty_note(note: str, columns: Sequence[str]) -> bool:
+    count = re.match("[0-9,]{1,20}", note)
+    return count is not None and any(note == _empty_note(count[0], column) for column in columns)
 
 
 class _Held:
@@ -94,9 +177,7 @@ class _Held:
                 self._matrix[:, place] = self._checked(selection.load(numbers=[column])[1][column], column, selection)
         else:
             empty = {column: int(np.count_nonzero(text.codes < 0)) for column, text in zip(feed.columns, self._texts, strict=True)}
-            self.notes = tuple(
-                f"{count:,} empty cells of {column!r} were given to the model as empty text" for column, count in empty.items() if count
-            )
+            self.notes = tuple(_empty_note(f"{count:,}", column) for column, count in empty.items() if count)
             self._levels = [np.array([*text.levels, ""], dtype=object) for text in self._texts]  # code -1, missing, is the last
 
     @property
@@ -104,7 +185,7 @@ class _Held:
         """Number of rows."""
         return len(self._texts[0].codes) if self._texts else len(self._matrix)
 
-    def chunk(self, piece: slice) -> NDArray[Any]:
+    def chunk(self, piece: Piece) -> NDArray[Any]:
         """The tensor for some rows."""
         if self._texts:
             columns = [levels[text.codes[piece]] for text, levels in zip(self._texts, self._levels, strict=True)]

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from mlops_stage.inputs.onnx.facts import OnnxFacts
 
-CHUNK_ROWS = 8192
-"""Rows per call: enough for speed, few enough for flat memory."""
+CHUNK_ROWS = 1024
+"""Rows per call: enough for speed, few enough for flat memory and for a chunk to be asked again soon."""
 LEAST_ROWS = 8
 """Chunks are padded to this many rows: kernels take another path for very few rows and differ in the last digits."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal
 
@@ -16,7 +16,7 @@ from mlops_stage.inputs.tables import delimited, jsonlines, parquet
 from mlops_stage.report import Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
 Format = Literal["csv", "jsonl", "parquet"]
@@ -73,6 +73,13 @@ class Table:
         listed = shown(", ".join(names[:12]) + (", …" if len(names) > 12 else ""), 160)  # noqa: PLR2004  (what fits on a line)
         hint = f"did you mean {shown(near[0])!r}?" if near else f"its columns are {listed}"
         raise UsageError(f"{param}: {self.name} has no column {shown(name)!r}", hint)
+
+    def picked(self, rows: Iterable[int]) -> Table:
+        """The table of some of its rows, numbered from 0, in the order of the file; its files are read as far as it takes to find them."""
+        numbers = ", ".join(str(int(row)) for row in rows)
+        columns = ", ".join(f"c{position}" for position in range(len(self.columns)))
+        numbered = f"SELECT row_number() OVER () - 1 AS r, {columns} FROM {self.scan}"
+        return replace(self, scan=f"(SELECT {columns} FROM ({numbered}) WHERE r IN ({numbers}) ORDER BY r)")
 
     def subject(self) -> Subject:
         """The table by digest: that of its file, or of the list of its files' names and digests."""
