@@ -6,7 +6,7 @@ from sklearn import metrics
 
 from mlops_stage.estimates import NotEstimable, Rate
 from mlops_stage.stats.cells import Cells, count_cells
-from mlops_stage.stats.classification import binary_estimates, class_estimates, mean_rate, multiclass_estimates, recall
+from mlops_stage.stats.classification import binary_estimates, class_estimates, denominator, mean_rate, multiclass_estimates, recall
 
 
 def drawn(classes, rows=800, seed=0):
@@ -85,8 +85,8 @@ def test_every_figure_has_its_own_denominator():
         "tnr": 100,
         "fpr": 100,
         "f1": 60,
-        "balanced_accuracy": 57,  # harmonic mean of 100 and 40
-        "matthews_corrcoef": 57,
+        "balanced_accuracy": 40,  # the smaller class
+        "matthews_corrcoef": 40,
     }
     assert found["precision"] == Rate(30, 50)
 
@@ -169,3 +169,17 @@ def test_the_mean_recall_of_the_classes_that_occur_is_balanced_accuracy():
     with pytest.warns(UserWarning, match="y_pred contains classes not in y_true"):
         expected = metrics.balanced_accuracy_score(y, p)
     assert mean_rate([recall(cells, 0, "a"), recall(cells, 1, "b")]).value == pytest.approx(expected, abs=1e-12)
+
+
+def test_many_rows_of_one_class_do_not_make_up_for_few_of_another():
+    found = binary_estimates(table([49_000, 1_000], [4, 12]), draws=200, seed=0)
+    assert found["balanced_accuracy"].n == found["matthews_corrcoef"].n == 16
+    counts = np.diag([50] * 9 + [3])
+    assert multiclass_estimates(Cells(counts, counts, counts), "abcdefghij", draws=200, seed=0)["recall_macro"].n == 3
+
+
+def test_the_mean_precision_counts_predicted_rows():
+    cells = table([30, 0, 20], [5, 6, 40], [10, 0, 60])
+    found = multiclass_estimates(cells, "abc", draws=200, seed=0)
+    assert found["precision_macro"].n == denominator(cells, "precision_macro") == 6
+    assert found["f1_macro"].n == 50

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from mlops_stage.estimates import NotEstimable, Rate, Sampled
 from mlops_stage.stats.cells import effective
+from mlops_stage.stats.linear import ratio
 from mlops_stage.stats.resampling import bootstrap, sampled
 
 if TYPE_CHECKING:
@@ -44,15 +44,6 @@ def rate(part: float, mass: float, squares: float, reason: str) -> Rate | NotEst
         return NotEstimable(0, reason)
     n = effective(mass, squares)
     return Rate(part if n == mass else n * part / mass, n)
-
-
-def evenly(denominators: Sequence[float]) -> float:
-    """The denominator of an average over classes: the harmonic mean of theirs, rounded down where they are whole.
-
-    An average of K rates has the variance of K rates with that many rows each: one rare class weighs as it should.
-    """
-    mean = len(denominators) / math.fsum(1 / n for n in denominators)
-    return math.floor(mean + 1e-9) if all(isinstance(n, int) for n in denominators) else mean
 
 
 def binary_estimates(cells: Cells, *, draws: int, seed: int) -> dict[str, Estimate]:
@@ -119,12 +110,15 @@ def f1(cells: Cells, index: int, reason: str = "no positives, and nothing was pr
 
 
 def mean_rate(terms: Sequence[Rate | NotEstimable]) -> Sampled | NotEstimable:
-    """The average of independent rates: recalls, given the labels, or precisions, given the predictions; bounds by square-and-add."""
+    """The average of independent rates: recalls, given the labels, or precisions, given the predictions; bounds by square-and-add.
+
+    Its denominator is the smallest of theirs: one rare class leaves the average as uncertain as itself.
+    """
     missing = next((term for term in terms if isinstance(term, NotEstimable)), None)
     if missing is not None:
         return missing
     rates = [term for term in terms if isinstance(term, Rate)]
-    return Sampled.from_sum([(1 / len(rates), term) for term in rates], evenly([term.n for term in rates]))
+    return Sampled.from_sum([(1 / len(rates), term) for term in rates])
 
 
 def matthews_corrcoef(tables: Floats) -> Floats:
@@ -132,25 +126,25 @@ def matthews_corrcoef(tables: Floats) -> Floats:
     total, labels, predictions, hits = _margins(tables)
     covariance = hits * total - (labels * predictions).sum(-1)
     spread = (total * total - (labels * labels).sum(-1)) * (total * total - (predictions * predictions).sum(-1))
-    return _ratio(covariance, np.sqrt(spread))
+    return ratio(covariance, np.sqrt(spread))
 
 
 def cohen_kappa(tables: Floats) -> Floats:
     """Cohen's unweighted kappa in tables (…, K, K); 0 where labels and predictions are the same constant (Cohen 1960)."""
     total, labels, predictions, hits = _margins(tables)
     chance = (labels * predictions).sum(-1)
-    return _ratio(hits * total - chance, total * total - chance)
+    return ratio(hits * total - chance, total * total - chance)
 
 
 def precision_weighted(tables: Floats) -> Floats:
     """Mean precision of the classes, weighted by their labels; 0 for a class that is never predicted."""
     total, labels, predictions, _ = _margins(tables)
-    return _ratio((_ratio(_diagonal(tables), predictions) * labels).sum(-1), total)
+    return ratio((ratio(_diagonal(tables), predictions) * labels).sum(-1), total)
 
 
 def precision_macro(tables: Floats) -> Floats:
     """Mean precision of the classes; 0 for a class that is never predicted."""
-    figures: Floats = _ratio(_diagonal(tables), tables.sum(-2)).mean(axis=-1)
+    figures: Floats = ratio(_diagonal(tables), tables.sum(-2)).mean(axis=-1)
     return figures
 
 
@@ -163,11 +157,11 @@ def f1_macro(tables: Floats) -> Floats:
 def f1_weighted(tables: Floats) -> Floats:
     """Mean F1 of the classes, weighted by their labels."""
     total, labels, _, _ = _margins(tables)
-    return _ratio((_class_f1(tables) * labels).sum(-1), total)
+    return ratio((_class_f1(tables) * labels).sum(-1), total)
 
 
 def _positive_precision(tables: Floats) -> Floats:
-    return _ratio(tables[..., 1, 1], tables[..., 1].sum(-1))
+    return ratio(tables[..., 1, 1], tables[..., 1].sum(-1))
 
 
 def _positive_f1(tables: Floats) -> Floats:
@@ -175,7 +169,7 @@ def _positive_f1(tables: Floats) -> Floats:
 
 
 def _class_f1(tables: Floats) -> Floats:
-    return _ratio(2 * _diagonal(tables), tables.sum(-1) + tables.sum(-2))
+    return ratio(2 * _diagonal(tables), tables.sum(-1) + tables.sum(-2))
 
 
 Statistic: TypeAlias = "Callable[[Floats], Floats]"
@@ -233,7 +227,7 @@ def undefined(cells: Cells, name: str) -> str:
 
 
 def denominator(cells: Cells, name: str) -> float:
-    """The denominator of a statistic: rows for averages over rows, else what `evenly` makes of the classes' rows."""
+    """The denominator of a statistic: rows for averages over rows, else those of the smallest class that occurs."""
     mass, squares = cells.mass, cells.squares
     if name in {"precision_weighted", "f1_weighted"}:
         return effective(mass.sum().item(), squares.sum().item())
@@ -241,8 +235,9 @@ def denominator(cells: Cells, name: str) -> float:
         return effective(mass[:, -1].sum().item(), squares[:, -1].sum().item())
     if name == "f1":
         return effective((mass[-1].sum() + mass[:-1, -1].sum()).item(), (squares[-1].sum() + squares[:-1, -1].sum()).item())
-    by_class = zip(mass.sum(axis=1).tolist(), squares.sum(axis=1).tolist(), strict=True)
-    return evenly([effective(part, square) for part, square in by_class if part > 0])
+    axis = 0 if name == "precision_macro" else 1
+    by_class = zip(mass.sum(axis=axis).tolist(), squares.sum(axis=axis).tolist(), strict=True)
+    return min(effective(part, square) for part, square in by_class if part > 0)
 
 
 def _margins(tables: Floats) -> tuple[Floats, Floats, Floats, Floats]:
@@ -253,8 +248,3 @@ def _margins(tables: Floats) -> tuple[Floats, Floats, Floats, Floats]:
 
 def _diagonal(tables: Floats) -> Floats:
     return np.diagonal(tables, axis1=-2, axis2=-1)
-
-
-def _ratio(part: Floats, whole: Floats) -> Floats:
-    """Elementwise, 0 where the whole is 0."""
-    return np.divide(part, whole, out=np.zeros(np.broadcast(part, whole).shape), where=whole > 0)

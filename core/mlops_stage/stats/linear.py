@@ -163,10 +163,10 @@ def average(groups: Groups, values: Floats, scale: Scale, *, influence: bool = F
 def mean_of(groups: Groups, parts: Iterable[Linear]) -> Linear:
     """The mean of several figures of the same rows, such as the areas of all classes; not estimable where one of them is not.
 
-    Its denominator is the harmonic mean of theirs. The parts are taken one at a time: only one influence is in memory beside the mean's.
+    Its denominator is the smallest of theirs. The parts are taken one at a time: only one influence is in memory beside the mean's.
     """
     size = 0
-    value, inverse, influence = np.zeros(groups.size), np.zeros(groups.size), np.zeros(groups.rows)
+    value, fewest, influence = np.zeros(groups.size), np.full(groups.size, np.inf), np.zeros(groups.rows)
     reasons = [""] * groups.size
     scale: Scale = "plain"
     for part in parts:
@@ -174,9 +174,9 @@ def mean_of(groups: Groups, parts: Iterable[Linear]) -> Linear:
         scale = part.scale
         value += part.value
         influence += _influence(part)
-        inverse += 1 / np.maximum(part.n, 1)
+        fewest = np.minimum(fewest, part.n)
         reasons = [known or _missing(part, group) for group, known in enumerate(reasons)]
-    n = np.where([not reason for reason in reasons], size / inverse, 0)
+    n = np.where([not reason for reason in reasons], fewest, 0)
     se, skew = groups.spreading(influence / size)
     return Linear(value / size, n, se, skew, scale, tuple(reasons), influence / size)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from mlops_stage.estimates import NotEstimable, Paired, Sampled
 from mlops_stage.stats.cells import Cells, effective
-from mlops_stage.stats.classification import denominator, evenly, undefined
+from mlops_stage.stats.classification import denominator, undefined
 from mlops_stage.stats.resampling import bootstrap, sampled
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def changed_mean(terms: Sequence[Paired | NotEstimable]) -> Sampled | NotEstimab
     if missing is not None:
         return missing
     known = [term for term in terms if isinstance(term, Paired)]
-    return Sampled.from_sum([(1 / len(known), term) for term in known], evenly([term.n for term in known]))
+    return Sampled.from_sum([(1 / len(known), term) for term in known])
 
 
 def changed_rates(changes: Cells) -> dict[str, Paired | Sampled | NotEstimable]:

@@ -241,8 +241,14 @@ def _blocks(ranking: Ranking, rows: Places, before: tuple[float, float], left: t
         masses, squares = _by_class(positive, weight, starts), _by_class(positive, weight**2, starts)
         earlier = (np.cumsum(masses[0]) - masses[0] + before[0], np.cumsum(masses[1]) - masses[1] + before[1])
     higher = (0, 0) if left is None else tuple(max(all_ - mine.sum().item(), 0) for all_, mine in zip(left, masses, strict=True))
-    selected = np.cumsum(masses[0][::-1])[::-1] + higher[0], np.cumsum(masses[1][::-1])[::-1] + higher[1]
+    selected = _summed_from_above(masses[0], higher[0]), _summed_from_above(masses[1], higher[1])
     return _Blocks(masses, squares, earlier, selected, sizes, positive)
+
+
+def _summed_from_above(masses: Masses, higher: float) -> Masses:
+    found: Masses = np.cumsum(masses[::-1])[::-1]
+    found += higher
+    return found
 
 
 def _by_class(positive: Flags, parts: Floats, starts: Places) -> tuple[Floats, Floats]:
