@@ -13,7 +13,7 @@ import math
 import sys
 import time
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, product
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from mlops_stage import gate
 from mlops_stage.estimates import Difference, Estimate, Paired, Rate, Ratio
 from mlops_stage.report import Criterion, Metric, Observations, Verdict
 from mlops_stage.stats.classification import mean_rate
-from mlops_stage.stats.linear import Groups
+from mlops_stage.stats.linear import Groups, paired_difference
 from mlops_stage.stats.ranking import rank, rank_figures, rising
 from mlops_stage.stats.regression import error_figures
 
@@ -70,6 +70,38 @@ def roc_auc(truth: float, positives: float) -> Draw:
         return rank_figures(rank(Groups(rows=n), rising(score), score, positive))["roc_auc"].estimate(0)
 
     return draw
+
+
+def paired_area(old: float, difference: float, correlation: float) -> Draw:
+    """Two models' normal scores for the same rows, half of them positive, and the change of the area from the old model's."""
+    apart = [math.sqrt(2) * NormalDist().inv_cdf(area) for area in (old + difference, old)]
+
+    def draw(rng: Generator, n: int) -> Estimate:
+        positive = np.arange(n) < n // 2
+        new, other = rng.standard_normal((2, n))
+        scores = new + apart[0] * positive, correlation * new + math.sqrt(1 - correlation**2) * other + apart[1] * positive
+        return _change(positive, *scores)
+
+    return draw
+
+
+def dropped_positives(old: float, difference: float) -> Draw:
+    """The same, where the new model ranks a few positives below everything and all other rows as the old one does."""
+    apart, share = math.sqrt(2) * NormalDist().inv_cdf(old), -difference / old
+
+    def draw(rng: Generator, n: int) -> Estimate:
+        positive = np.arange(n) < n // 2
+        score = rng.standard_normal(n) + apart * positive
+        lost = positive & (rng.random(n) < share)
+        return _change(positive, np.where(lost, score - 100, score), score)
+
+    return draw
+
+
+def _change(positive: NDArray[np.bool_], new: NDArray[np.float64], old: NDArray[np.float64]) -> Estimate:
+    groups = Groups(rows=len(positive))
+    areas = [rank_figures(rank(groups, rising(score), score, positive), influence=True)["roc_auc"] for score in (new, old)]
+    return paired_difference(groups, *areas).estimate(0)
 
 
 def r2(truth: float, *, skewed: bool = False) -> Draw:
@@ -136,6 +168,21 @@ def cases() -> Iterator[Case]:
         yield Case("accuracy >= baseline - 0.01", "0.03 worse", n, paired(-0.03, 0.06), "failed")
 
 
+def area_cases() -> Iterator[Case]:
+    """The gate on the area against a baseline, up to areas that leave no room for an interval on the plain scale."""
+    for old, n, margin in ((0.999, 60, 0.005), (0.995, 60, 0.01), (0.99, 60, 0.01), (0.99, 400, 0.01), (0.9, 60, 0.01), (0.9, 400, 0.01)):
+        text = f"roc_auc >= baseline - {margin}"
+        for correlation in (0.0, 0.5, 0.9):
+            yield Case(text, f"{margin} below {old}, scores correlate {correlation}", n, paired_area(old, -margin, correlation), "")
+    for old, n, margin in ((0.9, 60, 0.01), (0.9, 400, 0.01), (0.99, 400, 0.005), (0.9, 2000, 0.005)):
+        yield Case(
+            f"roc_auc >= baseline - {margin}", f"{margin} below {old}, few positives dropped", n, dropped_positives(old, -margin), ""
+        )
+    for n in (400, 2000):
+        yield Case("roc_auc >= baseline - 0.01", "as good, 0.9, scores correlate 0.9", n, paired_area(0.9, 0.0, 0.9), "passed")
+        yield Case("roc_auc >= baseline - 0.01", "0.03 below 0.9, scores correlate 0.9", n, paired_area(0.9, -0.03, 0.9), "failed")
+
+
 def verdicts(case: Case, draws: int, seed: int, rules: gate.Rules) -> list[str]:
     """The gate's verdict on each of `draws` fresh data sets."""
     rng = np.random.default_rng(seed)
@@ -151,7 +198,7 @@ def verdicts(case: Case, draws: int, seed: int, rules: gate.Rules) -> list[str]:
 def error_rates(draws: int, seed: int) -> list[dict[str, Any]]:
     """How often each gate passes, fails and stays inconclusive."""
     rows = []
-    for case in cases():
+    for case in chain(cases(), area_cases()):
         found = verdicts(case, draws, seed, EVIDENCE)
         shares = {verdict: found.count(verdict) / draws for verdict in ("passed", "failed", "inconclusive")}
         wrong = max(share for verdict, share in shares.items() if verdict not in {"inconclusive", case.right})
