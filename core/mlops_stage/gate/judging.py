@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from mlops_stage.errors import UsageError
 from mlops_stage.estimates import Bounded, Estimate, NotEstimable, Point, holds, p_value, rows_needed
 from mlops_stage.gate import words
+from mlops_stage.gate.aliases import meant
 from mlops_stage.gate.case import ALPHA, Case, Rules, Ruling
 from mlops_stage.gate.grammar import spell
+from mlops_stage.gate.ranges import outside
 from mlops_stage.report import Criterion, Gate, Judgement, Level, Metric, NoFinding, Observations, Outcome, Verdict, metric_label
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ def _case(criterion: Criterion, observations: Observations, known: Mapping[tuple
     metric = known.get(_key(criterion))
     if metric is None:
         raise _unknown(criterion, observations.metrics)
+    _refuse_impossible(criterion, metric)
     if not criterion.baseline:
         return Case(criterion=criterion, metric=metric, estimate=metric.estimate)
     if metric.versus is None and criterion.source == "default":
@@ -69,6 +72,16 @@ def _case(criterion: Criterion, observations: Observations, known: Mapping[tuple
     return Case(criterion=criterion, metric=metric, estimate=metric.versus)
 
 
+def _refuse_impossible(criterion: Criterion, metric: Metric) -> None:
+    """Refuse a number that the metric cannot have; one whose own value lies elsewhere is another metric of the same name."""
+    own = metric.estimate
+    if metric.unit or (not isinstance(own, NotEstimable) and outside(metric.name, own.value)):
+        return
+    fault = outside(metric.name, criterion.number, difference=criterion.baseline)
+    if fault:
+        raise UsageError(f"gate {spell(criterion)!r} can never decide: {fault.message}", fault.hint)
+
+
 def _unknown(criterion: Criterion, metrics: Sequence[Metric]) -> UsageError:
     label = metric_label(criterion.metric, criterion.slice)
     message = f"gate {spell(criterion)!r}: there is no metric {label}"
@@ -76,6 +89,9 @@ def _unknown(criterion: Criterion, metrics: Sequence[Metric]) -> UsageError:
     if same and criterion.slice and not any({c for c, _ in criterion.slice} == {c for c, _ in metric.slice} for metric in same):
         columns = ",".join(column for column, _ in criterion.slice)
         return UsageError(message, f"{criterion.metric} is not reported by {columns}; to do so: slices: {columns}")
+    other = None if same else meant(criterion.metric, {metric.name for metric in metrics})
+    if other:
+        return UsageError(message, f"did you mean {other}?")
     known = dict.fromkeys(metric.label for metric in (same or metrics))
     nearest = difflib.get_close_matches(label, known, n=1, cutoff=0.5)
     if nearest:

@@ -30,12 +30,12 @@ def write(bench, plain, name="metrics.json"):
 )
 def test_the_shapes_that_others_write_are_read(bench, plain, found):
     write(bench, plain)
-    assert {name: point.value for name, point in read_points(bench.root / "metrics.json", "metrics").items()} == found
+    assert {name: point.value for name, point in read_points(bench.root / "metrics.json", "metrics").figures.items()} == found
 
 
 def test_a_figure_may_bring_its_denominator(bench):
     write(bench, {"accuracy": {"value": 0.9, "n": 1000}})
-    assert read_points(bench.root / "metrics.json", "metrics") == {"accuracy": Point(0.9, 1000)}
+    assert read_points(bench.root / "metrics.json", "metrics").figures == {"accuracy": Point(0.9, 1000)}
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,16 @@ def test_a_figure_may_bring_its_denominator(bench):
         ('{"a": 1e999}', "no finite number"),
         ('{"a": 1, "a": 2}', "same key twice"),
         ('{"a.b": 1, "a": {"b": 2}}', "twice"),
+        ('{"a": 1' + "0" * 400 + "}", "no finite number: too large"),
+        ('{"a": 1' + "0" * 5000 + "}", "not valid JSON"),
+        (r'{"\ud800": 1}', "surrogate"),
+        ('{"accuracy": 90}', "accuracy is between 0 and 1"),
+        ('{"eval": {"f1": -0.1}}', r"'eval\.f1' is -0\.1; f1 is between 0 and 1"),
+        ('{"r2": 1.5}', "r2 is 1 or less"),
+        (
+            '{"workspace": {"data": {"a.json": {"data": {"acc": 1}}, "b.json": {"data": {"acc": 2}}}}}',
+            "'acc' twice, from a.json and b.json",
+        ),
         ("{}", "holds no figure"),
         ('{"name": "x"}', "holds no figure"),
         ("3", "neither an object nor a list"),
@@ -105,3 +115,17 @@ def test_a_file_that_is_not_there_is_wrong_usage(bench):
     bench.root.joinpath("folder").mkdir()
     with pytest.raises(InputError, match="is a folder"):
         bench.measure(metrics="folder")
+
+
+def test_a_percentage_is_told_as_a_share(bench):
+    write(bench, {"accuracy": 90})
+    with pytest.raises(InputError) as refused:
+        read_points(bench.root / "metrics.json", "metrics")
+    assert refused.value.hint == "write 0.9"
+
+
+def test_what_holds_no_number_is_named(bench):
+    write(bench, {"workspace": {"data": {"a.json": {"data": {"acc": 0.9, "auc": "0.8"}}, "b.json": {"error": "gone"}}}})
+    seen = bench.measure(metrics="metrics.json")
+    assert [metric.name for metric in seen.metrics] == ["acc"]
+    assert "passed over, for they hold no number: b.json, auc" in [finding.message for finding in seen.findings]

@@ -42,8 +42,8 @@ class Baseline:
     predictions: Predictions | None = None
     figures: Mapping[tuple[str, Slice], Estimate] = field(default_factory=dict)
     """By name and slice."""
-    doubts: tuple[Finding, ...] = ()
-    """What puts the figures in doubt, where they come from a report."""
+    findings: tuple[Finding, ...] = ()
+    """What is to be said of the figures, where they come from a report or from elsewhere; above all what puts them in doubt."""
 
 
 def baseline(params: QualityParams, workspace: Workspace, judged: Predictions | None) -> Baseline | None:
@@ -79,11 +79,15 @@ def _found(source: str, place: _Place, params: QualityParams, workspace: Workspa
     if path.name.lower().endswith(".json"):
         subject = Subject(role="baseline", name=source, sha256=sha256(path))
         if path.name != "report.json":
-            points_found = points.read_points(path, "baseline")
-            return Baseline(source, (subject,), figures={(name, ()): point for name, point in points_found.items()})
+            bare = points.read_points(path, "baseline")
+            notes = tuple(replace(note, message=f"baseline: {note.message}") for note in bare.notes)
+            return Baseline(source, (subject,), figures={(name, ()): point for name, point in bare.figures.items()}, findings=notes)
         report = _report(path, source)
         return Baseline(
-            source, (subject,), figures={(metric.name, metric.slice): metric.estimate for metric in report.metrics}, doubts=_doubts(report)
+            source,
+            (subject,),
+            figures={(metric.name, metric.slice): metric.estimate for metric in report.metrics},
+            findings=_doubts(report),
         )
     if judged is None:
         raise UsageError(

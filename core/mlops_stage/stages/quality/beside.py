@@ -40,9 +40,9 @@ def beside(params: QualityParams, workspace: Workspace, judged: Predictions) -> 
     if found is None:
         return Beside()
     if found.predictions is None:
-        in_doubt = any(finding.level is Level.ERROR for finding in found.doubts)
+        in_doubt = any(finding.level is Level.ERROR for finding in found.findings)
         known = Withheld(_IN_DOUBT) if in_doubt else ByFigures(found.figures)
-        return Beside(known, found.subjects, (*found.doubts, _apart(found.name, "only its figures are known")))
+        return Beside(known, found.subjects, (*found.findings, _apart(found.name, "only its figures are known")))
     strange = tuple(validity.strange_decisions(found.predictions, "baseline"))
     match = paired(judged, found.predictions)
     if isinstance(match, Finding):

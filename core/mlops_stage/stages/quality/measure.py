@@ -179,8 +179,9 @@ def _from_elsewhere(params: QualityParams, workspace: Workspace) -> Observations
     path = points.named(params.metrics or "", workspace.root, "metrics")
     earlier = baseline(params, workspace, None)
     before = {name: estimate for (name, where), estimate in earlier.figures.items() if not where} if earlier else {}
+    bare = points.read_points(path, "metrics")
     return Observations(
-        metrics=tuple(points.as_metrics(points.read_points(path, "metrics"), before)),
-        findings=(points.NO_INTERVAL,),
+        metrics=tuple(points.as_metrics(bare.figures, before)),
+        findings=(*(earlier.findings if earlier else ()), points.NO_INTERVAL, *bare.notes),
         subjects=(points.subject(path, workspace.root, "metrics"), *(earlier.subjects if earlier else ())),
     )

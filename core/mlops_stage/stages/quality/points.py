@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops_stage.errors import InputError
@@ -11,6 +12,7 @@ from mlops_stage.estimates import Point
 from mlops_stage.evidence.digest import sha256
 from mlops_stage.evidence.paths import existing, relative
 from mlops_stage.evidence.redact import shown
+from mlops_stage.gate.ranges import outside
 from mlops_stage.report import Finding, Level, Metric, Subject
 from mlops_stage.stages.quality.metrics import DIRECTIONS, apart
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 _MOST_BYTES = 16 * 2**20
 _MOST_FIGURES = 10_000
 _DEEPEST = 16
+_NAMED = 5
 _LEAF = ({"value"}, {"value", "n"})
 NO_INTERVAL = Finding(
     rule="quality/points",
@@ -32,14 +35,34 @@ NO_INTERVAL = Finding(
 )
 
 
-def read_points(path: Path, what: str) -> dict[str, Point]:
+@dataclass(frozen=True)
+class Points:
+    """Figures by name, and what stands beside them in the file but is none."""
+
+    figures: Mapping[str, Point]
+    skipped: tuple[str, ...] = ()
+    """Names of texts, and of files of DVC without figures."""
+
+    @property
+    def notes(self) -> tuple[Finding, ...]:
+        """What was skipped, if anything."""
+        if not self.skipped:
+            return ()
+        listed = ", ".join(shown(name, 40) for name in self.skipped[:_NAMED]) + (", …" if len(self.skipped) > _NAMED else "")
+        message = f"passed over, for they hold no number: {listed}"
+        return (
+            Finding(rule="quality/points", level=Level.NOTE, message=message, hint="write a figure as a number, without quotation marks"),
+        )
+
+
+def read_points(path: Path, what: str) -> Points:
     """The figures in a JSON file, by name; figures within objects are named by the path to them, `eval.accuracy`.
 
     A figure is a number, or `{"value": 0.9, "n": 1000}`. `dvc metrics show --json` and MLflow's list of `{"key", "value", "step"}`, of which the last
-    step counts, are understood; text and truth values are passed over.
+    step counts, are understood; text is passed over and named, truth values are passed over.
 
     Raises:
-        InputError: not JSON of such a form, no figure in it, NaN or an infinity, or a name that occurs twice.
+        InputError: not JSON of such a form, no figure in it, NaN or an infinity, a name that occurs twice, or a figure outside the range of its metric.
     """
     where = f"{what}: {shown(path.name)}"
     try:
@@ -53,15 +76,19 @@ def read_points(path: Path, what: str) -> dict[str, Point]:
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where} is not valid JSON: {shown(error)}", 'write {"accuracy": 0.93, "recall": 0.88}') from error
     found: dict[str, Point] = {}
-    for name, point in _figures(_unwrapped(plain), "", 0, where):
+    skipped: list[str] = []
+    for name, point in _figures(_unwrapped(plain, where, skipped), "", 0, where):
+        if point is None:
+            skipped.append(name)
+            continue
         if name in found:
             raise InputError(f"{where} has the figure {shown(name)!r} twice", "give every figure a name of its own")
-        found[name] = point
+        found[name] = _within_range(name, point, where)
         if len(found) > _MOST_FIGURES:
             raise InputError(f"{where} has more than {_MOST_FIGURES:,} figures", "name a file of figures")
     if not found:
         raise InputError(f"{where} holds no figure", 'write {"accuracy": 0.93, "recall": 0.88}')
-    return found
+    return Points(found, tuple(skipped))
 
 
 def as_metrics(found: Mapping[str, Point], earlier: Mapping[str, Estimate]) -> list[Metric]:
@@ -90,16 +117,21 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("an object has the same key twice")
+    if not all(_is_unicode(key) for key in found):
+        raise ValueError("a key holds half of a surrogate pair")
     return found
 
 
-def _unwrapped(plain: Any) -> Any:
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= mark <= "\udfff" for mark in text)
+
+
+def _unwrapped(plain: Any, where: str, skipped: list[str]) -> Any:
     """The figures in what `dvc metrics show --json` and `mlflow` wrap around them."""
     if isinstance(plain, dict) and len(plain) == 1:
         (outer,) = plain.values()
         if isinstance(outer, dict) and set(outer) == {"data"} and isinstance(outer["data"], dict):
-            files = [file["data"] for file in outer["data"].values() if isinstance(file, dict) and isinstance(file.get("data"), dict)]
-            return {name: figure for figures in files for name, figure in figures.items()}
+            return _of_files(outer["data"], where, skipped)
     if (
         isinstance(plain, dict)
         and isinstance(plain.get("metrics"), dict | list)
@@ -109,7 +141,34 @@ def _unwrapped(plain: Any) -> Any:
     return plain
 
 
-def _figures(plain: Any, prefix: str, depth: int, where: str) -> Iterator[tuple[str, Point]]:
+def _of_files(files: dict[str, Any], where: str, skipped: list[str]) -> dict[str, Any]:
+    """The figures of DVC's files together; a file that it could not read is skipped."""
+    found: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    for path, file in files.items():
+        figures = file.get("data") if isinstance(file, dict) else None
+        if not isinstance(figures, dict):
+            skipped.append(path)
+            continue
+        for name, figure in figures.items():
+            if name in found:
+                both = f"{shown(origin[name])} and {shown(path)}"
+                raise InputError(f"{where} has {shown(name)!r} twice, from {both}", "name the one metrics file that you mean")
+            found[name], origin[name] = figure, path
+    return found
+
+
+def _within_range(name: str, point: Point, where: str) -> Point:
+    """The figure, if its metric can have that value."""
+    metric = name.rpartition(".")[2]
+    fault = outside(metric, point.value)
+    if fault:
+        raise InputError(f"{where}: {shown(name)!r} is {point.value:g}; {fault.message}", fault.hint)
+    return point
+
+
+def _figures(plain: Any, prefix: str, depth: int, where: str) -> Iterator[tuple[str, Point | None]]:
+    """Name and figure; None for a text."""
     if depth > _DEEPEST:
         raise InputError(f"{where} is nested more than {_DEEPEST} deep", "write a flat object of figures")
     if isinstance(plain, list):
@@ -121,6 +180,8 @@ def _figures(plain: Any, prefix: str, depth: int, where: str) -> Iterator[tuple[
                 yield name, _point(name, value, None, where)
             elif isinstance(value, dict) and set(value) in _LEAF:
                 yield name, _point(name, value["value"], value.get("n"), where)
+            elif isinstance(value, str):
+                yield name, None
             elif isinstance(value, dict):
                 yield from _figures(value, f"{name}.", depth + 1, where)
     else:
@@ -143,11 +204,17 @@ def _logged(entries: list[Any], where: str) -> Iterator[tuple[str, Point]]:
 
 def _point(name: str, value: Any, n: Any, where: str) -> Point:
     for number in (value, 1 if n is None else n):
-        if not isinstance(number, int | float) or isinstance(number, bool) or not math.isfinite(number):
-            raise InputError(
-                f"{where}: {shown(name)!r} is no finite number: {shown(number)}", "leave it out where it could not be computed"
-            )
+        if not isinstance(number, int | float) or isinstance(number, bool) or not _is_finite(number):
+            told = "too large" if isinstance(number, int) and not isinstance(number, bool) else shown(number)
+            raise InputError(f"{where}: {shown(name)!r} is no finite number: {told}", "leave it out where it could not be computed")
     try:
         return Point(value, n)
     except ValueError as error:
         raise InputError(f"{where}: {shown(name)!r}: {error}", "n is the number of rows behind the figure") from error
+
+
+def _is_finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # a whole number that no float holds
+        return False
