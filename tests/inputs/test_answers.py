@@ -112,3 +112,18 @@ def test_missing_cells_of_a_slice_are_a_level_of_their_own():
     assert as_slice(codes("a", "b")).levels == ("a", "b")
     odd = as_slice(codes(MISSING, None, "a"))
     assert [odd.levels[code] for code in odd.codes] == [MISSING, MISSING, "a"]
+
+
+@pytest.mark.parametrize("value", [1e49, -1e100, 1e300])
+def test_values_too_large_to_compute_with_are_named(value):
+    with pytest.raises(InputError, match=r"^p.csv, row 2: column 'y' is ±1e\+49 or beyond: .* \(1 row of 3\)$"):
+        finite(np.array([1.0, value, 2.0]), "p.csv", "y")
+    assert finite(np.array([9.9e48, -9.9e48]), "p.csv", "y").size == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "told"), [(1e170, r"is ±1e\+49 or beyond"), (1e-170, "is not 0 but 1e-49 or less"), (5e-324, "is not 0 but 1e-49 or less")]
+)
+def test_weights_of_an_extreme_size_are_named(value, told):
+    with pytest.raises(InputError, match=rf"^p.csv, row 3: column 'w' {told}: .* \(1 row of 3\)$"):
+        checked_weight(np.array([0.0, 1.0, value]), "p.csv", "w")

@@ -410,3 +410,15 @@ def test_whole_number_inputs_take_whole_numbers_only(scored, frame):
     for bad, told in ((1.5, "1.5"), (np.nan, "an empty cell"), (2.0**40, "1.09951e")):
         with pytest.raises(InputError, match=rf"row 300: {told}.* in column 'x', but model input 'x' is int32"):
             scored(model, "amount", cells=frame.assign(x=[*range(299), bad]), listed=False)
+
+
+def test_an_answer_too_large_to_compute_with_is_named(scored):
+    out = helper.make_tensor_value_info("out", TensorProto.DOUBLE, ["N", 1])
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["s"]),
+        helper.make_node("Cast", ["s"], ["d"], to=TensorProto.DOUBLE),
+        helper.make_node("Mul", ["d", "h"], ["out"]),
+    ]
+    huge = numpy_helper.from_array(np.array(1e60), "h")
+    with pytest.raises(InputError, match=r"m.onnx answers with ±1e\+49 or beyond for row 1: "):
+        scored(graph(nodes, [out], [weights([[1], [1], [1]]), huge]), "amount")

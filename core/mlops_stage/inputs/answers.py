@@ -23,6 +23,9 @@ THRESHOLD = 0.5
 """A score above it is a decision for the positive class, where no decisions were given."""
 MISSING = "(unknown)"
 """The level of rows whose cell in a slice column is empty."""
+LARGEST = 1e49
+"""Values, scores and weights stay below: fourth powers of errors times squares of weights, summed over a table, are still numbers."""
+_UNITS = "check that row, or write the column in other units"
 _SUM_TOLERANCE = 1e-3
 
 
@@ -214,12 +217,13 @@ def present(codes: Codes, where: str, column: str) -> Codes:
 
 
 def finite(values: NDArray[np.float64], where: str, column: str) -> NDArray[np.float64]:
-    """The values themselves, all of which are finite.
+    """The values themselves, all of which are finite and can be computed with.
 
     Raises:
-        InputError: a missing or infinite value; the message names the first row and how many there are.
+        InputError: a missing or infinite value, or one of ±1e49 or beyond; the message names the first row and how many there are.
     """
     _refuse_missing(~np.isfinite(values), where, column, "is empty, NaN or infinite")
+    _refuse_bad(np.abs(values) >= LARGEST, where, column, f"is ±{LARGEST:.0e} or beyond: its square is too large to compute with", _UNITS)
     return values
 
 
@@ -227,10 +231,12 @@ def checked_weight(values: NDArray[np.float64], where: str, column: str) -> NDAr
     """Weights that can be used.
 
     Raises:
-        InputError: missing, infinite, negative, or all zero.
+        InputError: missing, infinite, negative, all zero, 1e49 or more, or so near to 0 that its square is 0.
     """
     finite(values, where, column)
     _refuse_missing(values < 0, where, column, "is negative")
+    tiny = (values > 0) & (values <= 1 / LARGEST)
+    _refuse_bad(tiny, where, column, f"is not 0 but {1 / LARGEST:.0e} or less: its square is too small to compute with", _UNITS)
     if not values.any():
         raise InputError(f"{where}: every weight in column {shown(column)!r} is 0", "name the column of weights, or none")
     return values
@@ -247,13 +253,14 @@ def as_slice(codes: Codes) -> Codes:
 
 
 def _refuse_missing(bad: NDArray[np.bool_], where: str, column: str, what: str) -> None:
+    _refuse_bad(bad, where, column, what, "leave those rows out where the file is written, or name another column")
+
+
+def _refuse_bad(bad: NDArray[np.bool_], where: str, column: str, what: str, hint: str) -> None:
     count = int(np.count_nonzero(bad))
     if count:
         rows = "1 row" if count == 1 else f"{count:,} rows"
-        raise InputError(
-            f"{where}, row {int(bad.argmax()) + 1}: column {shown(column)!r} {what} ({rows} of {len(bad):,})",
-            "leave those rows out where the file is written, or name another column",
-        )
+        raise InputError(f"{where}, row {int(bad.argmax()) + 1}: column {shown(column)!r} {what} ({rows} of {len(bad):,})", hint)
 
 
 def _recoded(codes: Codes, classes: Sequence[str]) -> NDArray[np.int64]:

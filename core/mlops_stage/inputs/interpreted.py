@@ -9,7 +9,7 @@ import numpy as np
 
 from mlops_stage.errors import InputError
 from mlops_stage.evidence.redact import shown
-from mlops_stage.inputs.answers import Scores, compared, finite, present
+from mlops_stage.inputs.answers import LARGEST, Scores, compared, finite, present
 from mlops_stage.inputs.scoring import CLASSES_KEY
 from mlops_stage.inputs.task import is_classification
 
@@ -90,6 +90,12 @@ def _notes(answers: Answers) -> tuple[str, ...]:
 def _check_numbers(answers: Answers, model: Model) -> None:
     if answers.values is None:
         return
+    huge = (np.abs(answers.values) >= LARGEST) & np.isfinite(answers.values)
+    if huge.any():
+        raise InputError(
+            f"{shown(model.name)} answers with ±{LARGEST:.0e} or beyond for row {int(huge.any(axis=1).argmax()) + 1}: its square is too large to compute with",
+            "look for a cell in that row that is far from all others",
+        )
     bad = np.logical_not(np.isfinite(answers.values).all(axis=1))
     if bad.any():
         raise InputError(
