@@ -4,7 +4,8 @@ import itertools
 
 import pytest
 
-from mlops_stage.evidence.redact import masked_levels, shown
+from mlops_stage.estimates import NotEstimable, Rate
+from mlops_stage.evidence.redact import HIDDEN, masked, masked_cells, masked_levels, shown
 
 
 @pytest.mark.parametrize(
@@ -43,3 +44,20 @@ def test_text_of_unknown_origin_fits_on_one_line():
     assert shown("a\nb\x1b[31m\u202e") == "a\\nb\\x1b[31m\\u202e"
     assert len(shown("x" * 1_000_000)) <= 80
     assert shown("x" * 50 + "end", limit=11) == "xxxxx…xxend"
+
+
+@pytest.mark.parametrize(
+    ("counts", "hidden"),
+    [
+        ([[50, 10], [0, 40]], set()),
+        ([[50, 3], [20, 40]], {(0, 0), (0, 1), (1, 0), (1, 1)}),
+        ([[4, 0, 0], [0, 30, 12], [11, 20, 40]], {(0, 0), (0, 1), (2, 0), (2, 1)}),
+    ],
+)
+def test_cells_are_hidden_until_none_can_be_found_by_subtraction(counts, hidden):
+    assert masked_cells(counts) == hidden
+
+
+def test_what_is_masked_keeps_figures_over_all_rows_and_of_none():
+    figures = {"accuracy": Rate(50, 55), "recall": Rate(2, 3), "fpr": NotEstimable(0, "no negatives"), "roc_auc": NotEstimable(3, "few")}
+    assert masked(figures, {"accuracy"}) == {**figures, "recall": HIDDEN, "roc_auc": HIDDEN}

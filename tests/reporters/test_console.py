@@ -89,3 +89,17 @@ def test_colours_disappear_where_the_output_is_no_terminal(runs):
 def test_the_same_run_gives_the_same_text_whatever_it_took(runs):
     run = runs("demo")
     assert render(run) == render(replace(run, started="2030-01-01T00:00:00Z", seconds=99.0, cost={}))
+
+
+def reserved(run):
+    warning = Finding(rule="validity/shared-rows", level=Level.WARNING, message="23 rows are shared", hint="leave them out")
+    return replace(run, reports=(replace(run.reports[0], findings=(warning,)),))
+
+
+def test_a_warning_is_a_reservation_and_no_alarm(runs):
+    told = render(reserved(runs("passed")))["-"]
+    lines = SGR.sub("", told).splitlines()
+    assert lines[0] == "Keep in mind: figures below may be slightly off"
+    assert lines[1].startswith("  ! 23 rows are shared")
+    assert "Both gates passed, with a reservation (see the top)" in lines[-1]
+    assert "\x1b[1;31m" not in told

@@ -114,3 +114,15 @@ def test_time_and_cost_stand_elsewhere(runs):
 
 def test_a_report_of_an_earlier_run_says_so(runs):
     assert "ambitious (quality): failed, from an earlier run" in text(runs("earlier"))
+
+
+def reserved(run):
+    warning = Finding(rule="validity/shared-rows", level=Level.WARNING, message="23 rows are shared", hint="leave them out")
+    return replace(run, reports=(replace(run.reports[0], findings=(warning,)),))
+
+
+def test_a_warning_is_a_reservation_and_no_alarm(runs):
+    told = text(reserved(runs("passed")))
+    assert told.startswith("> [!WARNING]\n> **Keep in mind: figures below may be slightly off.**\n>\n> - ! 23 rows are shared")
+    assert "Both gates passed, with a reservation" in told
+    assert text(runs("everything")).startswith("> [!CAUTION]")

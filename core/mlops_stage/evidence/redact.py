@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from mlops_stage.estimates import NotEstimable
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
+
+    from mlops_stage.estimates import Estimate
 
 _CREDENTIALS = re.compile(r"(\w://)[^/\s@]+@")
 
@@ -28,6 +32,36 @@ def masked_levels(counts: Mapping[str, int], minimum: int = MINIMUM_COUNT) -> fr
         if len(hidden) > 1 and sum(counts[name] for name in hidden) >= minimum:
             break
         hidden.append(level)
+    return frozenset(hidden)
+
+
+HIDDEN = NotEstimable(None, f"masked, for fewer than {MINIMUM_COUNT} rows could be told from it")
+"""A figure that is masked."""
+
+
+def masked(figures: Mapping[str, Estimate], kept: Collection[str] = ()) -> dict[str, Estimate]:
+    """The figures of one slice or class with small counts in it: all are hidden but those in `kept`, and those of no rows at all."""
+    return {
+        name: figure if name in kept or (isinstance(figure, NotEstimable) and figure.n == 0) else HIDDEN for name, figure in figures.items()
+    }
+
+
+def masked_cells(counts: Sequence[Sequence[int]]) -> frozenset[tuple[int, int]]:
+    """The cells (row, column) of a table that must be hidden where the sums of its rows and columns are known.
+
+    Primary: every count from 1 to 9. Complementary: where a single cell of a row or column is hidden, the next smallest there is too,
+    until none can be found by subtraction.
+    """
+    hidden = {(i, j) for i, row in enumerate(counts) for j, count in enumerate(row) if 0 < count < MINIMUM_COUNT}
+    if not hidden:
+        return frozenset()
+    rows, columns = range(len(counts)), range(len(counts[0]))
+    lines = [*([(i, j) for j in columns] for i in rows), *([(i, j) for i in rows] for j in columns)]
+    alone = [line for line in lines if len(hidden.intersection(line)) == 1 < len(line)]
+    while alone:
+        others = (cell for cell in alone[0] if cell not in hidden)
+        hidden.add(min(others, key=lambda cell: (counts[cell[0]][cell[1]] == 0, counts[cell[0]][cell[1]], cell)))
+        alone = [line for line in lines if len(hidden.intersection(line)) == 1 < len(line)]
     return frozenset(hidden)
 
 

@@ -12,7 +12,7 @@ from mlops_stage.report import Level
 from mlops_stage.reporters.words import interval
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from mlops_stage.report import Evidence, Finding, Metric, Report, Slice
 
@@ -113,6 +113,25 @@ def gravity(finding: Finding) -> tuple[bool, int]:
 def doubts(report: Report) -> list[Finding]:
     """The findings that put this report's figures in doubt, the gravest first."""
     return graver_first(finding for finding in report.findings if finding.doubts_figures)
+
+
+def in_doubt(findings: Iterable[Finding]) -> bool:
+    """Whether one of them is so grave that figures may be wrong; below that there are reservations."""
+    return any(finding.level is Level.ERROR and finding.doubts_figures for finding in findings)
+
+
+def warning(findings: Sequence[Finding]) -> str:
+    """What stands above findings that put figures in doubt."""
+    if in_doubt(findings):
+        return "Read this first: figures below may be wrong"
+    return "Keep in mind: figures below may be slightly off" if any(found.level is Level.WARNING for found in findings) else "Keep in mind"
+
+
+def reservation(findings: Sequence[Finding], *, passed: bool) -> str:
+    """What a headline adds because of such findings."""
+    if not in_doubt(findings):
+        return ", with a reservation" if findings else ""
+    return f", {'but' if passed else 'and'} figures are in doubt"
 
 
 def ruled(findings: Iterable[Finding]) -> tuple[tuple[Ruled, ...], int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from mlops_stage.report import Verdict
+from mlops_stage.report import Level, Verdict
 from mlops_stage.reporters import choice, injection
 from mlops_stage.reporters.escape import harmless
 from mlops_stage.reporters.judged import named
@@ -63,8 +63,8 @@ def _lines(run: Run, own: tuple[Report, ...]) -> Iterator[str]:
     for failure in run.failures:
         yield from _marked("error", MARKS["error"], _say(failure.message), failure.hint)
     told = headline(own, run.failures)
-    in_doubt = sum(bool(choice.doubts(report)) for report in own)
-    doubt = f", {'but' if told.outcome == 'passed' else 'and'} figures are in doubt (see the top)" if in_doubt else ""
+    found = [finding for report in own for finding in choice.doubts(report)]
+    doubt = choice.reservation(found, passed=told.outcome == "passed") + (" (see the top)" if found else "")
     yield _styled(told.outcome, f"{told.mark} {_say(told.title)}{doubt}") + f"  {told.sentence}"
 
 
@@ -72,10 +72,12 @@ def _doubts(own: tuple[Report, ...]) -> Iterator[str]:
     found = [(report, finding) for report in own for finding in choice.doubts(report)]
     if not found:
         return
-    yield _styled("doubt", "Read this first: figures below may be wrong")
+    findings = [finding for _, finding in found]
+    yield _styled("doubt" if choice.in_doubt(findings) else "warning", choice.warning(findings))
     for report, finding in found[:_DOUBTS]:
         about = ", ".join(part for part in (report.id, finding.location, finding.rule) if part)
-        yield from _marked("doubt", LEVEL_MARKS[finding.level], f"{_say(finding.message)} ({_say(about)})", finding.hint, depth=2)
+        style = "doubt" if finding.level is Level.ERROR else finding.level
+        yield from _marked(style, LEVEL_MARKS[finding.level], f"{_say(finding.message)} ({_say(about)})", finding.hint, depth=2)
     if len(found) > _DOUBTS:
         yield f"  {counted(len(found) - _DOUBTS, 'more such finding')} in report.html"
     yield ""

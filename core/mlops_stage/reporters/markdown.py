@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from mlops_stage.report import Level, Verdict
+from mlops_stage.report import Verdict
 from mlops_stage.reporters import choice, injection
 from mlops_stage.reporters.escape import code, harmless, markdown
 from mlops_stage.reporters.judged import named
@@ -47,7 +47,7 @@ def _blocks(run: Run) -> Iterator[str]:
     if flags:
         yield _flags(flags)
     told = headline(run.reports, run.failures)
-    doubt = f", {'but' if told.outcome == 'passed' else 'and'} figures are in doubt" if found else ""
+    doubt = choice.reservation([finding for _, finding in found], passed=told.outcome == "passed")
     yield f"## {told.mark} {_say(told.title)}{doubt}\n\n{told.sentence}\n"
     for failure in run.failures:
         yield f"> **{MARKS['error']} {_say(failure.message)}**{_hint(failure.hint)}\n"
@@ -58,7 +58,8 @@ def _blocks(run: Run) -> Iterator[str]:
 
 
 def _doubts(found: list[tuple[Report, Finding]]) -> str:
-    lines = ["> [!CAUTION]", "> **Read this first: figures below may be wrong.**", ">"]
+    findings = [finding for _, finding in found]
+    lines = [f"> [!{'CAUTION' if choice.in_doubt(findings) else 'WARNING'}]", f"> **{choice.warning(findings)}.**", ">"]
     for report, finding in found[:_DOUBTS]:
         lines.append(f"> - {_finding(finding, report)} ({_say(report.id)})")
     if len(found) > _DOUBTS:
@@ -122,7 +123,7 @@ def _findings(report: Report) -> str:
 def _finding(finding: Finding, report: Report) -> str:
     rule, url = _say(finding.rule), rule_url(finding.rule, report)
     where = f" {code(finding.location)}" if finding.location else ""
-    mark = LEVEL_MARKS[Level.ERROR] + " " if finding.doubts_figures else ""
+    mark = LEVEL_MARKS[finding.level] + " " if finding.doubts_figures else ""
     return f"{mark}{_say(finding.message)}{where}{_hint(finding.hint)} · {f'[{rule}]({url})' if url else rule}"
 
 

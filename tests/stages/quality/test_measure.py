@@ -8,6 +8,7 @@ from sklearn import metrics
 
 from mlops_stage.errors import InputError, UsageError
 from mlops_stage.estimates import NotEstimable
+from mlops_stage.evidence.redact import HIDDEN
 from mlops_stage.report import Level, Observations, Outcome, adapter_of, to_json
 
 BINARY = {
@@ -139,12 +140,49 @@ def test_small_groups_are_masked_and_so_is_what_would_give_them_away(bench):
     answers["region"] = np.array(["big"] * 60 + ["middle"] * 20 + ["least"] * 15 + ["tiny"] * 5)
     bench.write("p.csv", **answers)
     seen = bench.measure(predictions="p.csv", slices=("region",))
-    hidden = {metric.slice[0][1] for metric in seen.metrics if metric.slice and "masked" in getattr(metric.estimate, "reason", "")}
+    hidden = {metric.slice[0][1] for metric in seen.metrics if metric.name == "accuracy" and metric.slice and metric.estimate == HIDDEN}
     assert hidden == {"tiny", "least"}
     assert all(metric.estimate.n is None for metric in seen.metrics if metric.slice and metric.slice[0][1] in hidden)
     assert bench.find(seen, "accuracy", region="middle").estimate.n == 20
     (figure,) = [figure for figure in seen.figures if figure.name == "balanced_accuracy_by_region"]
-    assert {row.label for row in figure.rows if row.value is None} == hidden
+    assert {row.label for row in figure.rows if row.value is None} >= hidden
+
+
+def test_few_rows_of_a_class_hide_every_figure_that_tells_their_number(bench):
+    rng = np.random.default_rng(2)
+    label = np.array([1] * 3 + [0] * 52 + [1] * 20 + [0] * 60 + [1] * 100 + [0] * 100)
+    pred = np.where(rng.random(335) < 0.8, label, 1 - label)
+    region = np.array(["few"] * 55 + ["next"] * 80 + ["many"] * 200)
+    answers = {"y_true": label, "y_pred": pred, "y_score": np.clip(pred + rng.normal(0, 0.1, 335), 0, 1), "region": region}
+    bench.write("p.csv", **answers)
+    bench.write("old.csv", **{**answers, "y_pred": np.where(rng.random(335) < 0.7, label, 1 - label)})
+    seen = bench.measure(predictions="p.csv", slices=("region",), baseline="old.csv")
+    for region in ("few", "next"):  # the second because the difference to all rows would tell of the first
+        shown = {metric.name for metric in seen.metrics if metric.slice == (("region", region),) and metric.estimate != HIDDEN}
+        assert shown == {"accuracy", "selection_rate", "log_loss", "brier_score_loss"}
+        hidden = [metric for metric in seen.metrics if metric.slice == (("region", region),) and metric.estimate == HIDDEN]
+        assert all(metric.versus == HIDDEN for metric in hidden)
+        assert len(hidden) > 8
+    assert bench.find(seen, "recall", region="many").estimate.n == 100
+    judged = bench.judge(predictions="p.csv", slices=("region",), gates=("recall[region=few] >= 0.5",))
+    assert judged.outcome is Outcome.INCONCLUSIVE
+    assert "masked" in judged.summary
+
+
+def test_rare_classes_are_masked_with_one_from_which_they_could_be_worked_out(bench):
+    answers = bench.many(300, classes=("ant", "bee", "cat", "rare"))
+    answers["y_true"][answers["y_true"] == "rare"] = "ant"
+    answers["y_true"][:4] = "rare"
+    bench.write("p.csv", **answers)
+    seen = bench.measure(predictions="p.csv")
+    hidden = {metric.slice[0][1] for metric in seen.metrics if metric.slice and metric.estimate == HIDDEN}
+    assert "rare" in hidden
+    assert len(hidden) == 2
+    assert bench.judge(predictions="p.csv").gates[0].criterion == "balanced_accuracy > 0.25"
+    matrix = next(figure for figure in seen.figures if figure.name == "confusion")
+    assert not any(0 < value < 10 for row in matrix.values for value in row if value is not None)
+    assert "left out" in matrix.caption
+    assert all(point.n >= 10 for figure in seen.figures if figure.name == "calibration" for point in figure.points)
 
 
 def test_missing_cells_of_a_slice_are_a_level_of_their_own(bench):

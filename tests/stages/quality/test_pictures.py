@@ -39,8 +39,8 @@ def test_many_classes_make_no_picture():
 
 
 def test_weights_are_rounded_for_the_eye():
-    label = np.array([0, 1, 1])
-    (figure,) = confusion(count_cells((label, label), (2, 2), np.array([0.1, 0.1, 0.2])), ("no", "yes"))
+    label = np.array([0, 1, 1]).repeat(10)
+    (figure,) = confusion(count_cells((label, label), (2, 2), np.array([0.01, 0.01, 0.02]).repeat(10)), ("no", "yes"))
     assert figure.values == ((0.1, 0), (0, 0.3))
     assert "weight" in figure.caption
 
@@ -50,6 +50,13 @@ def test_predictions_are_put_into_tenths():
     figure = predicted_against_actual(Predictions(task="regression", label=prediction + 1, prediction=prediction))
     assert [point.x for point in figure.points] == [4.5 + 10 * index for index in range(10)]
     assert all(point.y == point.x + 1 and point.n == 10 for point in figure.points)
+
+
+def test_groups_of_predictions_are_never_small():
+    prediction = np.arange(25.0)
+    figure = predicted_against_actual(Predictions(task="regression", label=prediction, prediction=prediction))
+    assert [point.n for point in figure.points] == [13, 12]
+    assert "2 groups" in figure.caption
 
 
 def test_only_differences_on_one_scale_share_a_picture():

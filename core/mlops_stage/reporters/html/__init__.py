@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from mlops_stage import __version__
-from mlops_stage.reporters import injection
+from mlops_stage.reporters import choice, injection
 from mlops_stage.reporters.escape import harmless
 from mlops_stage.reporters.html import view
 from mlops_stage.reporters.words import DOCS, LEVEL_MARKS, MARKS, counted, headline, short, word
@@ -30,11 +30,17 @@ def render(run: Run) -> Mapping[str, str]:
     flags = injection.flags(run.reports)
     style = (_HERE / "style.css").read_text(encoding="utf-8")
     shown = view.sections(run)
+    doubts = view.doubts(shown)
+    findings = [doubt.finding for doubt in doubts]
+    told = headline(run.reports, run.failures)
     page = _environment(flagging=bool(flags)).get_template("page.html.j2")
     text = page.render(
-        headline=headline(run.reports, run.failures),
+        headline=told,
         sections=shown,
-        doubts=view.doubts(shown),
+        doubts=doubts,
+        in_doubt=choice.in_doubt(findings),
+        warning=choice.warning(findings),
+        reservation=choice.reservation(findings, passed=told.outcome == "passed"),
         first=view.first(shown) if len(shown) > 1 else [],
         failures=run.failures,
         flags=flags,

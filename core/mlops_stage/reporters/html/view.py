@@ -110,6 +110,7 @@ class Section:
     anchor: str
     earlier: bool
     doubted: bool
+    reserved: bool
     tally: str
     gates: tuple[GateView, ...]
     findings: tuple[choice.Ruled, ...]
@@ -185,7 +186,8 @@ def _section(report: Report, anchor: str, earlier: bool) -> Section:  # noqa: FB
         report=report,
         anchor=anchor,
         earlier=earlier,
-        doubted=bool(choice.doubts(report)),
+        doubted=choice.in_doubt(report.findings),
+        reserved=bool(choice.doubts(report)),
         tally=_tally(report),
         gates=_gates(report),
         findings=found,

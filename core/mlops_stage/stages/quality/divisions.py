@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlops_stage.errors import UsageError
-from mlops_stage.estimates import NotEstimable
-from mlops_stage.evidence.redact import MINIMUM_COUNT, masked_levels, shown
+from mlops_stage.evidence.redact import masked_levels, shown
 from mlops_stage.stats.linear import Groups
 
 if TYPE_CHECKING:
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 CLASS = "class"
 """The column that figures of single classes are reported by, in a multi-class task."""
-HIDDEN = NotEstimable(None, f"masked, for fewer than {MINIMUM_COUNT} rows could be told from it")
 MOST_LEVELS = 1_000
 """More values of a column are no groups that anybody would look at."""
 
@@ -35,6 +33,9 @@ class Division:
     groups: Groups
     hidden: frozenset[str] = frozenset()
     """Levels whose figures are masked: small ones, and others from which these could be worked out."""
+    guarded: frozenset[str] = frozenset()
+    """Levels with few rows of some class, by label or by decision, and others from which these counts could be worked out: only figures over all
+    their rows are shown."""
 
     def slice(self, group: int) -> Slice:
         """As it stands in a metric."""
@@ -61,4 +62,29 @@ def by_column(predictions: Predictions) -> Iterator[Division]:
             raise UsageError(f"slices: {CLASS!r} already means the classes of the label", "give the column another name")
         counts = np.bincount(codes, minlength=len(levels)).tolist()
         hidden = masked_levels(dict(zip(levels, counts, strict=True)))
-        yield Division(column, levels, Groups(predictions.n, codes, len(levels), predictions.weight), hidden)
+        groups = Groups(predictions.n, codes, len(levels), predictions.weight)
+        yield Division(column, levels, groups, hidden, _guarded(predictions, codes, levels) - hidden)
+
+
+def small_classes(predictions: Predictions) -> frozenset[str]:
+    """The classes of few labels or few decisions, and others from which these counts could be worked out."""
+    if predictions.task == "regression":
+        return frozenset()
+    return frozenset().union(
+        *(
+            masked_levels(dict(zip(predictions.classes, np.bincount(axis, minlength=len(predictions.classes)).tolist(), strict=True)))
+            for axis in (predictions.label, predictions.prediction.astype(np.int64, copy=False))
+        )
+    )
+
+
+def _guarded(predictions: Predictions, codes: np.ndarray, levels: tuple[str, ...]) -> frozenset[str]:
+    if predictions.task == "regression":
+        return frozenset()
+    found: set[str] = set()
+    size = len(predictions.classes)
+    for axis in (predictions.label, predictions.prediction):
+        counts = np.bincount(codes * size + axis.astype(np.int64, copy=False), minlength=len(levels) * size).reshape(len(levels), size)
+        for of_class in counts.T.tolist():
+            found |= masked_levels(dict(zip(levels, of_class, strict=True)))
+    return frozenset(found)

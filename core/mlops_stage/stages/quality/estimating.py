@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlops_stage.estimates import NotEstimable
-from mlops_stage.stages.quality.divisions import HIDDEN
+from mlops_stage.evidence.redact import HIDDEN, masked
+from mlops_stage.stages.quality.divisions import small_classes
 from mlops_stage.stats.calibration import Calibration, calibration, log_losses, squared_errors
 from mlops_stage.stats.cells import Cells, count_cells
 from mlops_stage.stats.classification import binary_estimates, class_estimates, mean_rate, multiclass_estimates, recall
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 _DENSE = 2**22
 """Cells counted in one pass; with more of them, groups are counted one after the other."""
+_OVER_ALL = frozenset({"accuracy", "recall_weighted", "selection_rate", "log_loss", "brier_score_loss"})
+"""Figures whose denominator is every row of a slice: they do not tell how many rows of it are of which class."""
 _WORK = 2**23
 """Binomial variates spent on one column: the more levels and classes, the fewer draws for each level."""
 
@@ -104,14 +107,23 @@ def figures(answers: Answers, division: Division, *, draws: int, seed: int) -> F
     by_group: list[dict[str, Estimate]] = []
     for group, (level, found) in enumerate(zip(division.levels, exact, strict=True)):
         every = {**found, **{name: figure.estimate(group) for name, figure in linear.items()}}
-        by_group.append(dict.fromkeys(every, HIDDEN) if level in division.hidden else every)
+        by_group.append(_shown(every, level, division))
     if division.column:
         return Figures(division, tuple(by_group), linear)
+    small = small_classes(answers.predictions)
     by_class = _class_figures(answers, division, areas) if task == "multiclass" else {}
+    by_class = {name: masked(found) if name in small else found for name, found in by_class.items()}
     calibrated = _calibration(answers, division, draws, seed)
     if calibrated is not None:
         by_group[0]["expected_calibration_error"] = calibrated.error
     return Figures(division, tuple(by_group), linear, by_class, calibrated)
+
+
+def _shown(every: dict[str, Estimate], level: str, division: Division) -> dict[str, Estimate]:
+    """The figures of a level as far as they tell no small count."""
+    if level in division.hidden:
+        return dict.fromkeys(every, HIDDEN)
+    return masked(every, _OVER_ALL) if level in division.guarded else every
 
 
 def _calibration(answers: Answers, division: Division, draws: int, seed: int) -> Calibration | None:

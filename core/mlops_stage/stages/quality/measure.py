@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlops_stage.errors import UsageError
 from mlops_stage.estimates import Bounded, NotEstimable, Point
-from mlops_stage.evidence.redact import shown
+from mlops_stage.evidence.redact import MINIMUM_COUNT, shown
 from mlops_stage.report import Finding, Level, Metric, Observations
 from mlops_stage.stages.quality import pictures, points, validity
 from mlops_stage.stages.quality.baseline import baseline
@@ -21,8 +21,9 @@ from mlops_stage.stages.quality.reading import candidate, overlap, trained
 from mlops_stage.stats.resampling import DRAWS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from mlops_stage.estimates import Estimate
     from mlops_stage.inputs.predictions import Predictions
     from mlops_stage.report import Figure, Subject
     from mlops_stage.stages.quality.comparing import Comparison
@@ -92,11 +93,17 @@ def _metrics(found: Sequence[Figures], comparison: Comparison | None) -> list[Me
     for one in found:
         versus = comparison.versus(one) if comparison else [{} for _ in one.by_group]
         for group, estimates in enumerate(one.by_group):
-            metrics += as_metrics(estimates, one.division.slice(group), versus[group])
+            metrics += as_metrics(estimates, one.division.slice(group), _known(estimates, versus[group]))
         by_class = comparison.versus_by_class(one) if comparison and one.by_class else {}
         for name, estimates in one.by_class.items():
-            metrics += as_metrics(estimates, ((CLASS, name),), by_class.get(name, {}))
+            metrics += as_metrics(estimates, ((CLASS, name),), _known(estimates, by_class.get(name, {})))
     return metrics
+
+
+def _known(estimates: Mapping[str, Estimate], versus: Mapping[str, Estimate]) -> dict[str, Estimate]:
+    """Differences; of a figure that is masked, or cannot be estimated, there is none either."""
+    own = {name: estimate for name, estimate in estimates.items() if isinstance(estimate, NotEstimable)}
+    return {name: own.get(name, change) for name, change in versus.items()}
 
 
 def _gaps(params: QualityParams, workspace: Workspace, judged: Predictions, test: Figures) -> tuple[list[Metric], tuple[Subject, ...]]:
@@ -138,14 +145,14 @@ def _drawn(answers: Answers, overall: Figures, metrics: Sequence[Metric], params
         for column in params.slices:
             found += pictures.by_slice(metrics, leader.name, column, leader.estimate)
     if judged.task == "regression":
-        return [*found, pictures.predicted_against_actual(judged)]
+        return [*found, pictures.predicted_against_actual(judged)] if judged.n >= MINIMUM_COUNT else found
     if judged.task == "multiclass":
         found += pictures.by_slice(metrics, "recall", CLASS, overall.by_group[0]["balanced_accuracy"])
     (table,) = cells(answers, overall.division)
     found += pictures.confusion(table, judged.classes)
     if overall.calibration is not None:
         what = f"of {judged.classes[1]}" if judged.task == "binary" else "of the decided class"
-        found.append(pictures.calibration(overall.calibration, what))
+        found += pictures.calibration(overall.calibration, what)
     return found
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlops_stage.estimates import NotEstimable, Point
+from mlops_stage.evidence.redact import MINIMUM_COUNT, masked_cells, masked_levels
 from mlops_stage.report import Curve, CurvePoint, Interval, Intervals, Matrix
 from mlops_stage.stats.linear import Groups, average, whole
 
@@ -31,13 +32,18 @@ def confusion(cells: Cells, classes: Sequence[str]) -> list[Figure]:
     if len(classes) > _MOST_CLASSES:
         return []
     weighted = cells.mass is not cells.rows
-    values = tuple(tuple(whole(round(value, 6)) for value in row) for row in cells.mass.tolist())
+    hidden = masked_cells(np.rint(cells.rows).astype(np.int64).tolist())
+    values = tuple(
+        tuple(None if (i, j) in hidden else whole(round(value, 6)) for j, value in enumerate(row))
+        for i, row in enumerate(cells.mass.tolist())
+    )
     return [
         Matrix(
             name="confusion",
             title="Labels and decisions",
             caption="Each row is what is true, each column what the model decided: on the diagonal it was right."
-            + (" Rows count by their weight." if weighted else ""),
+            + (" Rows count by their weight." if weighted else "")
+            + (f" Cells of 1 to {MINIMUM_COUNT - 1} rows are left out, and those from which they could be worked out." if hidden else ""),
             row_label="label",
             column_label="decision",
             rows=tuple(classes),
@@ -47,27 +53,31 @@ def confusion(cells: Cells, classes: Sequence[str]) -> list[Figure]:
     ]
 
 
-def calibration(found: Calibration, what: str) -> Figure:
-    """Predicted probability against what happened."""
+def calibration(found: Calibration, what: str) -> list[Figure]:
+    """Predicted probability against what happened; nothing where all groups are small."""
+    small = masked_levels({str(place): math.ceil(one.observed.n) for place, one in enumerate(found.bins)})
     points = tuple(
         CurvePoint(x=one.predicted, y=one.observed.value, low=one.observed.bound(_LOW), high=one.observed.bound(_HIGH), n=one.observed.n)
-        for one in found.bins
+        for place, one in enumerate(found.bins)
+        if str(place) not in small
     )
-    return Curve(
+    curve = Curve(
         name="calibration",
         title="Calibration",
-        caption="On the diagonal, what the model calls 70 % likely happens 7 times in 10. Bars are 95 % intervals.",
+        caption="On the diagonal, what the model calls 70 % likely happens 7 times in 10. Bars are 95 % intervals."
+        + (f" Groups of fewer than {MINIMUM_COUNT} rows are left out, and those from which they could be worked out." if small else ""),
         x_label=f"predicted probability {what}",
         y_label="observed share",
         points=points,
     )
+    return [curve] if points else []
 
 
 def predicted_against_actual(predictions: Predictions) -> Figure:
-    """The mean label of rows with similar predictions, by tenths of the predictions."""
+    """The mean label of rows with similar predictions, by tenths of the predictions; by fewer parts where these would be small."""
     prediction = predictions.prediction.astype(np.float64, copy=False)
     rows = predictions.n
-    size = min(_DECILES, rows)
+    size = min(_DECILES, rows // MINIMUM_COUNT)
     codes = np.empty(rows, dtype=np.int64)
     codes[np.argsort(prediction, kind="stable")] = np.arange(rows) * size // rows
     groups = Groups(rows, codes, size, predictions.weight)
@@ -81,7 +91,7 @@ def predicted_against_actual(predictions: Predictions) -> Figure:
     return Curve(
         name="predicted_against_actual",
         title="Predicted and actual values",
-        caption="Rows are put into ten groups by their prediction; on the diagonal, a group's mean prediction is its mean label.",
+        caption=f"Rows are put into {size} groups of equal size by their prediction; on the diagonal, a group's mean prediction is its mean label.",
         x_label="mean prediction",
         y_label="mean label",
         points=tuple(points),
