@@ -26,7 +26,7 @@ def change_axes(label: Codes, old: Codes, new: Codes) -> tuple[Codes, Codes, Cod
     return label, old == label, new == label
 
 
-def paired(gained: float, lost: float, mass: float, squares: float, reason: str) -> Paired | NotEstimable:
+def paired_rate(gained: float, lost: float, mass: float, squares: float, reason: str) -> Paired | NotEstimable:
     """The difference of two shares of the same rows; with weights all counts are scaled to the effective number of rows."""
     if mass <= 0:
         return NotEstimable(0, reason)
@@ -37,13 +37,13 @@ def paired(gained: float, lost: float, mass: float, squares: float, reason: str)
 def changed_recall(changes: Cells, label: int, reason: str) -> Paired | NotEstimable:
     """How the recall of one class changed; `changes` has the shape (K, 2, 2) of `change_axes`."""
     mass, squares = changes.mass[label], changes.squares[label]
-    return paired(mass[0, 1].item(), mass[1, 0].item(), mass.sum().item(), squares.sum().item(), reason)
+    return paired_rate(mass[0, 1].item(), mass[1, 0].item(), mass.sum().item(), squares.sum().item(), reason)
 
 
 def changed_accuracy(changes: Cells) -> Paired | NotEstimable:
     """How the accuracy changed; its gains are the fixes, its losses the breaks."""
     mass = changes.mass.sum(axis=0)
-    return paired(mass[0, 1].item(), mass[1, 0].item(), mass.sum().item(), changes.squares.sum().item(), "no rows")
+    return paired_rate(mass[0, 1].item(), mass[1, 0].item(), mass.sum().item(), changes.squares.sum().item(), "no rows")
 
 
 def changed_mean(terms: Sequence[Paired | NotEstimable]) -> Sampled | NotEstimable:
@@ -68,7 +68,7 @@ def changed_rates(changes: Cells) -> dict[str, Paired | Sampled | NotEstimable]:
         "fnr": _reversed(tpr),
         "tnr": tnr,
         "fpr": _reversed(tnr),
-        "selection_rate": paired(more.item(), fewer.item(), mass.sum().item(), changes.squares.sum().item(), "no rows"),
+        "selection_rate": paired_rate(more.item(), fewer.item(), mass.sum().item(), changes.squares.sum().item(), "no rows"),
     }
 
 
