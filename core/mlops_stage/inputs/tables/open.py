@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from mlops_stage.errors import InputError, UsageError
 from mlops_stage.evidence.digest import of_json, sha256_many
@@ -13,23 +13,13 @@ from mlops_stage.evidence.paths import existing, relative
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.content import head_of, sniffed
 from mlops_stage.inputs.tables import delimited, jsonlines, parquet
+from mlops_stage.inputs.tables.formats import FORMATS, Format
 from mlops_stage.report import Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from pathlib import Path
 
-Format = Literal["csv", "jsonl", "parquet"]
-
-_FORMATS: Mapping[str, Format] = {
-    ".csv": "csv",
-    ".csv.gz": "csv",
-    ".jsonl": "jsonl",
-    ".jsonl.gz": "jsonl",
-    ".ndjson": "jsonl",
-    ".ndjson.gz": "jsonl",
-    ".parquet": "parquet",
-}
 _READERS: Mapping[Format, Callable[[tuple[Path, ...], str], tuple[dict[str, str], str]]] = {
     "csv": delimited.columns_and_scan,
     "jsonl": jsonlines.columns_and_scan,
@@ -54,22 +44,25 @@ class Table:
     """Name -> DuckDB type, in the order of the file; CSV and JSONL are VARCHAR throughout."""
     scan: str = field(repr=False)
     """SQL that stands after FROM and has the columns c0, c1, … in that order."""
+    costly: bool = False
+    """Whether to evaluate `scan` once and keep what it gives, although the format is cheap to read again."""
 
     @property
     def name(self) -> str:
         """As it stands in a message: `data (test.csv)`."""
         return f"{self.what} ({shown(self.source)})"
 
-    def column(self, name: str, param: str) -> str:
+    def column(self, name: str, param: str, taken: Collection[str] = ()) -> str:
         """The SQL name of a column; `param` says which param asked for it.
 
         Raises:
-            UsageError: the table has no such column; the hint names the nearest.
+            UsageError: the table has no such column; the hint names the nearest that is not `taken` by another role.
         """
         names = list(self.columns)
         if name in self.columns:
             return f"c{names.index(name)}"
-        near = get_close_matches(name, names, 1, 0.5) or [other for other in names if other.strip().lower() == name.strip().lower()]
+        free = [other for other in names if other not in taken]
+        near = get_close_matches(name, free, 1, 0.5) or [other for other in free if other.strip().lower() == name.strip().lower()]
         listed = shown(", ".join(names[:12]) + (", …" if len(names) > 12 else ""), 160)  # noqa: PLR2004  (what fits on a line)
         hint = f"did you mean {shown(near[0])!r}?" if near else f"its columns are {listed}"
         raise UsageError(f"{param}: {self.name} has no column {shown(name)!r}", hint)
@@ -79,7 +72,8 @@ class Table:
         numbers = ", ".join(str(int(row)) for row in rows)
         columns = ", ".join(f"c{position}" for position in range(len(self.columns)))
         numbered = f"SELECT row_number() OVER () - 1 AS r, {columns} FROM {self.scan}"
-        return replace(self, scan=f"(SELECT {columns} FROM ({numbered}) WHERE r IN ({numbers}) ORDER BY r)")
+        some = f"(SELECT {columns} FROM ({numbered}) WHERE r IN (SELECT unnest([{numbers}])) ORDER BY r)"
+        return replace(self, scan=some, costly=True)
 
     def subject(self) -> Subject:
         """The table by digest: that of its file, or of the list of its files' names and digests."""
@@ -153,13 +147,13 @@ def _in_folder(folder: Path, what: str) -> list[Path]:
 
 def _suffix(path: Path) -> str | None:
     name = path.name.lower()
-    return next((suffix for suffix in _FORMATS if name.endswith(suffix)), None)
+    return next((suffix for suffix in FORMATS if name.endswith(suffix)), None)
 
 
 def _format(path: Path, what: str) -> Format:
     suffix = _suffix(path)
     if suffix is not None:
-        return _FORMATS[suffix]
+        return FORMATS[suffix]
     content = sniffed(head_of(path, what))
     told = f"is {content.name}" if content else f"has the suffix {shown(path.suffix)!r}" if path.suffix else "has no suffix"
     raise InputError(f"{what}: {shown(path.name)} {told}; a table is a CSV, JSONL or Parquet file", (content and content.hint) or _CONVERT)
@@ -168,7 +162,7 @@ def _format(path: Path, what: str) -> Format:
 def _check_content(path: Path, what: str) -> None:
     """Refuse what is plainly not what its name says."""
     head = head_of(path, what)
-    expected = "gzip" if path.name.lower().endswith(".gz") else "parquet" if _FORMATS[_suffix(path) or ""] == "parquet" else None
+    expected = "gzip" if path.name.lower().endswith(".gz") else "parquet" if FORMATS[_suffix(path) or ""] == "parquet" else None
     content = sniffed(head)
     kind = content.kind if content else None
     if kind != expected:

@@ -89,7 +89,7 @@ class Selection:
         self._connection = connection
         self._from = table.scan
         self._distinct: dict[str, tuple[str | None, ...] | None] = {}
-        if table.format != "parquet" and columns:
+        if (table.format != "parquet" or table.costly) and columns:
             self._rows(f"CREATE TEMP TABLE kept AS SELECT {', '.join(columns.values())} FROM {table.scan}")
             self._from = "kept"
 
