@@ -1,3 +1,4 @@
+from mlops_stage.inputs.tables.formats import SUFFIXES
 from mlops_stage.params import CHOOSE
 from mlops_stage.stages.quality.init import init
 
@@ -43,3 +44,9 @@ def test_nothing_to_judge_says_nothing(tmp_path):
     put(tmp_path, "README.md")
     put(tmp_path, "data/table.csv")
     assert init(tmp_path) is None
+
+
+def test_every_file_that_is_a_table_is_seen(tmp_path):
+    for suffix in SUFFIXES:
+        put(tmp_path / suffix, f"predictions{suffix}", b"x")
+        assert init(tmp_path / suffix)["predictions"] == f"predictions{suffix}"

@@ -14,6 +14,7 @@ from mlops_stage.evidence.paths import existing
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.model import open_model
 from mlops_stage.inputs.predictions import read
+from mlops_stage.inputs.tables.formats import SUFFIXES
 from mlops_stage.inputs.tables.open import open_table
 from mlops_stage.report import Subject, read_report
 from mlops_stage.stages.quality import history, points, validity
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from mlops_stage.workspace import Workspace
 
 _ITS_BASELINE = re.compile(r"\bbaseline\b")
-_TABLES = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".parquet")
 
 
 @dataclass(frozen=True)
@@ -152,4 +152,4 @@ def _is_table(path: Path) -> bool:
     """Whether it holds predictions; a folder does if one of its files is a table."""
     if path.is_dir():
         return any(_is_table(entry) for entry in path.iterdir() if entry.is_file())
-    return path.name.lower().endswith(_TABLES)
+    return path.name.lower().endswith(SUFFIXES)

@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops_stage.inputs.tables.formats import SUFFIXES
 from mlops_stage.params import CHOOSE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_TABLES = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".parquet")
 _DEPTH = 4
 _MOST_FILES = 20_000
 _SKIPPED = {"node_modules", "site-packages", "venv", "env", "build", "dist", "mlops-out", "tests", "test", "__pycache__"}
@@ -26,7 +26,7 @@ def init(root: Path) -> Mapping[str, Any] | None:
     Predictions come first, for they work with every kind of model; else an ONNX model with a table to judge it on.
     """
     files = sorted(_files(root), key=lambda path: (path.count("/"), path))
-    tables = [path for path in files if path.lower().endswith(_TABLES)]
+    tables = [path for path in files if path.lower().endswith(SUFFIXES)]
     found: dict[str, Any] = {}
     predictions = _called(tables, _PREDICTION_WORDS)
     model = next((path for path in files if path.lower().endswith(".onnx")), None)
