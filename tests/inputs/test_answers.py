@@ -110,8 +110,9 @@ def test_missing_cells_of_a_slice_are_a_level_of_their_own():
     found = as_slice(codes("b", None, "a"))
     assert [found.levels[code] for code in found.codes] == ["b", MISSING, "a"]
     assert as_slice(codes("a", "b")).levels == ("a", "b")
-    odd = as_slice(codes(MISSING, None, "a"))
-    assert [odd.levels[code] for code in odd.codes] == [MISSING, MISSING, "a"]
+    assert as_slice(codes(MISSING, "a")).levels == (MISSING, "a")
+    with pytest.raises(InputError, match="stands for empty cells"):
+        as_slice(codes(MISSING, None, "a"))
 
 
 @pytest.mark.parametrize("value", [1e49, -1e100, 1e300])

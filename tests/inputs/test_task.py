@@ -30,6 +30,14 @@ def test_the_rule_for_the_task(label, prediction, declared, expected):
     assert is_classification(label, prediction, declared) is expected
 
 
+@pytest.mark.parametrize(("labels", "predictions"), [(51, 51), (51, 3), (20, 51)])
+def test_many_whole_numbers_on_both_sides_must_be_declared(labels, predictions):
+    with pytest.raises(UsageError, match="more than 50 different values: classes or quantities") as caught:
+        is_classification(summary(numbers=labels), summary(numbers=predictions), "auto")
+    assert "task" in caught.value.hint
+    assert not is_classification(summary(numbers=labels), summary(numbers=predictions), "regression")
+
+
 def test_one_score_column_per_class_means_classification():
     assert is_classification(summary(numbers=51), None, "auto", scores_by_class=True)
 

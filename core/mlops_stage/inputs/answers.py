@@ -213,6 +213,9 @@ def present(codes: Codes, where: str, column: str) -> Codes:
         InputError: a missing cell; the message names the first row and how many there are.
     """
     _refuse_missing(codes.codes < 0, where, column, "is empty or NaN")
+    blank = [place for place, level in enumerate(codes.levels) if not level.strip()]
+    if blank:
+        _refuse_missing(np.isin(codes.codes, blank), where, column, "is blank")
     return codes
 
 
@@ -243,12 +246,19 @@ def checked_weight(values: NDArray[np.float64], where: str, column: str) -> NDAr
 
 
 def as_slice(codes: Codes) -> Codes:
-    """A column to report by: missing cells are a level of their own."""
+    """A column to report by: missing cells are a level of their own.
+
+    Raises:
+        InputError: missing cells beside cells that hold the name of that level.
+    """
     missing = codes.codes < 0
     if not missing.any():
         return codes
     if MISSING in codes.levels:
-        return Codes(np.where(missing, codes.levels.index(MISSING), codes.codes), codes.levels)
+        raise InputError(
+            f"a column of slices has empty cells and the value {MISSING!r}, which stands for empty cells in reports",
+            "write one of them differently, or leave all those cells empty",
+        )
     return Codes(np.where(missing, len(codes.levels), codes.codes), (*codes.levels, MISSING))
 
 

@@ -37,7 +37,12 @@ class Feed:
 
 
 def map_columns(
-    inputs: Sequence[Port], table_columns: Mapping[str, str], mapping: Mapping[str, str], metadata: Mapping[str, str] | None = None
+    inputs: Sequence[Port],
+    table_columns: Mapping[str, str],
+    mapping: Mapping[str, str],
+    metadata: Mapping[str, str] | None = None,
+    *,
+    label: str = "",
 ) -> tuple[Feed, ...]:
     """One feed for each input of the model.
 
@@ -50,6 +55,7 @@ def map_columns(
         table_columns: name -> DuckDB type.
         mapping: the param `columns`: model input -> column or columns.
         metadata: the model's metadata.
+        label: the column of the truth, which no hint names.
 
     Raises:
         UsageError: a column or input that does not exist, or a matrix whose columns nobody declares.
@@ -64,10 +70,12 @@ def map_columns(
                 f"did you mean {shown(near[0])!r}?" if near else f"its inputs are {shown(', '.join(names), 160)}",
             )
     listed = _listed_in_metadata(metadata or {}, inputs)
-    return tuple(_feed(port, table_columns, mapping, listed) for port in inputs)
+    return tuple(_feed(port, table_columns, mapping, listed, label) for port in inputs)
 
 
-def _feed(port: Port, table_columns: Mapping[str, str], mapping: Mapping[str, str], listed: Mapping[str, tuple[str, ...]]) -> Feed:
+def _feed(
+    port: Port, table_columns: Mapping[str, str], mapping: Mapping[str, str], listed: Mapping[str, tuple[str, ...]], label: str
+) -> Feed:
     where = f"model input {shown(port.name)!r}"
     if port.dtype not in _KINDS:
         raise InputError(f"{where} is of type {shown(port.dtype)}, which no column can fill", "give predictions instead of a model")
@@ -94,13 +102,13 @@ def _feed(port: Port, table_columns: Mapping[str, str], mapping: Mapping[str, st
             f"list exactly the {width} columns that the model was trained on, in that order",
         )
     for column in columns:
-        _check_column(column, port, table_columns, where)
+        _check_column(column, port, table_columns, where, label)
     return Feed(input=port.name, dtype=port.dtype, columns=columns, rank=len(shape))
 
 
-def _check_column(column: str, port: Port, table_columns: Mapping[str, str], where: str) -> None:
+def _check_column(column: str, port: Port, table_columns: Mapping[str, str], where: str, label: str) -> None:
     if column not in table_columns:
-        near = get_close_matches(column, table_columns, 1)
+        near = get_close_matches(column, [name for name in table_columns if name != label], 1)
         fix = f"did you mean {port.name}={shown(near[0])}? Say so with columns" if near else f"name its column with columns: {port.name}=…"
         raise UsageError(f"{where} needs a column {shown(column)!r}, which the table does not have", fix)
     kind = table_columns[column].split("(")[0]

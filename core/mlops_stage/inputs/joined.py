@@ -36,7 +36,7 @@ class Joined:
         self.table = table
         wanted = [(question.label, "label"), *((name, "slices") for name in question.slices)]
         wanted += [(question.weight, "weight")] if question.weight else []
-        lacking = [name for name, param in wanted if name not in table.columns and _is_in(data, table, question.row_id, name, param)]
+        lacking = [name for name, param in wanted if name not in table.columns and _is_in(data, table, question, name, param)]
         own = [name for name, _ in wanted if name not in lacking]
         identifier = [question.row_id] if question.row_id else []
         self._own = stack.enter_context(opened(table, [*own, *others, *identifier], "row_id"))
@@ -95,11 +95,14 @@ def _reordered(found: Codes, position: NDArray[np.intp]) -> Codes:
     return Codes(place[codes], tuple(level for level, there in zip(found.levels, used, strict=True) if there))
 
 
-def _is_in(data: Table | None, table: Table, row_id: str | None, name: str, param: str) -> bool:
+def _is_in(data: Table | None, table: Table, question: Question, name: str, param: str) -> bool:
     """Whether the data has the column that the table lacks; raises when nobody has it, or when rows cannot be matched."""
     if data is None or name not in data.columns:
-        table.column(name, param)
-    if row_id is None:
+        answers = {
+            column for column in table.columns if column in {question.prediction, question.score} or column.startswith(f"{question.score}_")
+        }
+        table.column(name, param, answers if param == "label" else ())
+    if question.row_id is None:
         raise UsageError(
             f"{param}: column {shown(name)!r} is in data but not in {table.name}",
             "write it there too, or name with row_id a column that both have",

@@ -52,8 +52,8 @@ def read(source: str, root: Path, question: Question = _DEFAULTS, *, data: Table
         InputError: a file that cannot be read, a missing label, decision or score, a duplicate identifier.
     """
     table = open_table(source, root, what)
-    decided = _decisions(table, question.prediction)
-    scores = _scores(table, question.score)
+    decided = _decisions(table, question)
+    scores = _scores(table, question)
     if decided is None and not scores:
         raise UsageError(
             f"{table.name} has neither decisions ({shown(question.prediction)!r}) nor scores ({shown(question.score)!r})",
@@ -92,7 +92,7 @@ def score(
         UsageError: a column or input that does not exist.
         InputError: a missing label, a cell or model that cannot be used, answers that are no numbers.
     """
-    feeds = map_columns(model.facts.inputs, table.columns, question.columns, model.facts.metadata)
+    feeds = map_columns(model.facts.inputs, table.columns, question.columns, model.facts.metadata, label=question.label)
     with ExitStack() as stack:
         rows = Joined(stack, table, None, question)
         labels = rows.summary(question.label)  # a label that is absent is said before the model runs
@@ -137,24 +137,26 @@ def _answers(columns: Joined, question: Question, decided: str | None, scores: M
         return compared(truth_codes, decisions, found, question)._asdict()
 
 
-def _decisions(table: Table, name: str) -> str | None:
+def _decisions(table: Table, question: Question) -> str | None:
     """The column of decisions if it is there; one that was named on purpose must be."""
+    name = question.prediction
     if name in table.columns:
         return name
     if name != _DEFAULTS.prediction:
-        table.column(name, "prediction")
+        table.column(name, "prediction", {question.label})
     return None
 
 
-def _scores(table: Table, stem: str) -> dict[str, str | None]:
+def _scores(table: Table, question: Question) -> dict[str, str | None]:
     """Column -> class, None for the single column of the positive class."""
+    stem = question.score
     if stem in table.columns:
         return {stem: None}
     found = {
         name: canonical_text(name.removeprefix(f"{stem}_")) for name in table.columns if name.startswith(f"{stem}_") and name != f"{stem}_"
     }
     if not found and stem != _DEFAULTS.score:
-        table.column(stem, "score")
+        table.column(stem, "score", {question.label})
     if len(set(found.values())) < len(found):
         raise InputError(f"{table.name}: two score columns stand for one class", f"write one column {shown(stem)}_<class> per class")
     return dict(found)

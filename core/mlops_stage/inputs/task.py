@@ -28,11 +28,19 @@ def is_classification(label: Summary, prediction: Summary | None, declared: Decl
 
     Raises:
         InputError: two classes but predictions with fractions, which are scores under the wrong name.
+        UsageError: labels and predictions are whole numbers of more than 50 distinct values, which may be either.
     """
     if declared != "auto":
         return declared != "regression"
     if scores_by_class or label.textual:
         return True
+    if prediction is not None and not prediction.textual and not label.fractions and not prediction.fractions:
+        distinct = max(label.numbers, prediction.numbers)
+        if distinct > FEW_LEVELS:
+            raise UsageError(
+                f"labels and predictions are whole numbers of more than {FEW_LEVELS} different values: classes or quantities?",
+                "declare task: regression, or task: multiclass",
+            )
     if label.fractions or label.numbers > FEW_LEVELS:
         return False
     if prediction is None or not prediction.fractions:

@@ -400,3 +400,66 @@ def test_confusion_and_calibration_are_drawn(bench):
     assert matrix.values == tuple(map(tuple, metrics.confusion_matrix(answers["y_true"], answers["y_pred"]).tolist()))
     assert sum(point.n for point in curve.points) == 800
     assert all(point.low <= point.y <= point.high for point in curve.points)
+
+
+@pytest.mark.parametrize("params", [{"label": "y_pred"}, {"prediction": "y_true"}, {"score": "y_true"}, {"label": "y_score"}])
+def test_the_truth_is_not_the_answer(bench, params):
+    bench.write("p.csv", **bench.binary(100))
+    with pytest.raises(UsageError, match="are the same column"):
+        bench.measure(predictions="p.csv", **params)
+
+
+def test_what_was_taken_for_the_task_is_said(bench):
+    bench.write("c.csv", **bench.many(100))
+    bench.write("r.csv", **bench.numeric(100))
+    bench.write("b.csv", **bench.binary(100))
+    told = {
+        name: [f.message for f in bench.measure(predictions=name).findings if "declared the task" in f.message]
+        for name in ("c.csv", "r.csv", "b.csv")
+    }
+    assert "3 classes (multiclass)" in told["c.csv"][0]
+    assert "quantities (regression)" in told["r.csv"][0]
+    assert not told["b.csv"]
+    declared = bench.measure(predictions="r.csv", task="regression")
+    assert not any("declared the task" in finding.message for finding in declared.findings)
+
+
+def test_scores_that_are_no_probabilities_say_so(bench):
+    answers = bench.binary(100)
+    answers["y_score"] = 3 * answers["y_score"] - 1
+    bench.write("p.csv", **answers)
+    seen = bench.measure(predictions="p.csv")
+    for name in ("log_loss", "brier_score_loss", "expected_calibration_error"):
+        assert bench.find(seen, name).estimate == NotEstimable(None, "scores lie outside 0 to 1, so they are no probabilities")
+    assert any("no log loss and no calibration" in finding.message for finding in seen.findings)
+
+
+def test_r2_of_very_few_rows_is_not_told(bench):
+    bench.write("p.csv", **bench.numeric(9))
+    bench.write("q.csv", **bench.numeric(10))
+    assert bench.find(bench.measure(predictions="p.csv"), "r2").estimate.reason.startswith("fewer than 10 rows")
+    assert bench.find(bench.measure(predictions="q.csv"), "r2").estimate.n == 10
+
+
+def test_a_blank_label_is_no_class(bench):
+    bench.write("p.csv", y_true=["a", " ", "b"], y_pred=["a", "b", "b"])
+    with pytest.raises(InputError, match="row 2: column 'y_true' is blank"):
+        bench.measure(predictions="p.csv")
+
+
+def test_empty_cells_do_not_join_a_value_of_their_name(bench):
+    bench.write("p.csv", y_true=[0, 1], y_pred=[0, 1], region=["", "(unknown)"])
+    with pytest.raises(InputError, match="stands for empty cells"):
+        bench.measure(predictions="p.csv", slices=("region",))
+
+
+def test_no_hint_takes_an_answer_for_the_truth(bench):
+    answers = bench.binary(100)
+    answers["truth"] = answers.pop("y_true")
+    bench.write("p.csv", **answers)
+    with pytest.raises(UsageError, match="has no column 'y_true'") as caught:
+        bench.measure(predictions="p.csv")
+    assert caught.value.hint == "did you mean 'truth'?"  # y_pred is nearer
+    with pytest.raises(UsageError, match="has no column 'truht'") as caught:
+        bench.measure(predictions="p.csv", label="truth", prediction="truht")
+    assert "did you mean" not in caught.value.hint

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from mlops_stage.estimates import Bounded, NotEstimable, Paired, Rate, p_value
+from mlops_stage.evidence.redact import HIDDEN
 from mlops_stage.report import Finding, Level, Metric
-from mlops_stage.stages.quality.divisions import CLASS, HIDDEN, all_rows
+from mlops_stage.stages.quality.divisions import CLASS, all_rows
 from mlops_stage.stages.quality.estimating import figures
 from mlops_stage.stages.quality.metrics import apart
 from mlops_stage.stats.cells import Cells, count_cells

@@ -34,6 +34,7 @@ _DENSE = 2**22
 """Cells counted in one pass; with more of them, groups are counted one after the other."""
 _OVER_ALL = frozenset({"accuracy", "recall_weighted", "selection_rate", "log_loss", "brier_score_loss"})
 """Figures whose denominator is every row of a slice: they do not tell how many rows of it are of which class."""
+_FEWEST_FOR_R2 = 10
 _WORK = 2**23
 """Binomial variates spent on one column: the more levels and classes, the fewer draws for each level."""
 
@@ -106,7 +107,9 @@ def figures(answers: Answers, division: Division, *, draws: int, seed: int) -> F
         exact = _decision_figures(answers, division, draws, seed)
     by_group: list[dict[str, Estimate]] = []
     for group, (level, found) in enumerate(zip(division.levels, exact, strict=True)):
-        every = {**found, **{name: figure.estimate(group) for name, figure in linear.items()}}
+        every = {**found, **{name: figure.estimate(group) for name, figure in linear.items()}, **_improbable(answers)}
+        if "r2" in every:
+            every["r2"] = _of_enough(every["r2"])
         by_group.append(_shown(every, level, division))
     if division.column:
         return Figures(division, tuple(by_group), linear)
@@ -116,7 +119,32 @@ def figures(answers: Answers, division: Division, *, draws: int, seed: int) -> F
     calibrated = _calibration(answers, division, draws, seed)
     if calibrated is not None:
         by_group[0]["expected_calibration_error"] = calibrated.error
+    elif _improbable(answers):
+        by_group[0]["expected_calibration_error"] = NotEstimable(None, improbable(answers.predictions))
     return Figures(division, tuple(by_group), linear, by_class, calibrated)
+
+
+def improbable(predictions: Predictions) -> str:
+    """Why scores are no probabilities."""
+    score = predictions.score
+    if score is None or score.min() < 0 or score.max() > 1:
+        return "scores lie outside 0 to 1, so they are no probabilities"
+    return "the scores of a row do not sum to 1, so they are no probabilities"
+
+
+def _improbable(answers: Answers) -> dict[str, Estimate]:
+    """The figures of probabilities where scores are none."""
+    if answers.predictions.score is None or answers.predictions.probabilities:
+        return {}
+    names = ("log_loss", "brier_score_loss") if answers.predictions.task == "binary" else ("log_loss",)
+    return dict.fromkeys(names, NotEstimable(None, improbable(answers.predictions)))
+
+
+def _of_enough(r2: Estimate) -> Estimate:
+    """R² itself, unless its interval would be far too narrow: the normal theory behind it needs more rows."""
+    if isinstance(r2, NotEstimable) or (r2.n or 0) >= _FEWEST_FOR_R2:
+        return r2
+    return NotEstimable(r2.n, f"fewer than {_FEWEST_FOR_R2} rows: an interval of R² would be too narrow to be believed")
 
 
 def _shown(every: dict[str, Estimate], level: str, division: Division) -> dict[str, Estimate]:

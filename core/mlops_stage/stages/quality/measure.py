@@ -15,7 +15,7 @@ from mlops_stage.stages.quality.beside import beside
 from mlops_stage.stages.quality.comparing import ByRows, changed_decisions, worse_slices
 from mlops_stage.stages.quality.criteria import CONSTANT_RULE, IMPLIED_RULE, leading
 from mlops_stage.stages.quality.divisions import CLASS, all_rows, by_column
-from mlops_stage.stages.quality.estimating import Answers, cells, figures
+from mlops_stage.stages.quality.estimating import Answers, cells, figures, improbable
 from mlops_stage.stages.quality.metrics import as_metrics, gaps
 from mlops_stage.stages.quality.reading import candidate, overlap, trained
 from mlops_stage.stats.resampling import DRAWS
@@ -62,7 +62,7 @@ def measure(params: QualityParams, workspace: Workspace) -> Observations:
         *compared.findings,
         *_constant(judged),
         *worse_slices(metrics, "mean_absolute_error" if judged.task == "regression" else "accuracy"),
-        *_choices(judged),
+        *_choices(judged, params),
     ]
     if isinstance(comparison, ByRows) and judged.task != "regression":
         changed, told = changed_decisions(comparison)
@@ -125,9 +125,15 @@ def _constant(judged: Predictions) -> list[Finding]:
     return [Finding(rule=CONSTANT_RULE, level=Level.ERROR, message=message, hint="check the model's input, its threshold and its training")]
 
 
-def _choices(judged: Predictions) -> list[Finding]:
+def _choices(judged: Predictions, params: QualityParams) -> list[Finding]:
     """What was chosen for want of a declaration."""
-    notes = [Finding(rule="quality/choice", level=Level.NOTE, message=note) for note in judged.notes]
+    told = list(judged.notes)
+    if params.task == "auto" and judged.task != "binary":
+        kind = "quantities (regression)" if judged.task == "regression" else f"{len(judged.classes)} classes (multiclass)"
+        told.insert(0, f"nobody declared the task: by their values, labels are taken for {kind}; if they are not, declare task")
+    if judged.score is not None and not judged.probabilities:
+        told.append(f"{improbable(judged)}: there is no log loss and no calibration")
+    notes = [Finding(rule="quality/choice", level=Level.NOTE, message=note) for note in told]
     if judged.implied:
         message = (
             "nobody declared which scores are positive decisions: 0.5 is taken, and the default gate looks at how scores rank rows instead"

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlops_stage.errors import UsageError
+from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.model import open_model
 from mlops_stage.inputs.predictions import Predictions, Question, read, score
 from mlops_stage.inputs.tables.open import Table, open_table
@@ -40,6 +41,8 @@ def candidate(params: QualityParams, workspace: Workspace) -> Predictions:
         UsageError: neither predictions nor model and data were given.
     """
     data = open_table(params.data, workspace.root, "data") if params.data else None
+    refuse_two(params)
+    _check_roles(params)
     if params.predictions:
         workspace.progress(0.05, "reading predictions")
         return read(params.predictions, workspace.root, question(params), data=data)
@@ -48,6 +51,31 @@ def candidate(params: QualityParams, workspace: Workspace) -> Predictions:
     if data is None:
         raise UsageError("a model alone cannot be judged", "give data: a table with labels and the model's inputs; or predictions")
     return scored(open_model(params.model, workspace.root), data, question(params), workspace, params.effort)
+
+
+def _check_roles(params: QualityParams) -> None:
+    """One column cannot be the truth and an answer.
+
+    Raises:
+        UsageError: the label is also named as something else.
+    """
+    answers = {"prediction": params.prediction, "score": params.score} if params.predictions else {}
+    for role, column in {**answers, "weight": params.weight, "row_id": params.row_id}.items():
+        of_class = role == "score" and params.label.startswith(f"{column}_")
+        if column == params.label or of_class:
+            raise UsageError(
+                f"label and {role} are the same column, {shown(params.label)!r}: a model would be judged by its own answers"
+                if role in answers
+                else f"label and {role} are the same column, {shown(params.label)!r}",
+                f"name the column with the truth with label, and another one with {role}",
+            )
+
+
+def refuse_two(params: QualityParams) -> None:
+    """Refuse predictions beside a model: only one of them would be judged, and nobody could say which."""
+    if params.predictions and params.model:
+        hint = "give one of them; a model for other stages is declared below those stages in mlops.yaml, not for the whole run"
+        raise UsageError("predictions and model were both given", hint)
 
 
 def scored(model: Model, table: Table, asked: Question, workspace: Workspace, effort: str) -> Predictions:
