@@ -25,14 +25,14 @@ def table(tmp_path):
 def test_shared_rows_are_counted_and_shown_by_row_number(table):
     train = table("train.csv", "a,b,c\n1,x,9\n2,y,9\n3,,9\n1,x,9\n")
     data = table("data.csv", "b,a,d\nz,9,0\n,3,0\nx,1,0\ny,1,0\nx,1,0\n")
-    assert shared_rows(train, data) == Overlap(shared=3, of=5, distinct=2, repeated=1, columns=("a", "b"), examples=((3, 2), (1, 3)))
+    assert shared_rows(train, data) == Overlap(shared=3, of=5, repeated=1, columns=("a", "b"), examples=((3, 2), (1, 3)))
     assert shared_rows(train, data, ["b"]).shared == 4
     assert shared_rows(data, data).shared == 5
 
 
 def test_nothing_shared_is_zero(table):
     found = shared_rows(table("train.csv", "a\n1\n"), table("data.csv", "a\n2\n2\n"))
-    assert (found.shared, found.of, found.distinct, found.repeated, found.examples) == (0, 2, 0, 1, ())
+    assert (found.shared, found.of, found.repeated, found.examples) == (0, 2, 1, ())
 
 
 @pytest.mark.parametrize(
@@ -59,9 +59,7 @@ def test_the_same_values_are_the_same_in_every_format(table, first, second, shar
 def test_a_row_that_stands_often_in_both_does_not_explode(table):
     train = table("train.parquet", {"a": [1] * 200_000, "b": ["x"] * 200_000})
     data = table("data.parquet", {"a": [1] * 200_000, "b": ["x"] * 200_000})
-    assert shared_rows(train, data) == Overlap(
-        shared=200_000, of=200_000, distinct=1, repeated=199_999, columns=("a", "b"), examples=((1, 1),)
-    )
+    assert shared_rows(train, data) == Overlap(shared=200_000, of=200_000, repeated=199_999, columns=("a", "b"), examples=((1, 1),))
 
 
 def test_the_count_agrees_with_sets(table):
@@ -70,7 +68,6 @@ def test_the_count_agrees_with_sets(table):
     found = shared_rows(table("train.parquet", sides[0]), table("data.parquet", sides[1]))
     first, second = (list(zip(*(side[name].tolist() for name in "abc"), strict=True)) for side in sides)
     assert found.shared == sum(row in set(first) for row in second)
-    assert found.distinct == len(set(first) & set(second))
     assert found.repeated == len(second) - len(set(second))
     assert all(first[a - 1] == second[b - 1] for a, b in found.examples)
 

@@ -26,8 +26,6 @@ class Overlap:
     """Rows of the second table that the first has too."""
     of: int
     """Rows of the second table."""
-    distinct: int
-    """How many different rows those are."""
     repeated: int
     """Rows of the second table that repeat an earlier row of it: how common equal rows are by nature."""
     columns: tuple[str, ...]
@@ -79,12 +77,11 @@ def _compared(connection: Any, first: Table, second: Table, cells: list[tuple[st
         run(connection, f"CREATE TEMP TABLE both_{name} AS {grouped}", table.name)
     equal = " AND ".join(f"both_a.k{position} IS NOT DISTINCT FROM both_b.k{position}" for position in range(len(names)))
     join = f"FROM both_b JOIN both_a ON both_a.h = both_b.h AND {equal}"
-    shared, distinct = run(connection, f"SELECT coalesce(sum(both_b.n), 0), count(*) {join}", what)[0]
+    shared = run(connection, f"SELECT coalesce(sum(both_b.n), 0) {join}", what)[0][0]
     examples = run(connection, f"SELECT both_a.r, both_b.r {join} ORDER BY both_b.r LIMIT {_EXAMPLES}", what)
     return Overlap(
         shared=int(shared),
         of=rows,
-        distinct=distinct,
         repeated=rows - different,
         columns=names,
         examples=tuple((int(a), int(b)) for a, b in examples),
