@@ -314,3 +314,13 @@ def test_what_is_absent_is_wrong_usage(tmp_path):
         table.column("zzz", "label")
     assert caught.value.hint == "its columns are age, income"
     assert table.column("income", "label") == "c1"
+
+
+@pytest.mark.parametrize("end", [",", ",,", ',""'])
+def test_empty_cells_too_many_move_no_other_cell(tmp_path, end):
+    (tmp_path / "t.csv").write_text(f"a,b\n1,2\n3,4{end}\n5,6\n")
+    found = texts(open_table("t.csv", tmp_path), ["a", "b"])
+    assert {name: codes.levels for name, codes in found.items()} == {"a": ("1", "3", "5"), "b": ("2", "4", "6")}
+    (tmp_path / "t.csv").write_text(f"a,b\n1,2\n3,4{end}7\n5,6\n")
+    with pytest.raises(InputError, match="line 3"):
+        texts(open_table("t.csv", tmp_path), ["a", "b"])

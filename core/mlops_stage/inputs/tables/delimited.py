@@ -25,6 +25,9 @@ _MARKS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 def columns_and_scan(paths: tuple[Path, ...], what: str) -> tuple[dict[str, str], str]:
     """Columns (all VARCHAR) of the header, which all files share, and the SQL that reads them in order.
 
+    A record with too few cells or too many is refused when it is read, with one exception: cells too many that are empty (`1,2,` below `a,b`) are
+    dropped by DuckDB without a word, save in the first record. The other cells stay in their columns.
+
     Raises:
         InputError: no header, no rows, different headers, or a damaged archive.
     """
