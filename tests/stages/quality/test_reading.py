@@ -88,3 +88,10 @@ def test_a_model_of_predictions_as_baseline_needs_data(project):
     project.write("answers.csv", y_true=[0, 1], y_pred=[0, 1])
     with pytest.raises(UsageError, match="needs data"):
         project.measure(predictions="answers.csv", baseline="old.onnx")
+
+
+def test_predictions_and_a_model_together_are_wrong_usage(project):
+    project.write("answers.csv", **project.binary())
+    with pytest.raises(UsageError, match="both given") as refused:
+        project.measure(predictions="answers.csv", model="absent.onnx")
+    assert "below those stages in mlops.yaml" in refused.value.hint
