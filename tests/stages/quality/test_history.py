@@ -82,6 +82,15 @@ def test_a_file_that_the_commit_lacks_is_wrong_usage(root, tmp_path):
         fetched("git:main:none.csv", root, tmp_path, ENV)
 
 
+def test_a_file_of_a_similar_name_is_proposed(root, tmp_path):
+    with pytest.raises(UsageError) as refused:
+        fetched("git:main:a-b.csv", root, tmp_path, ENV)
+    assert refused.value.hint == "did you mean a b.csv?"
+    with pytest.raises(UsageError) as refused:
+        fetched("git:main:nowhere/a b.csv", root, tmp_path, ENV)
+    assert "relative to the project's root" in refused.value.hint
+
+
 def test_a_link_is_not_followed(root, tmp_path):
     with pytest.raises(InputError, match="symbolic link"):
         fetched("git:main:link.csv", root, tmp_path, ENV)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -90,12 +91,20 @@ def _entry(commit: str, path: PurePosixPath, git: _Git, source: str) -> tuple[st
     if found is None:
         raise UsageError(
             f"baseline: {shown(source)} has no {shown(path)} in commit {commit[:12]}",
-            "check the path; it is relative to the project's root",
+            _nearest(commit, path, git) or "check the path; it is relative to the project's root",
         )
     mode, kind, sha, _ = found.groups()
     if kind == "blob" and mode not in _REGULAR:
         raise InputError(f"baseline: {shown(path)} in commit {commit[:12]} is a symbolic link", "name the file that it points to")
     return kind, sha
+
+
+def _nearest(commit: str, path: PurePosixPath, git: _Git) -> str:
+    """What the commit has in the same folder under a similar name, as a hint."""
+    folder = [f"{path.parent}/"] if path.parent.parts else []
+    names = git.run("ls-tree", "-z", "--name-only", commit, *(["--", *folder] if folder else [])).split("\0")
+    near = get_close_matches(str(path), [name for name in names if name], 1)
+    return f"did you mean {shown(near[0])}?" if near else ""
 
 
 @dataclass(frozen=True)
