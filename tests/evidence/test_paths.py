@@ -22,7 +22,7 @@ def test_an_existing_path_is_found_below_the_root(tmp_path):
     ("text", "message", "hint"),
     [
         ("modle.onnx", "model: modle.onnx does not exist", "did you mean model.onnx?"),
-        ("zzz", "does not exist", "relative to the repository's root"),
+        ("zzz", "does not exist", "relative to the folder of mlops.yaml"),
         ("nofolder/x", "does not exist", "the folder nofolder does not exist"),
         ("dangling", "is a link that leads nowhere", ""),
         ("big.onnx", "is tracked by DVC and not in this checkout", "run `dvc pull big.onnx` before this stage"),

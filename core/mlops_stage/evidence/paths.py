@@ -21,7 +21,7 @@ def existing(root: Path, text: str, what: str) -> Path:
         InputError: it stands behind a folder that may not be read.
     """
     if not text.strip() or "\0" in text:
-        raise UsageError(f"{what} names no path: {shown(text)!r}", f"give {what} as a path relative to the repository's root")
+        raise UsageError(f"{what} names no path: {shown(text)!r}", f"give {what} as a path relative to the folder of mlops.yaml")
     path = root / text
     try:
         path.stat()
@@ -104,9 +104,9 @@ def _hint_for_absent(path: Path, text: str) -> str:
     try:
         neighbours = sorted(entry.name for entry in path.parent.iterdir())
     except OSError:
-        return f"the folder {shown(Path(text).parent.as_posix())} does not exist; paths are relative to the repository's root"
+        return f"the folder {shown(Path(text).parent.as_posix())} does not exist; paths are relative to the folder of mlops.yaml"
     near = get_close_matches(path.name, neighbours, 1)
-    return f"did you mean {shown(Path(text).with_name(near[0]).as_posix())}?" if near else "paths are relative to the repository's root"
+    return f"did you mean {shown(Path(text).with_name(near[0]).as_posix())}?" if near else "paths are relative to the folder of mlops.yaml"
 
 
 def _dvc_file(path: Path) -> Path | None:

@@ -117,7 +117,7 @@ def _files(source: str, root: Path, what: str) -> tuple[Path, ...]:
         found = sorted(path for text in glob.glob(source, root_dir=root, recursive=True) if (path := root / text).is_file())  # noqa: PTH207
         if not found:
             raise UsageError(
-                f"{what}: no file matches {shown(source)}", "patterns are relative to the repository's root; ** stands for any folders"
+                f"{what}: no file matches {shown(source)}", "patterns are relative to the folder of mlops.yaml; ** stands for any folders"
             )
     else:
         path = existing(root, source, what)
