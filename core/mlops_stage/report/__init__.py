@@ -1,0 +1,61 @@
+"""What stages observe and what runs report: frozen types, and their JSON form."""
+
+from __future__ import annotations
+
+from mlops_stage.report.figures import Curve, CurvePoint, Figure, Interval, Intervals, Matrix
+from mlops_stage.report.judged import AnyCriterion, Criterion, Failure, Gate, Judgement, NoFinding, Op, Outcome, Verdict
+from mlops_stage.report.observed import (
+    Direction,
+    Evidence,
+    Finding,
+    Identifier,
+    JsonEstimate,
+    Level,
+    Metric,
+    NotApplicable,
+    Observations,
+    Plan,
+    Slice,
+    Subject,
+    metric_label,
+)
+from mlops_stage.report.plain import adapter_of, read_report, to_json
+from mlops_stage.report.record import SCHEMA_VERSION, Cost, Report, Run
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "AnyCriterion",
+    "Cost",
+    "Criterion",
+    "Curve",
+    "CurvePoint",
+    "Direction",
+    "Evidence",
+    "Failure",
+    "Figure",
+    "Finding",
+    "Gate",
+    "Identifier",
+    "Interval",
+    "Intervals",
+    "JsonEstimate",
+    "Judgement",
+    "Level",
+    "Matrix",
+    "Metric",
+    "NoFinding",
+    "NotApplicable",
+    "Observations",
+    "Op",
+    "Outcome",
+    "Plan",
+    "Report",
+    "Run",
+    "Slice",
+    "Subject",
+    "Verdict",
+    "adapter_of",
+    "metric_label",
+    "read_report",
+    "to_json",
+]
