@@ -144,5 +144,5 @@ def _refusal(command: str, said: str) -> StageError:
     if "not a git repository" in said:
         return UsageError("baseline: the project is not in a Git repository", "check the repository out, or give the baseline as a file")
     owned = "safe.directory" in said
-    hint = "git config --global --add safe.directory '*'" if owned else "give the baseline as a file"
+    hint = 'git config --global --add safe.directory "$PWD"' if owned else "give the baseline as a file"
     return StageError(f"baseline: git {command} failed: {shown(line, 160)}", hint)
