@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from mlops_stage.stage import Stage
 
 PROJECT = "mlops_stage"
+OURS = "mlops-stage"
+"""The distribution that holds the built-ins."""
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)

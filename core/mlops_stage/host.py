@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -29,7 +29,6 @@ ALLOW_LIST = "MLOPS_STAGE_PLUGINS"
 """Unset or empty: all installed plugins; `none`: the built-ins only; else exactly these entry-point names."""
 RESERVED = frozenset({"config", "explain_config", "help", "id", "in_process", "out", "plan", "quiet", "reports", "stages", "verbose"})
 """Options of the invocation; no stage may have a field of such a name."""
-OURS = "mlops-stage"
 BUILTIN = ("mlops_stage.reporters", "mlops_stage.stages")
 
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -167,7 +166,7 @@ def _builtins() -> Iterator[Plugin]:
     from mlops_stage import __version__
 
     for module in BUILTIN:
-        yield Plugin(name=module, distribution=OURS, version=__version__, load=lambda module=module: import_module(module))  # type: ignore[misc]
+        yield Plugin(name=module, distribution=hookspecs.OURS, version=__version__, load=partial(import_module, module))
 
 
 def _installed(allowed: str, broken: list[Broken]) -> Iterator[Plugin]:
@@ -178,7 +177,7 @@ def _installed(allowed: str, broken: list[Broken]) -> Iterator[Plugin]:
     found: set[str] = set()
     for point in sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value)):
         found.add(point.name)
-        if _distribution(point)[0] == OURS or not names or point.name in names:
+        if _distribution(point)[0] == hookspecs.OURS or not names or point.name in names:
             name, version = _distribution(point)
             yield Plugin(name=point.name, distribution=name, version=version, load=point.load)
     for name in sorted(names - found - {"none"}):

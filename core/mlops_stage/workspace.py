@@ -21,7 +21,7 @@ class EarlierReport:
     folder: Path
 
 
-def _silent(_done: float, _what: str) -> None:
+def silent(_done: float, _what: str) -> None:
     """Tell nobody."""
 
 
@@ -45,6 +45,6 @@ class Workspace:
     reports: tuple[EarlierReport, ...] = ()
     """Reports of the stages that this one consumes."""
     env: Mapping[str, str] = field(default_factory=dict)
-    progress: Callable[[float, str], None] = _silent
+    progress: Callable[[float, str], None] = silent
     """`progress(done, what)`: done from 0 to 1, what in a few words."""
     clock: Callable[[], datetime] = _now

@@ -304,3 +304,13 @@ def test_init_tells_the_snippet_of_the_ci_system_in_use(mlops):
     done = mlops("init", "--force")
     assert done.stdout.endswith("add this to your bell pipeline:\n\nring: mlops-stage run\n")
     assert "bell" in mlops("plugins").stdout
+
+
+def test_the_demo_tells_what_went_wrong_beside_the_stages(trial):
+    trial.write("brittle/summary.md/in-the-way.txt", "")
+    trial.write("brittle/run.json", "{}")
+    done = trial("demo", "--out", "brittle", "-q")
+    assert done.returncode == 3
+    said, _ = problem(done)
+    assert "summary.md" in said
+    assert "on purpose" not in done.stdout

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mlops_stage.cli.run import DEFAULT_OUT
+from mlops_stage.cli.run import DEFAULT_OUT, carry_out
 from mlops_stage.cli.terminal import say
 from mlops_stage.errors import ExitCode, StageError
 
@@ -47,7 +47,6 @@ def _demo(suite: Suite, out: Path, *, quiet: bool) -> ExitCode:
     import os
 
     from mlops_stage import runner
-    from mlops_stage.cli.progress import watching
     from mlops_stage.config import precedence
     from mlops_stage.config.file import load
     from mlops_stage.runner import folders
@@ -56,9 +55,7 @@ def _demo(suite: Suite, out: Path, *, quiet: bool) -> ExitCode:
     config = load(folder / "mlops.yaml", folder)
     asked = precedence.requests(config, config.entries, suite.catalogue, precedence.Invocation(cwd=folder, env={}))
     settings = runner.Settings(root=folder, out=out.absolute(), cache=folders.cache(os.environ), env=os.environ)
-    with watching(quiet=quiet, verbose=False) as watch:
-        record, terminal = runner.run(asked, suite.catalogue, settings, watch)
-    say(terminal, nl=False)
+    record = carry_out(suite, settings, asked, quiet=quiet, verbose=False)
     if record.exit_code not in _EXPECTED:
         return record.exit_code
     say(_explained(record, out))

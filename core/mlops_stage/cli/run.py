@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from mlops_stage.config.file import Config, Entry
     from mlops_stage.config.precedence import Invocation
     from mlops_stage.params import Refusal, Request
+    from mlops_stage.report import Run
+    from mlops_stage.runner import Settings
     from mlops_stage.stage import Stage
 
 DEFAULT_OUT = "mlops-out"
@@ -176,20 +178,25 @@ def _plan(suite: Suite, params: Mapping[str, Any], config: Config, asked: tuple[
 
 
 def _run(suite: Suite, params: Mapping[str, Any], config: Config, asked: tuple[Request | Refusal, ...]) -> ExitCode:
+    return carry_out(suite, _settings(params, config), asked, quiet=params["quiet"], verbose=params["verbose"]).exit_code
+
+
+def carry_out(suite: Suite, settings: Settings, asked: tuple[Request | Refusal, ...], *, quiet: bool, verbose: bool) -> Run:
+    """Run the requests, say what the reporters say, and tell what went wrong beside the stages."""
     from mlops_stage import runner
     from mlops_stage.cli.progress import watching
 
-    with watching(quiet=params["quiet"], verbose=params["verbose"]) as watch:
-        record, terminal = runner.run(asked, suite.catalogue, _settings(params, config), watch)
+    with watching(quiet=quiet, verbose=verbose) as watch:
+        record, terminal = runner.run(asked, suite.catalogue, settings, watch)
     say(terminal, nl=False)
     for line in record.unreadable:
         complain(f"left out of the pages: {line}", word="warning")
     for failure in record.failures:
         complain(failure.message, failure.hint)
-    return record.exit_code
+    return record
 
 
-def _settings(params: Mapping[str, Any], config: Config) -> Any:
+def _settings(params: Mapping[str, Any], config: Config) -> Settings:
     from mlops_stage import runner
     from mlops_stage.runner import folders
 

@@ -14,14 +14,12 @@ from mlops_stage.gate.aliases import meant
 from mlops_stage.gate.case import ALPHA, Case, Rules, Ruling
 from mlops_stage.gate.grammar import spell
 from mlops_stage.gate.ranges import outside
-from mlops_stage.report import Criterion, Gate, Judgement, Level, Metric, NoFinding, Observations, Outcome, Verdict, metric_label
+from mlops_stage.report import Criterion, Gate, Judgement, Metric, NoFinding, Observations, Outcome, Verdict, metric_label
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from mlops_stage.report import Slice
-
-_GRAVITY = {level: rank for rank, level in enumerate(Level)}
 
 
 def judge(observations: Observations, criteria: Iterable[Criterion | NoFinding], rules: Rules) -> Judgement:
@@ -184,7 +182,7 @@ def _finding_gate(criterion: NoFinding, observations: Observations) -> tuple[Gat
     found = [
         finding
         for finding in observations.findings
-        if _GRAVITY[finding.level] >= _GRAVITY[criterion.level] and criterion.rule in {"", finding.rule}
+        if finding.level.gravity >= criterion.level.gravity and criterion.rule in {"", finding.rule}
     ]
     told = words.findings(criterion, found)
     verdict = Verdict.FAILED if found else Verdict.PASSED

@@ -18,6 +18,7 @@ from mlops_stage.inputs.scoring import answers_of
 from mlops_stage.inputs.tables.open import Table, open_table
 from mlops_stage.inputs.tables.values import canonical_text
 from mlops_stage.inputs.task import is_classification
+from mlops_stage.workspace import silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,10 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["Predictions", "Question", "read", "score"]
 
 _DEFAULTS = Question()
-
-
-def _silent(_done: float, _what: str) -> None:
-    """Tell nobody."""
 
 
 def read(source: str, root: Path, question: Question = _DEFAULTS, *, data: Table | None = None, what: str = "predictions") -> Predictions:
@@ -74,7 +71,7 @@ def score(
     cache: Path | None,
     question: Question = _DEFAULTS,
     *,
-    progress: Callable[[float, str], None] = _silent,
+    progress: Callable[[float, str], None] = silent,
 ) -> Predictions:
     """Predictions of a model for the rows of a table with labels; the model is asked once, whoever needs its answers.
 

@@ -27,6 +27,7 @@ from mlops_stage.inputs.kept import has_answers, keep_answers, kept_answers
 from mlops_stage.inputs.onnx.session import CHUNK_ROWS, chunks
 from mlops_stage.inputs.tables.query import opened
 from mlops_stage.inputs.tables.values import Codes, canonical_text
+from mlops_stage.workspace import silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -82,7 +83,7 @@ def _confirmed(kept: Answers, model: Model, table: Table, feeds: tuple[Feed, ...
     """Whether the model, asked again for some rows, says to the bit what was kept for them."""
     sample, pieces = _sample(rows)
     try:
-        found = _asked(model, table.picked(np.sort(sample).tolist()), feeds, pieces, _silent)
+        found = _asked(model, table.picked(np.sort(sample).tolist()), feeds, pieces, silent)
     except InputError:  # what was scored without a complaint cannot cause one now; scoring anew says it with the right row
         return False
     columns = [column for feed in feeds if feed.dtype == "string" for column in feed.columns]
@@ -120,10 +121,6 @@ def _same_numbers(kept: NDArray[np.float64] | None, found: NDArray[np.float64] |
     if kept is None or found is None:
         return kept is found
     return kept.shape[1] == found.shape[1] and kept[sample].tobytes() == found.tobytes()
-
-
-def _silent(_done: float, _what: str) -> None:
-    """Tell nobody."""
 
 
 def _asked(model: Model, table: Table, feeds: tuple[Feed, ...], pieces: Sequence[Piece], progress: Callable[[float, str], None]) -> Answers:

@@ -25,6 +25,11 @@ class Level(StrEnum):
     WARNING = "warning"
     ERROR = "error"
 
+    @property
+    def gravity(self) -> int:
+        """Higher is graver."""
+        return list(Level).index(self)
+
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$")]
 """Lower-case words joined by underscores: ids, stages and outputs become file names and variables."""

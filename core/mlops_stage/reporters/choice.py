@@ -27,8 +27,6 @@ RULES = 12
 EXAMPLES = 5
 """Findings that a page shows per rule."""
 
-_GRAVITY = {Level.ERROR: 0, Level.WARNING: 1, Level.NOTE: 2}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Sliced:
@@ -107,7 +105,7 @@ def graver_first(findings: Iterable[Finding]) -> list[Finding]:
 
 def gravity(finding: Finding) -> tuple[bool, int]:
     """Sorts what puts figures in doubt first, then errors, warnings and notes."""
-    return not finding.doubts_figures, _GRAVITY[finding.level]
+    return not finding.doubts_figures, -finding.level.gravity
 
 
 def doubts(report: Report) -> list[Finding]:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from mlops_stage import __version__
+from mlops_stage.hookspecs import OURS
 from mlops_stage.report import Outcome
 from mlops_stage.reporters.escape import harmless
 from mlops_stage.reporters.located import located
-from mlops_stage.reporters.words import DOCS, OURS, rule_url
+from mlops_stage.reporters.words import DOCS, rule_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

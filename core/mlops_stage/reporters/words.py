@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from mlops_stage.estimates import NotEstimable, Point
+from mlops_stage.hookspecs import OURS
 from mlops_stage.report import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 DOCS = "https://mlops.github.io/evaluate"
 """Where the documentation of the built-in stages is published."""
-OURS = "mlops-stage"
 
 NONE = "–"  # noqa: RUF001  (a dash on purpose: it stands for "nothing here")
 MARKS = {"passed": "✓", "failed": "✗", "inconclusive": "?", "not_applicable": NONE, "error": "!"}
