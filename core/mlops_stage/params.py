@@ -80,11 +80,18 @@ def _refuse(what: str) -> int:
 TextList = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 TextMapping = Annotated[Mapping[str, str], BeforeValidator(_mapped)]
 
-Model = Annotated[str | None, Field(description="ONNX file, or the folder that holds it", json_schema_extra=PATH)]
+Model = Annotated[
+    str | None,
+    Field(description="ONNX file, the folder that holds it, or the URL of a served model (Open Inference Protocol)", json_schema_extra=PATH),
+]
+ModelTokenEnv = Annotated[
+    str | None, Field(description="environment variable with the bearer token of a served model", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+]
 Data = Annotated[
     str | None, Field(description="table to judge on: a CSV, JSONL or Parquet file, a folder or a glob", json_schema_extra=PATH)
 ]
 Train = Annotated[str | None, Field(description="table that the model was trained on", json_schema_extra=PATH)]
+Reference = Annotated[str | None, Field(description="table of the same kind, to learn from what its rows look like", json_schema_extra=PATH)]
 PredictionsFile = Annotated[
     str | None, Field(description="file of predictions from any language: y_true, y_pred, y_score, …", json_schema_extra=PATH)
 ]
@@ -95,6 +102,15 @@ RowId = Annotated[str | None, Field(description="column that identifies a row")]
 Weight = Annotated[str | None, Field(description="column with the weight (exposure) of a row")]
 Columns = Annotated[TextMapping, Field(description="model input=column of the table, only where the names differ")]
 Slices = Annotated[TextList, Field(description="columns to report by")]
+Sensitive = Annotated[TextList, Field(description="columns that name groups of people; unset: looked for by their names")]
+SensitiveData = Annotated[
+    str | None, Field(description="table that holds the sensitive columns, where the data must not; joined by row_id", json_schema_extra=PATH)
+]
+Contract = Annotated[
+    str | None, Field(description="what is declared of the data: an Open Data Contract Standard file (.odcs.yaml)", json_schema_extra=PATH)
+]
+Profile = Annotated[str | None, Field(description="statistics of earlier data, kept as a file; drift is measured from it", json_schema_extra=PATH)]
+Standard = Annotated[TextList, Field(description="sets of criteria taken from a law or norm, such as equalized-odds or four-fifths")]
 Baseline = Annotated[
     str | None,
     Field(description="report folder, predictions or model to compare with, or git:<ref>:<path>", json_schema_extra=PATH),
@@ -144,8 +160,10 @@ class RunWide(Params):
     """What mlops.yaml and `mlops-stage run` may set for all stages at once; a stage takes those of them that it has."""
 
     model: Model = None
+    model_token_env: ModelTokenEnv = None
     data: Data = None
     train: Train = None
+    reference: Reference = None
     predictions: PredictionsFile = None
     label: Label = "y_true"
     prediction: Prediction = "y_pred"
@@ -154,6 +172,11 @@ class RunWide(Params):
     weight: Weight = None
     columns: Columns = {}
     slices: Slices = ()
+    sensitive: Sensitive = ()
+    sensitive_data: SensitiveData = None
+    contract: Contract = None
+    profile: Profile = None
+    standard: Standard = ()
     baseline: Baseline = None
     metrics: MetricsFile = None
 
