@@ -1,0 +1,1 @@
+"""Stage `adversarial`: how small a change of the inputs changes the model's answer."""

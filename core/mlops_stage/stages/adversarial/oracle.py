@@ -1,0 +1,162 @@
+"""The model as an attack sees it: rows in, labels or scores out, every query counted."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from mlops_stage.errors import InputError, LimitError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from mlops_stage.stages.adversarial.space import Rows
+
+CHUNK_ROWS = 8192
+"""Rows per call: above it no model gets faster, and the tensors of a call still fit a processor's cache."""
+WHOLE_ROWS = 16
+"""Calls are padded to a multiple of this: kernels treat the last few numbers of a tensor otherwise, and answers would depend on a row's neighbours."""
+EVEN = 0.5
+"""A single score at or above this says class 1."""
+_MATRIX = 2
+
+
+class Asked(Protocol):
+    """A session over a model file or a served model."""
+
+    def run(self, inputs: Mapping[str, NDArray[Any]], outputs: list[str]) -> list[Any]:
+        """The named outputs; every input has the same first dimension."""
+        ...
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What asking has cost so far."""
+
+    queries: int = 0
+    """Rows that an attack wanted to know about."""
+    calls: int = 0
+    rows: int = 0
+    """Rows given to the model: queries and padding."""
+    seconds: float = 0.0
+    """Wall time inside the model; never in a report."""
+
+
+class OutOfQueriesError(LimitError):
+    """An attack wants to ask more than the budget allows."""
+
+
+class Oracle:
+    """A model that answers by label or by scores.
+
+    Args:
+        session: asked with `run`.
+        feeds: makes the model's inputs of rows (n, width).
+        label: output with one label per row, or None: the largest score decides, of a single score whether it is at least .5.
+        scores: output with one score per class (or one for two classes), or None.
+        classes: names of the classes in the order of the scores; needed where labels are text.
+        budget: largest number of queries, or None.
+    """
+
+    def __init__(  # noqa: PLR0913  (each is one thing to know about the model)
+        self,
+        session: Asked,
+        feeds: Callable[[Rows], Mapping[str, NDArray[Any]]],
+        *,
+        label: str | None = None,
+        scores: str | None = None,
+        classes: tuple[str, ...] = (),
+        budget: int | None = None,
+    ) -> None:
+        if label is None and scores is None:
+            raise InputError("the model has neither an output with labels nor one with scores", "export one of them")
+        self._session = session
+        self._feeds = feeds
+        self._label = label
+        self._scores = scores
+        self._codes = {name: code for code, name in enumerate(classes)}
+        self.budget = budget
+        self.spent = Spent()
+
+    @property
+    def has_scores(self) -> bool:
+        """Whether the model gives scores, without which there is no attack by scores."""
+        return self._scores is not None
+
+    def labels(self, rows: Rows) -> NDArray[np.int64]:
+        """The model's decision for rows (n, width): (n,); equal numbers are equal labels.
+
+        Raises:
+            OutOfQueriesError: the budget does not allow n more queries.
+            InputError: the model refuses the rows.
+        """
+        if not len(rows):
+            return np.empty(0, dtype=np.int64)
+        if self._label is None:
+            found = self._asked(rows, self._scores or "", _numbers)
+            return _decided(found)
+        return self._asked(rows, self._label, self._coded)
+
+    def scores(self, rows: Rows) -> NDArray[np.float64] | None:
+        """The model's scores for rows (n, width): (n, K), K at least 2; None where it has none. Errors as for `labels`."""
+        if self._scores is None:
+            return None
+        if not len(rows):
+            return np.empty((0, 2))
+        found = self._asked(rows, self._scores, _numbers)
+        return np.concatenate([1 - found, found], axis=1) if found.shape[1] == 1 else found
+
+    def _asked(self, rows: Rows, output: str, read: Callable[[Any], NDArray[Any]]) -> NDArray[Any]:
+        if self.budget is not None and self.spent.queries + len(rows) > self.budget:
+            raise OutOfQueriesError(f"the attack needs more than its {self.budget:,} queries", "raise effort, or judge fewer rows")
+        begun = time.perf_counter()
+        found, calls, given = [], 0, 0
+        for start in range(0, len(rows), CHUNK_ROWS):
+            piece = rows[start : start + CHUNK_ROWS]
+            whole = _whole(piece)
+            found.append(read(self._session.run(self._feeds(whole), [output])[0])[: len(piece)])
+            calls += 1
+            given += len(whole)
+        self.spent = Spent(
+            queries=self.spent.queries + len(rows),
+            calls=self.spent.calls + calls,
+            rows=self.spent.rows + given,
+            seconds=self.spent.seconds + time.perf_counter() - begun,
+        )
+        return found[0] if len(found) == 1 else np.concatenate(found)
+
+    def _coded(self, made: Any) -> NDArray[np.int64]:
+        """Labels as numbers: whole numbers as they are, text by its place among the classes."""
+        array = np.asarray(made).reshape(-1)
+        if array.dtype.kind in "iub":
+            return array.astype(np.int64, copy=False)
+        texts = array.tolist()
+        return np.array([self._codes.setdefault(str(text), len(self._codes)) for text in texts], dtype=np.int64)
+
+
+def _numbers(made: Any) -> NDArray[np.float64]:
+    """Scores as (n, K): a tensor, or a list of one mapping per row (ZipMap)."""
+    if isinstance(made, list) and made and isinstance(made[0], dict):
+        return np.array([list(row.values()) for row in made], dtype=np.float64)
+    array = np.asarray(made, dtype=np.float64)
+    if array.ndim not in {1, _MATRIX}:
+        raise InputError(f"the model gives scores of {array.ndim} dimensions", "export scores of shape (rows, classes)")
+    return array.reshape(len(array), -1)
+
+
+def _decided(scores: NDArray[np.float64]) -> NDArray[np.int64]:
+    if scores.shape[1] == 1:
+        return (scores[:, 0] >= EVEN).astype(np.int64)
+    best: NDArray[np.int64] = scores.argmax(axis=1)
+    return best
+
+
+def _whole(rows: Rows) -> Rows:
+    """The rows, the last one repeated up to a multiple of `WHOLE_ROWS`."""
+    missing = -len(rows) % WHOLE_ROWS
+    return rows if not missing else np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)])
