@@ -1,0 +1,24 @@
+"""Stage `fairness`: do a model's decisions and errors differ between groups of people, beyond what chance explains."""
+
+from __future__ import annotations
+
+from mlops_stage.stage import Stage
+
+STAGE = Stage(
+    name="fairness",
+    summary="Compare a model's decisions and errors across groups of people",
+    params="mlops_stage.stages.fairness.params:FairnessParams",
+    measure="mlops_stage.stages.fairness.measure:measure",
+    criteria="mlops_stage.stages.fairness.criteria:criteria",
+    init="mlops_stage.stages.fairness.init:init",
+    plan="mlops_stage.stages.fairness.plan:plan",
+    outputs={
+        "rows": "number of rows judged",
+        "groups": "number of groups compared, without the rows whose group is unknown",
+        "worst_metric": "the gap that is largest for its allowance, such as tpr_difference",
+        "worst_gap": "its value",
+        "worst_groups": "the two groups between which it was found, such as sex=female / sex=male",
+        "smallest_group": "the group with the fewest rows",
+    },
+    extra="fairness",
+)

@@ -1,0 +1,70 @@
+"""What the stage `fairness` is asked."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mlops_stage.params import (
+    Columns,
+    Data,
+    Label,
+    Model,
+    ModelTokenEnv,
+    Params,
+    Prediction,
+    PredictionsFile,
+    RowId,
+    Score,
+    Sensitive,
+    SensitiveData,
+    Standard,
+    TextList,
+    TextMapping,
+    Weight,
+)
+
+
+class FairnessParams(Params):
+    """Give `predictions`, or `model` and `data`; and, where names do not tell, which columns name groups (`sensitive`)."""
+
+    model: Model = None
+    model_token_env: ModelTokenEnv = None
+    data: Data = None
+    predictions: PredictionsFile = None
+    sensitive: Sensitive = ()
+    sensitive_data: SensitiveData = None
+    label: Label = "y_true"
+    prediction: Prediction = "y_pred"
+    score: Score = "y_score"
+    row_id: RowId = None
+    weight: Weight = None
+    columns: Columns = Field(default_factory=dict)
+    task: Annotated[
+        Literal["auto", "binary", "multiclass", "regression"],
+        Field(description="what the model does; auto decides by the values of the label"),
+    ] = "auto"
+    positive: Annotated[str | None, Field(description="the label that counts as positive: the decision that people want, or fear")] = None
+    threshold: Annotated[
+        float | None,
+        Field(description="scores above it are positive decisions, where there is no column of decisions", allow_inf_nan=False),
+    ] = None
+    standard: Standard = ()
+    reference_group: Annotated[
+        TextMapping,
+        Field(description="column=value: the group that the others are compared with; unset: the largest of each column"),
+    ] = Field(default_factory=dict)
+    intersections: Annotated[
+        int, Field(ge=1, le=3, description="how many sensitive columns are crossed at most: 1 for each alone, 2 for all pairs as well")
+    ] = 2
+    library_metrics: Annotated[
+        TextList,
+        Field(
+            description="metrics of scikit-learn or Fairlearn to report by group as well, such as f1_score or fairlearn.metrics.mean_prediction"
+        ),
+    ] = ()
+    cross_check: Annotated[
+        Literal["none", "fairlearn"],
+        Field(description="recompute every share and gap with Fairlearn, and refuse to report where they differ"),
+    ] = "none"
