@@ -125,7 +125,7 @@ def _same_numbers(kept: NDArray[np.float64] | None, found: NDArray[np.float64] |
 
 def _asked(model: Model, table: Table, feeds: tuple[Feed, ...], pieces: Sequence[Piece], progress: Callable[[float, str], None]) -> Answers:
     """The model's answers to some chunks, one after the other; their classes only where the answers themselves name them."""
-    label, numbers = _outputs(model)
+    label, numbers = outputs_of(model)
     session = model.session()
     wanted = [port.name for port in (label, numbers) if port is not None]
     labels = _Labels()
@@ -240,7 +240,7 @@ def _label_text(value: Any) -> str:
     return canonical_text(text) or text
 
 
-def _outputs(model: Model) -> tuple[Port | None, Port | None]:
+def outputs_of(model: Model) -> tuple[Port | None, Port | None]:
     """The output with labels and the one with numbers; where several could be meant, the one that is called so, else the first."""
     outputs = model.facts.outputs
     labels = [port for port in outputs if port.dtype in _LABEL_TYPES and (port.shape is None or len(port.shape) <= _MATRIX)]
