@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     )
     from mlops_stage.hookspecs import hookimpl as hookimpl
     from mlops_stage.params import Params as Params
+    from mlops_stage.params import Verb as Verb
     from mlops_stage.report import (
         Criterion as Criterion,
     )
@@ -67,6 +68,8 @@ if TYPE_CHECKING:
         Subject as Subject,
     )
     from mlops_stage.reporter import Reporter as Reporter
+    from mlops_stage.stage import Command as Command
+    from mlops_stage.stage import Reply as Reply
     from mlops_stage.stage import Stage as Stage
     from mlops_stage.workspace import Workspace as Workspace
 
@@ -75,10 +78,10 @@ _HOME = {
     "errors": ("ExitCode", "InputError", "StageError", "UsageError"),
     "estimates": ("Difference", "NotEstimable", "Paired", "Point", "Rate", "Ratio", "Sampled"),
     "hookspecs": ("hookimpl",),
-    "params": ("Params",),
+    "params": ("Params", "Verb"),
     "report": ("Criterion", "Evidence", "Finding", "Metric", "NoFinding", "NotApplicable", "Observations", "Report", "Run", "Subject"),
     "reporter": ("Reporter",),
-    "stage": ("Stage",),
+    "stage": ("Command", "Reply", "Stage"),
     "workspace": ("Workspace",),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mlops_stage.stage import Stage
 
 Frame = dict[str, Any]
-"""One line of JSON from child to parent: `{"progress": [done, what]}`, then exactly one of `answer`, `plan` or `failure`."""
+"""One line of JSON from child to parent: `{"progress": [done, what]}`, then exactly one of `answer`, `plan`, `reply` or `failure`."""
 
 _PR_SET_PDEATHSIG = 1
 _PROGRESS_SECONDS = 0.1
@@ -72,7 +72,9 @@ def _work(stage: Stage, task: Frame, progress: Callable[[float, str], None]) -> 
     from mlops_stage.workspace import EarlierReport, Workspace
 
     owner = f"stage '{stage.name}' of {stage.distribution}"
-    params = resolve(stage.params, owner).model_validate(task["params"])
+    verb = task["verb"]
+    command = resolve(stage.commands[verb], owner) if verb in stage.commands else None
+    params = resolve(command.params if command else stage.params, owner).model_validate(task["params"])
     place = task["workspace"]
     workspace = Workspace(
         root=Path(place["root"]),
@@ -83,7 +85,10 @@ def _work(stage: Stage, task: Frame, progress: Callable[[float, str], None]) -> 
         env=place["env"],
         progress=progress,
     )
-    if task["verb"] == "plan":
+    if command:
+        reply = _imported(command.run, owner)(params, workspace)
+        return {"reply": adapter_of(type(reply)).dump_python(reply, mode="json")}
+    if verb == "plan":
         plan = _imported(stage.plan, owner)(params, workspace)
         return {"plan": adapter_of(type(plan)).dump_python(plan, mode="json")}
     seen = _imported(stage.work, owner)(params, workspace)

@@ -16,6 +16,10 @@ Kind = Literal["text", "number", "integer", "flag", "choice", "list", "mapping"]
 
 PATH = {"path": True}
 """`json_schema_extra` of a field that holds a path: it is resolved against the root and reported relative to it."""
+ARGUMENT = {"argument": True}
+"""`json_schema_extra` of a field that a command takes without an option's name."""
+NAMES_VARIABLE = {"names_variable": True}
+"""`json_schema_extra` of a field that names an environment variable: the stage's process is given that variable, and no other secret."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +36,8 @@ class Field:
     option: str = ""
     """As written on the command line: `--row-id`; a repeatable one in the singular, `--gate`."""
     path: bool = False
+    argument: bool = False
+    names_variable: bool = False
 
     @property
     def kebab(self) -> str:
@@ -64,6 +70,8 @@ def _field(name: str, info: FieldInfo) -> Field:
         choices=choices,
         option="--" + str(extra.get("option", name)).replace("_", "-"),
         path=bool(extra.get("path")),
+        argument=bool(extra.get("argument")),
+        names_variable=bool(extra.get("names_variable")),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from mlops_stage.errors import StageError
-from mlops_stage.fields import PATH
+from mlops_stage.fields import NAMES_VARIABLE, PATH
 
 CHOOSE = "CHOOSE"
 """What `init` writes where only a person can decide; a stage that meets it exits 2."""
@@ -82,16 +82,25 @@ TextMapping = Annotated[Mapping[str, str], BeforeValidator(_mapped)]
 
 Model = Annotated[
     str | None,
-    Field(description="ONNX file, the folder that holds it, or the URL of a served model (Open Inference Protocol)", json_schema_extra=PATH),
+    Field(
+        description="ONNX file, the folder that holds it, or the URL of a served model (Open Inference Protocol)", json_schema_extra=PATH
+    ),
 ]
 ModelTokenEnv = Annotated[
-    str | None, Field(description="environment variable with the bearer token of a served model", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    str | None,
+    Field(
+        description="environment variable with the bearer token of a served model",
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        json_schema_extra=NAMES_VARIABLE,
+    ),
 ]
 Data = Annotated[
     str | None, Field(description="table to judge on: a CSV, JSONL or Parquet file, a folder or a glob", json_schema_extra=PATH)
 ]
 Train = Annotated[str | None, Field(description="table that the model was trained on", json_schema_extra=PATH)]
-Reference = Annotated[str | None, Field(description="table of the same kind, to learn from what its rows look like", json_schema_extra=PATH)]
+Reference = Annotated[
+    str | None, Field(description="table of the same kind, to learn from what its rows look like", json_schema_extra=PATH)
+]
 PredictionsFile = Annotated[
     str | None, Field(description="file of predictions from any language: y_true, y_pred, y_score, …", json_schema_extra=PATH)
 ]
@@ -104,12 +113,15 @@ Columns = Annotated[TextMapping, Field(description="model input=column of the ta
 Slices = Annotated[TextList, Field(description="columns to report by")]
 Sensitive = Annotated[TextList, Field(description="columns that name groups of people; unset: looked for by their names")]
 SensitiveData = Annotated[
-    str | None, Field(description="table that holds the sensitive columns, where the data must not; joined by row_id", json_schema_extra=PATH)
+    str | None,
+    Field(description="table that holds the sensitive columns, where the data must not; joined by row_id", json_schema_extra=PATH),
 ]
 Contract = Annotated[
     str | None, Field(description="what is declared of the data: an Open Data Contract Standard file (.odcs.yaml)", json_schema_extra=PATH)
 ]
-Profile = Annotated[str | None, Field(description="statistics of earlier data, kept as a file; drift is measured from it", json_schema_extra=PATH)]
+Profile = Annotated[
+    str | None, Field(description="statistics of earlier data, kept as a file; drift is measured from it", json_schema_extra=PATH)
+]
 Standard = Annotated[TextList, Field(description="sets of criteria taken from a law or norm, such as equalized-odds or four-fifths")]
 Baseline = Annotated[
     str | None,
@@ -130,6 +142,15 @@ class Limits(BaseModel):
     wall: Annotated[int, BeforeValidator(_seconds), Field(gt=0, description="seconds, or 10m")] | None = None
 
 
+_STRICT = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, coerce_numbers_to_str=True)
+
+
+class Verb(BaseModel):
+    """What a further command of a stage may be asked; its own class adds the fields."""
+
+    model_config = _STRICT
+
+
 class Params(BaseModel):
     """What every stage may be asked; a stage's own Params class adds its fields.
 
@@ -137,7 +158,7 @@ class Params(BaseModel):
     the parent process imports it.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, coerce_numbers_to_str=True)
+    model_config = _STRICT
 
     gates: Annotated[
         tuple[str, ...],

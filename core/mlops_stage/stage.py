@@ -10,6 +10,29 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Command:
+    """A further verb of a stage, such as `mlops-stage data contract synth`. Its module is imported by the parent process, so it stays light."""
+
+    summary: str
+    """One line for `--help`."""
+    params: str
+    """Its `Verb` class; the field marked `ARGUMENT` is given without an option. What the command line leaves open comes from the stage's
+    entry in mlops.yaml, where a param of the same name stands."""
+    run: str
+    """`(params, workspace) -> Reply`; works in the stage's child process, and writes what it writes below `workspace.root`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What a command says."""
+
+    text: str
+    """For standard output."""
+    code: int = 0
+    """The exit code."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stage:
     """A CI-neutral unit of work. References are "module:attribute" and are resolved on first use.
 
@@ -27,6 +50,8 @@ class Stage:
     act: str = ""
     criteria: str = ""
     """`(params, observations) -> iterable of Criterion | NoFinding`; pure."""
+    commands: Mapping[str, str] = field(default_factory=dict)
+    """Further verbs: the words after the stage's name -> reference to a `Command`, `{"contract synth": "…"}`."""
     outputs: Mapping[str, str] = field(default_factory=dict)
     """Native outputs: name without the stage's name -> help. `outcome` is always there."""
     init: str = ""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mlops_stage import __version__, host
-from mlops_stage.cli import completion, demo, init, plugins
+from mlops_stage.cli import completion, demo, init, plugins, verbs
 from mlops_stage.cli.run import RunCommand, StageCommand
 from mlops_stage.errors import UsageError, nearest
 
@@ -65,6 +65,14 @@ class Suite(click.Group):
             known = [*self._own, *(stage.kebab for stage in self.catalogue.stages.values())]
             raise UsageError(f"unknown command or stage '{cmd_name}'", nearest(cmd_name, known))
         return StageCommand(self, self.catalogue.stage(name))
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """A stage's further verbs are commands of several words: `data contract synth`."""
+        stage = None if args[0] in self._own or ctx.resilient_parsing else self.catalogue.stages.get(args[0].replace("-", "_"))
+        if stage is None or not stage.commands or len(args) == 1 or args[1].startswith("-"):
+            return super().resolve_command(ctx, args)
+        words = verbs.named(stage, args[1:])
+        return f"{args[0]} {words}", verbs.VerbCommand(stage, words), args[1 + len(words.split()) :]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Two lists: stages first, for they are what people come for."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mlops_stage.cli import verbs
+from mlops_stage.cli.lazy import Lazy
 from mlops_stage.cli.options import from_fields, given
 from mlops_stage.cli.terminal import complain, say
 from mlops_stage.errors import ExitCode, UsageError, nearest
@@ -47,24 +49,7 @@ def _invocation_options() -> list[click.Option]:
     ]
 
 
-class _Lazy(click.Command):
-    """A command whose options are built on first use, so that `--help` of the suite imports no Params."""
-
-    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        if not self.params:
-            self.params = self.build()
-        return super().get_params(ctx)
-
-    def build(self) -> list[click.Parameter]:
-        """The options and arguments."""
-        raise NotImplementedError
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        self.get_params(ctx)
-        return super().parse_args(ctx, args)
-
-
-class RunCommand(_Lazy):
+class RunCommand(Lazy):
     """`mlops-stage run [ID …]`."""
 
     def __init__(self, suite: Suite) -> None:
@@ -88,7 +73,7 @@ class RunCommand(_Lazy):
         return _execute(self._suite, ctx.params, config, _chosen(config, ids), invocation)
 
 
-class StageCommand(_Lazy):
+class StageCommand(Lazy):
     """`mlops-stage <stage>`: one stage, with options from its Params."""
 
     def __init__(self, suite: Suite, stage: Stage) -> None:
@@ -103,6 +88,13 @@ class StageCommand(_Lazy):
             ["--id"], envvar="MLOPS_INPUT_ID", help=f"id of this run and its output folder  [default: {self._stage.name}]"
         )
         return [*own, option, *_invocation_options()]
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The stage's further verbs."""
+        super().format_epilog(ctx, formatter)
+        if self._stage.commands:
+            with formatter.section("Commands"):
+                formatter.write_dl([(words, verbs.command(self._stage, words).summary) for words in self._stage.commands])
 
     def invoke(self, ctx: click.Context) -> ExitCode:
         """Run this stage with the `with` of the entry whose id is `--id` or the stage's name."""

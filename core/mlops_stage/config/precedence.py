@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -12,14 +12,19 @@ from mlops_stage import gate
 from mlops_stage.config.file import Config, Entry, Sourced, Values
 from mlops_stage.errors import StageError, UsageError, nearest
 from mlops_stage.fields import describe
-from mlops_stage.params import CHOOSE, RUN_WIDE, Params, Refusal, Request
+from mlops_stage.params import CHOOSE, RUN_WIDE, Params, Refusal, Request, Verb
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from pydantic import BaseModel
+
     from mlops_stage.fields import Field
     from mlops_stage.host import Catalogue
+    from mlops_stage.stage import Stage
+
+Asked = TypeVar("Asked", Params, Verb)
 
 PREFIX = "MLOPS_INPUT_"
 INVOCATION = ("config", "out", "reports", "stages", "id")
@@ -101,6 +106,30 @@ def _request(config: Config, entry: Entry, catalogue: Catalogue, invocation: Inv
     block = config.stages.get(entry.stage, {})
     for values in (entry.values, block):
         _check_keys(values, fields, entry.stage)
+    chosen = _chosen(fields, entry, block, config, invocation)
+    return Request(
+        id=entry.id,
+        stage=entry.stage,
+        params=_validated(params, chosen),
+        sources={item.name: chosen[item.name].source if item.name in chosen else "default" for item in fields},
+    )
+
+
+def verb(config: Config, stage: Stage, params: type[Verb], invocation: Invocation) -> Verb:
+    """What a command of a stage is asked; what nobody gave comes from the stage's entry, where a param of the same name stands.
+
+    Raises:
+        UsageError: a value out of range, or still marked CHOOSE.
+    """
+    found = [entry for entry in config.entries if entry.stage == stage.name]
+    entry = next((entry for entry in found if entry.id == stage.name), found[0] if len(found) == 1 else None)
+    entry = entry or Entry(id=stage.name, stage=stage.name, source="the command line")
+    fields = describe(params)
+    return _validated(params, _chosen(fields, entry, config.stages.get(stage.name, {}), config, invocation))
+
+
+def _chosen(fields: tuple[Field, ...], entry: Entry, block: Values, config: Config, invocation: Invocation) -> dict[str, Sourced]:
+    """The value of each field from the source that wins."""
     own = {item.name: _own_variable(entry.id, item) for item in fields}
     plain = {item.name: item.variable for item in fields}
     wide = {name: variable for name, variable in plain.items() if name in RUN_WIDE}
@@ -108,8 +137,8 @@ def _request(config: Config, entry: Entry, catalogue: Catalogue, invocation: Inv
         {name: Sourced(value=value, source=_option(fields, name)) for name, value in invocation.options.items() if name in own},
         _from_env(invocation.env, own),
         _from_env(invocation.env, plain) if invocation.subcommand else {},
-        entry.values,
-        block,
+        {name: value for name, value in entry.values.items() if name in own},
+        {name: value for name, value in block.items() if name in own},
         {} if invocation.subcommand else _from_env(invocation.env, wide),
         {name: value for name, value in config.run_wide.items() if name in own},
     ]
@@ -119,12 +148,7 @@ def _request(config: Config, entry: Entry, catalogue: Catalogue, invocation: Inv
     from_here = {
         item.name for item in fields if item.path and (item.name in layers[0] or chosen.get(item.name, _UNSET).source.startswith(PREFIX))
     }
-    return Request(
-        id=entry.id,
-        stage=entry.stage,
-        params=_validated(params, {name: _rooted(item, name in from_here, config.root, invocation.cwd) for name, item in chosen.items()}),
-        sources={item.name: chosen[item.name].source if item.name in chosen else "default" for item in fields},
-    )
+    return {name: _rooted(item, name in from_here, config.root, invocation.cwd) for name, item in chosen.items()}
 
 
 _UNSET = Sourced(value=None, source="default")
@@ -164,7 +188,7 @@ def _rooted(item: Sourced, from_here: bool, root: Path, cwd: Path) -> Sourced:  
     return Sourced(value=os.path.relpath(cwd / text, root), source=item.source)
 
 
-def _as_text(params: type[Params], name: str, value: Any) -> Any:
+def _as_text(params: type[BaseModel], name: str, value: Any) -> Any:
     """YAML's true and false where a text is asked: a label may be called so."""
     if not isinstance(value, bool) or params.model_fields[name].annotation not in {str, str | None}:
         return value
@@ -180,7 +204,7 @@ def _encodable(text: str) -> bool:
     return True
 
 
-def _validated(params: type[Params], chosen: Values) -> Params:
+def _validated(params: type[Asked], chosen: Values) -> Asked:
     for name, item in chosen.items():
         if isinstance(item.value, str) and not _encodable(item.value):
             raise UsageError(f"{item.source}: {name} is no valid text", "write it in UTF-8")
@@ -199,7 +223,7 @@ def _validated(params: type[Params], chosen: Values) -> Params:
         where = f"{item.source}: " if item is not _UNSET else ""
         text = f"{where}{name}{'.' + inner if inner else ''}: {message[0].lower()}{message[1:]}{got}"
         raise UsageError(text, params.model_fields[name].description or "" if name in params.model_fields else "") from error
-    for text in made.gates:
+    for text in made.gates if isinstance(made, Params) else ():
         try:
             gate.parse(text)
         except UsageError as error:

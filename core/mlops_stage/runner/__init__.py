@@ -142,7 +142,7 @@ class _Recorder:
         if isinstance(request, Refusal):
             return verdict.refused(request), Cost(wall_seconds=0, cpu_seconds=0, peak_bytes=0)
         stage = self._catalogue.stage(request.stage)
-        task = process.task(stage, request, self._settings, folder, self._consumed(stage.consumes))
+        task = process.task(stage, request.params, self._settings, folder, self._consumed(stage.consumes))
         begin = process.in_this_process if self._settings.in_process else process.in_child
         answer = begin(
             task,

@@ -44,7 +44,7 @@ def _planned(request: Request | Refusal, catalogue: Catalogue, settings: Setting
     stage = catalogue.stage(request.stage)
     if not stage.plan:
         return Plan(rows=None, cost="cost unknown: the stage gives no plan")
-    task = {**process.task(stage, request, settings, settings.out, []), "verb": "plan"}
+    task = {**process.task(stage, request.params, settings, settings.out, []), "verb": "plan"}
     frame = process.in_child(task, request.params.limits, settings.env, lambda _done, _what: None, lambda _text: None).frame
     if "failure" in frame:
         return dict(frame["failure"])

@@ -16,14 +16,15 @@ from dataclasses import asdict, dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from mlops_stage.errors import ExitCode
+from mlops_stage.fields import describe
 from mlops_stage.host import resolve
 from mlops_stage.report import Cost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from mlops_stage.params import Limits, Request
+    from mlops_stage.params import Limits, Params, Verb
     from mlops_stage.runner import Settings
     from mlops_stage.stage import Stage
 
@@ -62,12 +63,13 @@ class Answer:
     cost: Cost
 
 
-def task(stage: Stage, request: Request, settings: Settings, folder: Path, reports: Sequence[Path]) -> Frame:
-    """What a child is told, as JSON; `verb` is `measure`, or `plan` for `--plan`."""
+def task(stage: Stage, params: Params | Verb, settings: Settings, folder: Path, reports: Sequence[Path]) -> Frame:
+    """What a child is told, as JSON; `verb` is `measure`, `plan` for `--plan`, or one of the stage's commands."""
     return {
         "verb": "measure",
         "stage": {**asdict(stage), "outputs": dict(stage.outputs)},
-        "params": request.params.model_dump(mode="json"),
+        "params": params.model_dump(mode="json"),
+        "variables": [str(name) for item in describe(type(params)) if item.names_variable and (name := getattr(params, item.name))],
         "workspace": {
             "root": str(settings.root),
             "run_dir": str(settings.out),
@@ -83,7 +85,8 @@ def in_this_process(
     order: Frame, limits: Limits, env: Mapping[str, str], progress: Callable[[float, str], None], log: Callable[[str], None]
 ) -> Answer:
     """Do the task here: no limits and no isolation, for a debugger."""
-    del limits, env, log
+    del limits, log
+    order["workspace"]["env"] = passed_on(env, order["variables"])
     begun, cpu = time.monotonic(), time.process_time()
     frame = resolve(f"{CHILD}:perform", "the child process")(order, progress)
     return Answer(frame=frame, cost=Cost(wall_seconds=time.monotonic() - begun, cpu_seconds=time.process_time() - cpu, peak_bytes=0))
@@ -100,7 +103,7 @@ def in_child(
     memory = limits.memory or int(MEMORY_SHARE * machine_memory())
     wall = limits.wall or WALL_SECONDS
     order = {**order, "limits": {"memory": memory, "cpu": limits.cpu}}
-    order["workspace"]["env"] = passed_on(env)
+    order["workspace"]["env"] = passed_on(env, order["variables"])
     reading, writing = os.pipe()
     with tempfile.TemporaryFile() as printed, open(reading, "rb", buffering=0) as channel:  # noqa: PTH123  (a descriptor)
         begun = time.monotonic()
@@ -132,9 +135,9 @@ def in_child(
     return Answer(frame=frame, cost=cost)
 
 
-def passed_on(env: Mapping[str, str]) -> dict[str, str]:
-    """The part of the environment that a child sees."""
-    return {name: value for name, value in env.items() if name in _PASSED_ON or name.startswith("LC_")}
+def passed_on(env: Mapping[str, str], named: Collection[str] = ()) -> dict[str, str]:
+    """The part of the environment that a child sees; `named` are the variables that its params name, such as `model_token_env`."""
+    return {name: value for name, value in env.items() if name in _PASSED_ON or name in named or name.startswith("LC_")}
 
 
 def machine_memory() -> int:
