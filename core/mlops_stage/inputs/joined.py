@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -87,6 +87,41 @@ class Joined:
         return self._data if self._data is not None and name in self._lacking else self._own
 
 
+class Beside(NamedTuple):
+    """Columns of another table, in the order of the rows that they were looked up for."""
+
+    columns: dict[str, Codes]
+    """Name -> codes of shape (n,): -1 where the cell is empty or the other table lacks the row."""
+    absent: NDArray[np.bool_]
+    """Shape (n,): the rows that the other table lacks."""
+
+
+def beside(table: Table, names: Sequence[str], row_id: str, wanted: NDArray[np.uint64]) -> Beside:
+    """Columns of text looked up in another table, which may lack some of the rows.
+
+    Args:
+        table: where to look.
+        names: its columns.
+        row_id: its column that identifies a row.
+        wanted: the identifiers of the rows, shape (n,), without duplicates.
+
+    Raises:
+        UsageError: no such column.
+        InputError: identifiers that are missing or duplicate, or none that is wanted.
+    """
+    with opened(table, [*names, row_id], "row_id") as selection:
+        keys = _unique(selection, row_id)
+        found, _ = selection.load(texts=names)
+    position, absent = _found(wanted, keys)
+    if absent.all():
+        raise InputError(
+            f"{table.name} has none of the {len(wanted):,} rows that are judged, by column {shown(row_id)!r}",
+            f"check that column {shown(row_id)!r} means the same in both",
+        )
+    position = np.where(absent, len(keys), position)  # one row more, which is empty
+    return Beside({name: _reordered(Codes(np.append(codes.codes, -1), codes.levels), position) for name, codes in found.items()}, absent)
+
+
 def _reordered(found: Codes, position: NDArray[np.intp]) -> Codes:
     """The rows at some positions, without the levels that none of them has."""
     codes = found.codes[position]
@@ -124,12 +159,17 @@ def _unique(selection: Selection, row_id: str) -> NDArray[np.uint64]:
 
 
 def _positions(wanted: NDArray[np.uint64], keys: NDArray[np.uint64], data: Table, row_id: str) -> NDArray[np.intp]:
-    order = np.argsort(keys, kind="stable")
-    found = order[np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)]
-    absent = keys[found] != wanted
+    found, absent = _found(wanted, keys)
     if absent.any():
         raise InputError(
             f"row {int(absent.argmax()) + 1} of the predictions has no row in {data.name} ({int(absent.sum()):,} of {len(wanted):,} have none)",
             f"check that column {shown(row_id)!r} means the same in both",
         )
     return found
+
+
+def _found(wanted: NDArray[np.uint64], keys: NDArray[np.uint64]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Where each wanted key stands among the keys, and whether it does not."""
+    order = np.argsort(keys, kind="stable")
+    found = order[np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)]
+    return found, keys[found] != wanted

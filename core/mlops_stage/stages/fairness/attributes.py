@@ -1,0 +1,156 @@
+"""Which columns name groups of people, and how their values become groups."""
+
+from __future__ import annotations
+
+import math
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from mlops_stage.errors import UsageError
+from mlops_stage.evidence.redact import shown
+from mlops_stage.inputs.answers import MISSING
+from mlops_stage.inputs.tables.values import FEW_LEVELS, Codes, number_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+MOST_LEVELS = 1_000
+"""More values of a column are no groups that anybody would compare."""
+NAMES = frozenset(
+    {
+        *("age", "age_group", "ancestry", "caste", "citizen", "citizenship", "country_of_birth", "country_of_origin"),
+        *("birth_country", "disability", "disabled", "ethnic", "ethnic_group", "ethnic_origin", "ethnicity", "gender", "gender_identity"),
+        *("handicap", "hispanic", "indigenous", "marital", "marital_status", "national_origin", "nationality", "native_country"),
+        *("pregnancy", "pregnant", "race", "race_ethnicity", "religion", "sex", "sexual_orientation", "skin_color", "skin_colour"),
+        *("skin_tone", "transgender", "veteran", "veteran_status"),
+    }
+)
+"""Names of columns that are taken to name groups where nobody declares any: the grounds of discrimination that European and American law list."""
+AGES = (0, 25, 40, 55, 65)
+"""Where bands of age begin. From 40 the American act on age discrimination protects."""
+_PARTS = 4
+_OLDEST = 125
+_FEWEST_AGES = 13
+_NO_AGES = 0.05
+_ABOUT = r"(?:the_|a_|self_reported_|applicant_|candidate_|client_|customer_|employee_|borrower_|patient_|person_|user_|protected_|sensitive_|is_|demographic_)*"
+_FORM = r"(?:_at_birth|_band|_bin|_binned|_bracket|_bucket|_cat|_category|_class|_code|_desc|_description|_group|_label|_name|_range|_years|_yrs|_\d+)*"
+_AROUND = re.compile(rf"{_ABOUT}(.+?){_FORM}")
+_BLANK = frozenset({"", "?", "n/a", "null", "nan", "unknown", "(unknown)"})
+_AGE = re.compile(rf"{_ABOUT}age{_FORM}")
+
+
+def called_sensitive(columns: Iterable[str], taken: Collection[str] = ()) -> tuple[str, ...]:
+    """The columns whose names say that they name groups of people, such as `sex`, `Race`, `applicant_gender` and `ageGroup`.
+
+    Args:
+        columns: the names of a table's columns.
+        taken: columns that mean something else, such as the label.
+    """
+    return tuple(name for name in columns if name not in taken and _says_so(name))
+
+
+def _says_so(name: str) -> bool:
+    plain = _plain(name)
+    inner = _AROUND.fullmatch(plain)
+    return plain in NAMES or (inner is not None and inner[1] in NAMES)
+
+
+def _plain(name: str) -> str:
+    """Lower-case words joined by underscores: `ageGroup` and `Age-Group` are `age_group`."""
+    return re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.strip()).lower()).strip("_")
+
+
+class Attribute(NamedTuple):
+    """A column as groups."""
+
+    codes: Codes
+    """Indices of levels, of shape (n,); none is negative. Rows of no known group have the level `(unknown)`, which is the last."""
+    notes: tuple[str, ...]
+    """How values became groups, one sentence each, where they are not the values themselves."""
+
+
+def as_attribute(name: str, column: Codes) -> Attribute:
+    """The groups of a column: its values; bands of age; or, of other quantities, four parts of about equal size.
+
+    Cells that are empty, or hold `?`, `n/a`, `null` or `unknown`, are of the group `(unknown)`.
+
+    Raises:
+        UsageError: more than 1,000 values that are no quantities.
+    """
+    codes, notes = _with_unknown(name, column)
+    known = [level for level in codes.levels if level != MISSING]
+    numbers = [number_of(level) for level in known]
+    quantities = [number for number in numbers if number is not None and math.isfinite(number)]
+    if quantities and len(quantities) == len(known):
+        banded = _banded(name, codes, np.array(quantities))
+        if banded is not None:
+            return Attribute(banded.codes, (*notes, *banded.notes))
+    if len(known) > MOST_LEVELS:
+        raise UsageError(
+            f"sensitive: column {shown(name)!r} has {len(known):,} different values, which are no groups",
+            f"name a column of at most {MOST_LEVELS:,} values, or write them into fewer groups first",
+        )
+    return Attribute(codes, notes)
+
+
+def _with_unknown(name: str, column: Codes) -> tuple[Codes, tuple[str, ...]]:
+    """The column with every mark of an absent value as one level, the last."""
+    blank = [level for level in column.levels if level.strip().lower() in _BLANK]
+    if not blank and (column.codes >= 0).all():
+        return column, ()
+    known = [level for level in column.levels if level not in blank]
+    place = {level: index for index, level in enumerate(known)}
+    lookup = np.array([*(place.get(level, len(known)) for level in column.levels), len(known)], dtype=np.int64)  # the last is for -1
+    marks = [repr(shown(level)) for level in blank if level != MISSING]
+    told = f"cells of {shown(name)!r} that hold {', '.join(marks)} count as {MISSING}"
+    return Codes(lookup[column.codes], (*known, MISSING)), ((told,) if marks else ())
+
+
+def _banded(name: str, codes: Codes, numbers: np.ndarray) -> Attribute | None:
+    """Bands of a quantity; None where numbers are names of groups, such as 1 and 2."""
+    rows = np.bincount(codes.codes, minlength=len(numbers))[: len(numbers)]
+    whole = bool((numbers == np.trunc(numbers)).all())
+    if _AGE.fullmatch(_plain(name)) and len(numbers) >= _FEWEST_AGES and numbers.max() >= _FEWEST_AGES:
+        impossible = (numbers < 0) | (numbers > _OLDEST)
+        if rows[impossible].sum() <= _NO_AGES * rows.sum():
+            return _by_age(name, codes, numbers, impossible)
+    if (whole and len(numbers) <= FEW_LEVELS) or len(numbers) <= _PARTS:
+        return None
+    if whole and len(numbers) > MOST_LEVELS:
+        return None  # identifiers rather than quantities: refused as too many values
+    return _by_parts(name, codes, numbers, rows)
+
+
+def _by_age(name: str, codes: Codes, numbers: np.ndarray, impossible: np.ndarray) -> Attribute:
+    labels = [f"under {AGES[1]}", *(f"{low}-{high - 1}" for low, high in pairwise(AGES[1:])), f"{AGES[-1]} and over"]
+    bands = np.searchsorted(AGES, numbers, side="right") - 1
+    bands[impossible] = len(labels)
+    notes = [f"{shown(name)!r} is compared in bands of age: {', '.join(labels)}"]
+    count = int(impossible[codes.codes[codes.codes < len(numbers)]].sum())
+    if count:
+        notes.append(f"{count:,} cells of {shown(name)!r} are no ages (below 0, or above {_OLDEST}) and count as {MISSING}")
+    return Attribute(_grouped(codes, bands, labels), tuple(notes))
+
+
+def _by_parts(name: str, codes: Codes, numbers: np.ndarray, rows: np.ndarray) -> Attribute:
+    order = np.argsort(numbers, kind="stable")
+    reached = np.cumsum(rows[order])
+    ends = [numbers[order][np.searchsorted(reached, reached[-1] * part / _PARTS)] for part in range(1, _PARTS)]
+    cuts = sorted({float(end) for end in ends if end < numbers.max()})
+    told = [f"{cut:.6g}" for cut in cuts]
+    labels = [f"up to {told[0]}", *(f"over {low} to {high}" for low, high in pairwise(told)), f"over {told[-1]}"]
+    bands = np.searchsorted(cuts, numbers, side="left")
+    note = f"{shown(name)!r} holds quantities and is compared in {len(labels)} parts of about equal size: {', '.join(labels)}"
+    return Attribute(_grouped(codes, bands, labels), (note,))
+
+
+def _grouped(codes: Codes, bands: np.ndarray, labels: Sequence[str]) -> Codes:
+    """Levels replaced by bands; bands that no row has are left out."""
+    lookup = np.append(bands, len(labels)).astype(np.int64)  # the last is for (unknown)
+    found = lookup[codes.codes]
+    used = np.bincount(found, minlength=len(labels) + 1) > 0
+    place = np.cumsum(used) - 1
+    return Codes(place[found], tuple(label for label, there in zip((*labels, MISSING), used.tolist(), strict=True) if there))
