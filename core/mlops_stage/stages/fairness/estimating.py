@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,17 +18,26 @@ def overall(cells: Cells, classes: Sequence[str]) -> list[Metric]:
     raise NotImplementedError
 
 
-def metrics_of(
-    cells: Cells,
-    grouping: Grouping,
-    classes: Sequence[str],
-    *,
-    min_denominator: int = 30,
-    draws: int = 2_000,
-    seed: int = 0,
-    reference: int | None = None,
-    hidden: frozenset[int] = frozenset(),
-) -> list[Metric]:
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """How groups are compared."""
+
+    min_denominator: int = 30
+    """Groups with less of a figure's own denominator are no evidence of a gap, and without them nothing passes."""
+    draws: int = 2_000
+    """Permutations for the p-values."""
+    seed: int = 0
+    """Of the permutations."""
+    reference: int | None = None
+    """Index of the group that others are compared with."""
+    hidden: frozenset[int] = frozenset()
+    """Groups whose counts must not be told: figures between groups leave them out, say so, and cannot pass."""
+
+
+DEFAULTS = Terms()
+
+
+def metrics_of(cells: Cells, grouping: Grouping, classes: Sequence[str], terms: Terms = DEFAULTS) -> list[Metric]:
     """Figures of each group, and of the gaps between groups.
 
     Names and slices, for each of `selection_rate`, `tpr`, `fpr`, `fnr`, `tnr`, `precision`, `accuracy`:
@@ -48,10 +58,6 @@ def metrics_of(
         cells: from `count`, shape (G, K, K).
         grouping: of the same rows.
         classes: names of the K classes; (negative, positive) in a binary task.
-        min_denominator: groups with less of a figure's own denominator are no evidence of a gap, and without them nothing passes.
-        draws: permutations.
-        seed: of the permutations.
-        reference: index of the group that others are compared with.
-        hidden: groups whose counts must not be told; the figures between groups leave them out, say so, and cannot pass.
+        terms: how groups are compared.
     """
     raise NotImplementedError
