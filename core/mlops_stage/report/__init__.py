@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlops_stage.report.figures import Curve, CurvePoint, Figure, Interval, Intervals, Matrix
+from mlops_stage.report.figures import Bar, Bars, Curve, CurvePoint, Figure, Interval, Intervals, Matrix
 from mlops_stage.report.judged import AnyCriterion, Criterion, Failure, Gate, Judgement, NoFinding, Op, Outcome, Verdict
 from mlops_stage.report.observed import (
     Direction,
@@ -25,6 +25,8 @@ from mlops_stage.report.record import SCHEMA_VERSION, Cost, Report, Run
 __all__ = [
     "SCHEMA_VERSION",
     "AnyCriterion",
+    "Bar",
+    "Bars",
     "Cost",
     "Criterion",
     "Curve",

@@ -62,7 +62,7 @@ class Curve:
 
 @dataclass(frozen=True, kw_only=True)
 class Matrix:
-    """A heat map of counts, such as a confusion matrix: `values[row][column]`; None is a masked cell."""
+    """A heat map of counts, such as a confusion matrix, or of shares: `values[row][column]`; None is a masked cell."""
 
     name: str
     title: str
@@ -72,7 +72,37 @@ class Matrix:
     rows: tuple[str, ...]
     columns: tuple[str, ...]
     values: tuple[tuple[float | None, ...], ...]
+    shares: bool = False
+    """Whether the values are shares from 0 to 1, not counts."""
+    counts: tuple[tuple[float | None, ...], ...] = ()
+    """The denominators of shares, in the same shape; a share that is None beside a count could not be estimated, one without is masked."""
     kind: Literal["matrix"] = "matrix"
 
 
-Figure = Annotated[Intervals | Curve | Matrix, Field(discriminator="kind")]
+@dataclass(frozen=True, kw_only=True)
+class Bar:
+    """One bar of a `Bars` figure, and the band in which it was expected; a value of None could not be estimated, or is masked."""
+
+    label: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bars:
+    """A bar chart or a histogram, from zero upward, with the band of what is expected behind each bar."""
+
+    name: str
+    title: str
+    caption: str
+    x_label: str
+    y_label: str
+    bars: tuple[Bar, ...]
+    band: str = ""
+    """What the band is: `95 % band of the profile`."""
+    kind: Literal["bars"] = "bars"
+
+
+Figure = Annotated[Intervals | Curve | Matrix | Bars, Field(discriminator="kind")]

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from mlops_stage.estimates import NotEstimable
-from mlops_stage.report import Curve, Intervals, Matrix, Outcome, Verdict
+from mlops_stage.report import Bars, Curve, Intervals, Outcome, Verdict
 from mlops_stage.reporters import choice
-from mlops_stage.reporters.html import bars, figures
+from mlops_stage.reporters.html import bars, columns, curve, matrix
 from mlops_stage.reporters.html.scale import Scale
 from mlops_stage.reporters.html.svg import decoration, element
 from mlops_stage.reporters.judged import judged, named
@@ -20,7 +20,7 @@ from mlops_stage.reporters.words import NONE, Spelled, counted, decimals, number
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-    from mlops_stage.report import Figure, Finding, Gate, Metric, Report, Run, Slice, Subject
+    from mlops_stage.report import Figure, Finding, Gate, Matrix, Metric, Report, Run, Slice, Subject
 
 INTERVALS = 40
 """Rows of one figure that the page shows."""
@@ -282,6 +282,8 @@ def _figure(figure: Figure, where: str) -> Table | Picture:
         return _intervals(figure, where)
     if isinstance(figure, Curve):
         return _curve(figure)
+    if isinstance(figure, Bars):
+        return _bars(figure, where)
     return _matrix(figure, where)
 
 
@@ -309,28 +311,67 @@ def _intervals(figure: Intervals, where: str) -> Table:
 
 
 def _curve(figure: Curve) -> Picture:
-    shown = figure.points[: figures.MOST_POINTS]
+    shown = figure.points[: curve.MOST_POINTS]
     body = tuple((number(p.x, 3), number(p.y, 3), f"{number(p.low, 3)} to {number(p.high, 3)}", rows(p.n)) for p in shown)
     head = (figure.x_label, figure.y_label, "95 % interval", "n")
-    return Picture(title=figure.title, caption=figure.caption, svg=figures.curve(figure), head=head, body=body)
+    return Picture(title=figure.title, caption=figure.caption, svg=curve.curve(figure), head=head, body=body)
 
 
 def _matrix(figure: Matrix, where: str) -> Picture:
-    most = figures.MOST_CLASSES
+    most = matrix.MOST_CLASSES
     rest = len(figure.rows) > most or len(figure.columns) > most
     body = tuple(
-        (name, *("masked" if value is None else rows(value) for value in values[:most]))
-        for name, values in zip(figure.rows[:most], figure.values[:most], strict=False)
+        (name, *(_cell(figure, place, column) for column in range(len(values[:most]))))
+        for place, (name, values) in enumerate(zip(figure.rows[:most], figure.values[:most], strict=False))
     )
     return Picture(
         title=figure.title,
         caption=figure.caption,
-        svg=figures.matrix(figure),
+        svg=matrix.matrix(figure),
         head=(f"{figure.row_label} \\ {figure.column_label}", *figure.columns[:most]),
         body=body,
         rest=f"The first {most} of {counted(len(figure.rows), 'row')} and {counted(len(figure.columns), 'column')}; all in {where}."
         if rest
         else "",
+    )
+
+
+def _cell(figure: Matrix, row: int, column: int) -> str:
+    value = figure.values[row][column]
+    counts = figure.counts[row] if row < len(figure.counts) else ()
+    n = counts[column] if column < len(counts) else None
+    if value is None:
+        return "masked" if n is None else f"not estimable (n {rows(n)})"
+    if not figure.shares:
+        return rows(value)
+    return number(value, 3) if n is None else f"{number(value, 3)} (n {rows(n)})"
+
+
+def _bars(figure: Bars, where: str) -> Picture:
+    shown = figure.bars[: columns.MOST_BARS]
+    banded = any(bar.low is not None and bar.high is not None for bar in shown)
+    head = (
+        figure.x_label,
+        figure.y_label,
+        *((figure.band or "expected",) if banded else ()),
+        *(("n",) if any(bar.n is not None for bar in shown) else ()),
+    )
+    body = []
+    for bar in shown:
+        cells = [bar.label, NONE if bar.value is None else number(bar.value, 3)]
+        if banded:
+            cells.append("" if bar.low is None or bar.high is None else f"{number(bar.low, 3)} to {number(bar.high, 3)}")
+        if "n" in head[2:]:
+            cells.append("" if bar.n is None else rows(bar.n))
+        body.append(tuple(cells))
+    rest = len(figure.bars) - len(shown)
+    return Picture(
+        title=figure.title,
+        caption=figure.caption,
+        svg=columns.columns(figure),
+        head=head,
+        body=tuple(body),
+        rest=f"{counted(rest, 'more bar')} in {where}." if rest else "",
     )
 
 

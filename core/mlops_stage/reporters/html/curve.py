@@ -1,4 +1,4 @@
-"""Curves and matrices as SVG."""
+"""Curves as SVG."""
 
 from __future__ import annotations
 
@@ -7,20 +7,14 @@ from typing import TYPE_CHECKING
 
 from mlops_stage.reporters.html.scale import Scale, coordinate, spanning
 from mlops_stage.reporters.html.svg import element, escaped, line, picture, text
-from mlops_stage.reporters.words import number, rows
+from mlops_stage.reporters.words import number
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-    from mlops_stage.report import Curve, CurvePoint, Matrix
+    from mlops_stage.report import Curve, CurvePoint
 
 MOST_POINTS = 200
-MOST_CLASSES = 12
-"""Rows and columns of a matrix that are drawn; more cells than these nobody reads."""
-
-PHONE_CLASSES = 4
-"""Columns up to which a matrix shrinks to the width of a phone; a wider one scrolls in its box."""
-
 _WIDTH, _HEIGHT = 380, 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 10, 44
 
@@ -83,64 +77,3 @@ def _told(figure: Curve) -> str:
         f"{figure.caption} {len(figure.points)} points, from {figure.x_label} {number(first.x, 2)}, {figure.y_label} {number(first.y, 2)}, "
         f"to {figure.x_label} {number(last.x, 2)}, {figure.y_label} {number(last.y, 2)}; the table below holds them all."
     )
-
-
-_CELL, _CELL_HIGH, _NAMES, _HEAD = 74, 50, 96, 44
-
-
-def matrix(figure: Matrix) -> Markup | str:
-    """Counts as a heat map; the shade is the share of its row, a masked cell is hatched by a dash."""
-    names = figure.rows[:MOST_CLASSES]
-    columns = figure.columns[:MOST_CLASSES]
-    if not names or not columns:
-        return ""
-    width, height = _NAMES + _CELL * len(columns) + 2, _HEAD + _CELL_HIGH * len(names) + 2
-    parts = [text(figure.column_label, coordinate(_NAMES + _CELL * len(columns) / 2), "14", "label")]
-    parts.append(text(figure.row_label, str(_NAMES - 10), "34", "label", "end"))
-    parts += [text(_cut(name, 10), coordinate(_NAMES + _CELL * (place + 0.5)), "34", "small") for place, name in enumerate(columns)]
-    for place, name in enumerate(names):
-        y = _HEAD + _CELL_HIGH * place
-        parts.append(text(_cut(name, 14), str(_NAMES - 10), coordinate(y + _CELL_HIGH / 2 + 4), "small", "end"))
-        parts += _cells(figure.values[place][: len(columns)] if place < len(figure.values) else (), y)
-    told = f"{figure.caption} {len(figure.rows)} rows ({figure.row_label}) by {len(figure.columns)} columns ({figure.column_label})."
-    return picture(
-        *parts,
-        width=width,
-        height=height,
-        name=figure.title,
-        description=told,
-        class_="plot matrix" if len(columns) <= PHONE_CLASSES else "plot matrix wide",
-    )
-
-
-def _cells(values: tuple[float | None, ...], y: float) -> list[str]:
-    known = [value for value in values if value is not None and math.isfinite(value)]
-    whole = math.fsum(known)
-    parts = []
-    for place, value in enumerate(values):
-        x = _NAMES + _CELL * place
-        share = value / whole if value is not None and whole > 0 and math.isfinite(value) else 0.0
-        middle = coordinate(x + _CELL / 2)
-        parts.append(
-            element(
-                "rect",
-                x=x + 1,
-                y=y + 1,
-                width=_CELL - 2,
-                height=_CELL_HIGH - 2,
-                rx=4,
-                class_="cell",
-                fill_opacity=f"{0.05 + 0.57 * share:.2f}",
-            )
-        )
-        if value is None:
-            parts.append(text("masked", middle, coordinate(y + _CELL_HIGH / 2 + 4), "small strong"))
-            continue
-        parts.append(text(rows(value) if math.isfinite(value) else "?", middle, coordinate(y + _CELL_HIGH / 2), "count"))
-        if whole > 0:
-            parts.append(text(f"{share:.1%}".replace("%", " %"), middle, coordinate(y + _CELL_HIGH / 2 + 14), "small strong"))
-    return parts
-
-
-def _cut(name: str, most: int) -> str:
-    return name if len(name) <= most else f"{name[: most - 1]}…"
