@@ -86,8 +86,20 @@ def stage_page(stage: Any, fields: tuple[Field, ...], note: str) -> str:
     return (
         f"# Stage `{stage.name}`\n\n{NOTE}{stage.summary}.\n{extra}\n## Keys\n\nThe same names are options (`--row-id`), keys of mlops.yaml (`row_id`) "
         f"and variables (`MLOPS_INPUT_ROW_ID`).\n\n{table(fields)}\n## Outputs\n\nIn `outputs.env`, with the id of the run in front.\n\n| output | meaning |\n|---|---|\n{rows}\n"
+        + _verbs(stage)
         + (f"\n{note}" if note else "")
     )
+
+
+def _verbs(stage: Any) -> str:
+    """The stage's further commands with what they may be asked."""
+    text = ""
+    for words, reference in stage.commands.items():
+        command = host.resolve(reference, stage.name)
+        fields = describe(host.resolve(command.params, stage.name))
+        argument = "".join(f" [{item.name.upper()}]" for item in fields if item.argument)
+        text += f"\n## `mlops-stage {stage.kebab} {words}{argument}`\n\n{command.summary}.\n\n{table(fields)}"
+    return text
 
 
 def table(fields: Any) -> str:

@@ -32,6 +32,7 @@ RESERVED = frozenset({"config", "explain_config", "help", "id", "in_process", "o
 BUILTIN = ("mlops_stage.reporters", "mlops_stage.stages")
 
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+_WORDS = re.compile(r"[a-z][a-z0-9-]*( [a-z][a-z0-9-]*)*")
 
 
 class Record(Protocol):
@@ -208,9 +209,13 @@ def _fault(record: object) -> str:
         return f"the name {record.name!r} is not lower-case words joined by underscores"
     if isinstance(record, Stage) and bool(record.measure) == bool(record.act):
         return "exactly one of measure and act must be given"
-    references = (record.params, record.work) if isinstance(record, Stage) else ()
-    wrong = [reference for reference in references if ":" not in reference]
-    return f"{wrong[0]!r} is not of the form module:attribute" if wrong else ""
+    if not isinstance(record, Stage):
+        return ""
+    wrong = [reference for reference in (record.params, record.work, *record.commands.values()) if ":" not in reference]
+    if wrong:
+        return f"{wrong[0]!r} is not of the form module:attribute"
+    odd = [words for words in record.commands if not _WORDS.fullmatch(words)]
+    return f"the command {odd[0]!r} is not lower-case words" if odd else ""
 
 
 def _unique(

@@ -314,3 +314,12 @@ def test_the_demo_tells_what_went_wrong_beside_the_stages(trial):
     said, _ = problem(done)
     assert "summary.md" in said
     assert "on purpose" not in done.stdout
+
+
+@pytest.mark.parametrize("args", [["trial"], ["trial", "--plan"]])
+def test_a_policy_that_would_not_be_enforced_stops_the_run(trial, args):
+    done = trial(*args, MLOPS_POLICY="policy.yaml")
+    assert done.returncode == 2
+    assert problem(done)[0].startswith("MLOPS_POLICY is set")
+    assert not (trial.cwd / "mlops-out").exists()
+    assert trial("trial", MLOPS_POLICY="").returncode == 0

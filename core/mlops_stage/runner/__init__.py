@@ -12,7 +12,7 @@ from mlops_stage import __version__
 from mlops_stage.errors import ExitCode, InternalError, InterruptedByUserError, StageError
 from mlops_stage.params import Refusal, Request
 from mlops_stage.report import Cost, Failure, Report, Run
-from mlops_stage.runner import folders, pages, process, verdict
+from mlops_stage.runner import folders, pages, policy, process, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -59,8 +59,9 @@ def run(asked: Sequence[Request | Refusal], catalogue: Catalogue, settings: Sett
     Ctrl-C and SIGTERM end the run with exit code 130; finished reports stay.
 
     Raises:
-        UsageError: the output directory, or a folder in it that a report would replace, holds something else.
+        UsageError: the output directory, or a folder in it that a report would replace, holds something else; or a policy is demanded.
     """
+    policy.refuse(settings.env)
     folders.check(settings.out, [request.id for request in asked])
     begun, started = time.monotonic(), datetime.now(UTC)
     pages.preload(catalogue)

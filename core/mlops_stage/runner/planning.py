@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from mlops_stage.errors import ExitCode, worst
 from mlops_stage.params import Refusal, Request
 from mlops_stage.report import Plan, adapter_of
-from mlops_stage.runner import in_order, process
+from mlops_stage.runner import in_order, policy, process
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 
 def describe(asked: Sequence[Request | Refusal], catalogue: Catalogue, settings: Settings) -> tuple[str, ExitCode]:
-    """The plan of every request as text, and the code that an impossible one would already earn; nothing is written."""
+    """The plan of every request as text, and the code that an impossible one would already earn; nothing is written.
+
+    Raises:
+        UsageError: a policy is demanded.
+    """
+    policy.refuse(settings.env)
     lines: list[str] = []
     codes: list[ExitCode] = []
     with process.terminated_as_interrupt(), process.undumpable():
