@@ -269,6 +269,8 @@ class Unchecked:
     where: str
     what: str
     """One line, such as `rule of engine 'soda' is not run by this tool`."""
+    level: Literal["note", "warning"] = "warning"
+    """`note` for what no tool could check, such as a sentence for people."""
 
 
 @dataclass(frozen=True, kw_only=True)
