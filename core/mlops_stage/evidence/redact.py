@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from mlops_stage.estimates import NotEstimable
+from mlops_stage.estimates import NotEstimable, Point, Sampled
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -63,6 +65,101 @@ def masked_cells(counts: Sequence[Sequence[int]]) -> frozenset[tuple[int, int]]:
         hidden.add(min(others, key=lambda cell: (counts[cell[0]][cell[1]] == 0, counts[cell[0]][cell[1]], cell)))
         alone = [line for line in lines if len(hidden.intersection(line)) == 1 < len(line)]
     return frozenset(hidden)
+
+
+Cell: TypeAlias = frozenset[tuple[str, str]]
+"""Rows that have a value on each of some axes: `{("sex", "female"), ("race", "Black")}`; the empty one is all rows."""
+
+
+class Withheld(NamedTuple):
+    """What must not be told exactly, of a set of counts that are published together."""
+
+    hidden: frozenset[Cell]
+    """Small counts: nothing is told of them."""
+    blurred: frozenset[Cell]
+    """Counts from which a hidden one could be worked out: what is told of them is rounded."""
+
+
+def withheld(counts: Mapping[Cell, int]) -> Withheld:
+    """What to withhold of counts by one axis, by several, and in all, that are published together.
+
+    Hidden is every count from 1 to 9; a zero names nobody. Blurred are others, the smallest first, until in every sum that a reader could do (the
+    counts along one axis make their total) either nothing is unknown or two things are. All rows together are always told.
+
+    Args:
+        counts: of cells, and of the totals that are published: the cell without one of its axes.
+    """
+    hidden = frozenset(cell for cell, count in counts.items() if 0 < count < MINIMUM_COUNT)
+    sums = _sums(counts)
+    through: dict[Cell, list[int]] = defaultdict(list)
+    for place, members in enumerate(sums):
+        for cell in members:
+            through[cell].append(place)
+    unknown = set(hidden)
+    waiting = [place for cell in hidden for place in through[cell]]
+    while waiting:
+        members = sums[waiting.pop()]
+        if len(unknown.intersection(members)) != 1:
+            continue
+        others = [cell for cell in members if cell and cell not in unknown and counts[cell] > 0]
+        if others:
+            chosen = min(others, key=lambda cell: (counts[cell], sorted(cell)))
+            unknown.add(chosen)
+            waiting += through[chosen]
+    return Withheld(hidden, frozenset(unknown - hidden))
+
+
+def _sums(counts: Mapping[Cell, int]) -> list[tuple[Cell, ...]]:
+    """Every total that is among the counts, together with the cells that make it up."""
+    found: dict[tuple[Cell, str], list[Cell]] = defaultdict(list)
+    for cell in sorted(counts, key=sorted):
+        for pair in cell:
+            found[cell - {pair}, pair[0]].append(cell)
+    return [(total, *members) for (total, _), members in found.items() if total in counts]
+
+
+def blurred(estimate: Estimate) -> Estimate:
+    """The estimate as told where its exact denominator would tell a hidden count.
+
+    The denominator is rounded down to tens; value and bounds, the bounds outwards, to a step of 1, 2 or 5 times a power of ten that is at least 0.4
+    divided by the denominator: then several denominators fit what is told.
+    """
+    if isinstance(estimate, NotEstimable):
+        return HIDDEN
+    if isinstance(estimate, Point):
+        return HIDDEN if estimate.n is None else Point(_nearest(estimate.value, _step(estimate.n)), _tens(estimate.n))
+    step = _step(estimate.n)
+
+    def limit(score: float) -> float:
+        steps = round(estimate.limit(score) / step, 6)
+        return _short((math.floor(steps) if score < 0 else math.ceil(steps) if score > 0 else round(steps)) * step)
+
+    if not math.isfinite(estimate.limit(_FAR)):
+        return HIDDEN
+    return Sampled.from_limits(_nearest(estimate.value, step), _tens(estimate.n), limit)
+
+
+_FAR = 4.0
+"""A normal score beyond all that are kept of an estimate."""
+
+
+def _step(n: float) -> float:
+    smallest = 0.4 / max(n, 1.0)
+    power = 10.0 ** math.floor(math.log10(smallest))
+    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= smallest * (1 - 1e-12))
+
+
+def _nearest(value: float, step: float) -> float:
+    return _short(round(value / step) * step)
+
+
+def _short(value: float) -> float:
+    """Without the last digits, which come of computing."""
+    return float(f"{value:.12g}")
+
+
+def _tens(n: float) -> float:
+    return max(float(MINIMUM_COUNT), n // 10 * 10)
 
 
 def shown(value: object, limit: int = 80) -> str:
