@@ -40,7 +40,7 @@ class Ruling:
     """What was decided on a case, and on what ground."""
 
     verdict: Verdict
-    ground: Literal["bounds", "value", "few", "none"]
-    """Bounds, the value alone, too few rows to look, or no estimate at all."""
+    ground: Literal["bounds", "value", "few", "part", "none"]
+    """Bounds, the value alone, too few rows to look, only a part of what it should cover, or no estimate at all."""
     bound: float | None = None
     needed: int | None = None

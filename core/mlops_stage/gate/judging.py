@@ -108,7 +108,7 @@ def _adjusted(cases: list[Case], rules: Rules) -> list[Case]:
     """Each case with the level at which Holm's method tests it; a case without a family stays alone."""
     families: dict[str, list[int]] = {}
     for index, case in enumerate(cases):
-        if case.criterion.family and isinstance(case.estimate, Bounded) and _enough(case.estimate, rules):
+        if case.criterion.family and isinstance(case.estimate, Bounded) and (_enough(case.estimate, rules) or case.metric.incomplete):
             families.setdefault(case.criterion.family, []).append(index)
     for members in families.values():
         tested = [cases[index] for index in members]
@@ -154,14 +154,15 @@ def _ruling(case: Case, rules: Rules) -> Ruling:
     estimate, op, number = case.estimate, case.criterion.op, case.criterion.number
     if isinstance(estimate, NotEstimable):
         return Ruling(verdict=Verdict.INCONCLUSIVE, ground="none")
+    if case.metric.incomplete:
+        return _ruling_on_part(case, estimate, rules)
     if not _enough(estimate, rules):
         needed = _needed(case, estimate) if isinstance(estimate, Bounded) and rules.mode == "evidence" else None
         return Ruling(verdict=Verdict.INCONCLUSIVE, ground="few", needed=max(rules.min_denominator, needed or 0))
     if isinstance(estimate, Point) or rules.mode == "point":
         return Ruling(verdict=Verdict.PASSED if holds(estimate.value, op, number) else Verdict.FAILED, ground="value")
-    rising = op in {">=", ">"}
-    cautious = estimate.bound(ALPHA if rising else 1 - ALPHA)
-    generous = estimate.bound(1 - case.alpha if rising else case.alpha)
+    cautious = estimate.bound(ALPHA if op in {">=", ">"} else 1 - ALPHA)
+    generous = _generous(case, estimate)
     if holds(cautious, op, number):
         return Ruling(verdict=Verdict.PASSED, ground="bounds", bound=cautious)
     if not holds(generous, op, number):
@@ -169,6 +170,25 @@ def _ruling(case: Case, rules: Rules) -> Ruling:
     missing = cautious if holds(estimate.value, op, number) else generous
     told = missing if math.isfinite(missing) else None  # a ratio may have no upper bound
     return Ruling(verdict=Verdict.INCONCLUSIVE, ground="bounds", bound=told, needed=_needed(case, estimate))
+
+
+def _ruling_on_part(case: Case, estimate: Bounded | Point, rules: Rules) -> Ruling:
+    """What is known may fail, whatever is missing; to pass, nothing may be missing.
+
+    Whoever says that a metric is incomplete sees to it that its bounds against the gate rest on enough rows.
+    """
+    bounded = isinstance(estimate, Bounded) and rules.mode == "evidence"
+    if isinstance(estimate, Point) or not bounded:
+        return Ruling(verdict=Verdict.INCONCLUSIVE, ground="part")
+    generous = _generous(case, estimate)
+    if not holds(generous, case.criterion.op, case.criterion.number):
+        return Ruling(verdict=Verdict.FAILED, ground="bounds", bound=generous)
+    return Ruling(verdict=Verdict.INCONCLUSIVE, ground="part", needed=max(rules.min_denominator, _needed(case, estimate) or 0))
+
+
+def _generous(case: Case, estimate: Bounded) -> float:
+    """The bound that has to miss the criterion for a claim of failure."""
+    return estimate.bound(1 - case.alpha if case.criterion.op in {">=", ">"} else case.alpha)
 
 
 def _needed(case: Case, estimate: Bounded) -> int | None:

@@ -43,9 +43,16 @@ _ERRORS = (
     "median_absolute_error",
     "root_mean_squared_error",
 )
+_GAPS = (
+    *("accuracy", "fnr", "fpr", "precision", "selection_rate", "tnr", "tpr"),
+    "demographic_parity",
+    "equal_opportunity",
+    "equalized_odds",
+)
 _RANGES: Mapping[str, tuple[float, float]] = {
     **dict.fromkeys(_SHARES, (0.0, 1.0)),
     **dict.fromkeys(_ERRORS, (0.0, math.inf)),
+    **dict.fromkeys((f"{name}_{kind}" for name in _GAPS for kind in ("difference", "ratio")), (0.0, 1.0)),
     "matthews_corrcoef": (-1.0, 1.0),
     "cohen_kappa": (-1.0, 1.0),
     "r2": (-math.inf, 1.0),

@@ -28,6 +28,9 @@ _NAMES = {
     "roc_auc": "ROC AUC",
     "tnr": "true negative rate",
     "tpr": "true positive rate",
+    "equal_opportunity": "true positive rate (equal opportunity)",
+    "demographic_parity": "selection rate (demographic parity)",
+    "equalized_odds": "true or false positive rate (equalized odds)",
 }
 """Metrics whose name is not simply their key with spaces."""
 
@@ -35,6 +38,8 @@ _ROWS = {
     "average_precision": "positive row{s}",
     "balanced_accuracy": "row{s} of the smallest class",
     "cohen_kappa": "row{s} of the smallest class",
+    "equal_opportunity": "positive row{s}",
+    "equalized_odds": "row{s} of the rarer label",
     "f1": "row{s} labelled or predicted positive",
     "f1_macro": "row{s} of the smallest class",
     "fnr": "positive row{s}",
@@ -50,6 +55,10 @@ _ROWS = {
     "tpr": "positive row{s}",
 }
 """Metrics whose denominator is a kind of rows."""
+
+BY = "by"
+"""The column that figures between all groups of something are reported under: `tpr_difference[by=sex]`."""
+_KINDS = {"difference": "largest difference", "ratio": "smallest ratio"}
 
 _LIMIT = {">=": "at least", ">": "more than", "<=": "at most", "<": "less than"}
 _OPPOSITE = {">=": "at most", ">": "less than", "<=": "at least", "<": "more than"}
@@ -78,6 +87,8 @@ def brief(case: Case, ruling: Ruling) -> str:
         return f"{subject} cannot be estimated: {one_line(estimate.reason)}"
     if ruling.verdict is not Verdict.INCONCLUSIVE:
         return f"{subject} {_is(case, estimate.value, _digits(case, estimate, ruling))}, required: {_required(case)}"
+    if ruling.ground == "part":
+        return f"{subject} is known in part only: {one_line(case.metric.incomplete)}"
     required = _required(case) + (" than the baseline's" if case.criterion.baseline else "")
     if ruling.needed is None:
         return f"{subject} sits so close to what is required, {required}, that no number of rows would tell"
@@ -129,9 +140,19 @@ def one_line(text: str) -> str:
 
 
 def _subject(metric: Metric) -> str:
-    name = _NAMES.get(metric.name) or one_line(metric.name.replace("_", " "))
-    where = ", ".join(f"{one_line(column)} = {one_line(value)}" for column, value in metric.slice)
+    stem, kind = _gap(metric)
+    name = _NAMES.get(stem) or one_line(stem.replace("_", " "))
+    if kind:
+        columns = next(value for column, value in metric.slice if column == BY)
+        name = f"{_KINDS[kind]} in {name} between groups of {one_line(columns)}"
+    where = ", ".join(f"{one_line(column)} = {one_line(value)}" for column, value in metric.slice if not (kind and column == BY))
     return f"{name} ({where})" if where else name
+
+
+def _gap(metric: Metric) -> tuple[str, str]:
+    """`tpr_difference[by=sex]` compares the groups of sex: the figure, and how they are compared; else the metric's own name, and nothing."""
+    stem, _, kind = metric.name.rpartition("_")
+    return (stem, kind) if stem and kind in _KINDS and any(column == BY for column, _ in metric.slice) else (metric.name, "")
 
 
 def _is(case: Case, value: float, digits: int) -> str:
@@ -177,7 +198,8 @@ def _counted(case: Case, n: float) -> str:
 
 
 def _rows(case: Case, n: float = 2) -> str:
-    return _ROWS.get(case.metric.name, "row{s}").format(s="" if n == 1 else "s")
+    stem, kind = _gap(case.metric)
+    return _ROWS.get(stem, "row{s}").format(s="" if n == 1 else "s") + (" of the smallest group" if kind else "")
 
 
 def _unit(case: Case) -> str:
@@ -186,6 +208,9 @@ def _unit(case: Case) -> str:
 
 def _rest(case: Case, estimate: Bounded | Point, ruling: Ruling, digits: int) -> str:
     """What interval and requirement alone would leave open."""
+    if ruling.ground == "part":
+        rows = f" About {ruling.needed:,} {_rows(case)} would decide." if ruling.needed else ""
+        return f" It is known in part only: {one_line(case.metric.incomplete)}.{rows}"
     if ruling.verdict is Verdict.INCONCLUSIVE:
         if ruling.needed is None:
             return " No number of rows would tell: the value sits on what is required."

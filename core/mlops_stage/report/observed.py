@@ -58,6 +58,8 @@ class Metric:
     direction: Direction = ""
     versus: JsonEstimate | None = None
     """The difference to the baseline (this minus baseline); a gate `baseline ± x` judges it."""
+    incomplete: str = ""
+    """What the figure should cover and does not, such as `group x has no positives`: it may fail a gate on the evidence there is, but pass none."""
 
     @property
     def label(self) -> str:
