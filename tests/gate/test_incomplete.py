@@ -62,5 +62,5 @@ def test_gaps_are_told_as_such():
     )
     criterion = parse("selection_rate_ratio[by=sex+race] >= 0.8")
     sentence = judge(Observations(metrics=(metric,)), [criterion], Rules()).gates[0].sentence
-    assert sentence.startswith("Smallest ratio in selection rate between groups of sex+race is 0.6")
+    assert sentence.startswith("Smallest ratio of selection rate between groups of sex+race is 0.6")
     assert "500 rows of the smallest group" in sentence

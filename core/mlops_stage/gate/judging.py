@@ -161,6 +161,11 @@ def _ruling(case: Case, rules: Rules) -> Ruling:
         return Ruling(verdict=Verdict.INCONCLUSIVE, ground="few", needed=max(rules.min_denominator, needed or 0))
     if isinstance(estimate, Point) or rules.mode == "point":
         return Ruling(verdict=Verdict.PASSED if holds(estimate.value, op, number) else Verdict.FAILED, ground="value")
+    return _ruling_on_bounds(case, estimate)
+
+
+def _ruling_on_bounds(case: Case, estimate: Bounded) -> Ruling:
+    op, number = case.criterion.op, case.criterion.number
     cautious = estimate.bound(ALPHA if op in {">=", ">"} else 1 - ALPHA)
     generous = _generous(case, estimate)
     if holds(cautious, op, number):

@@ -58,7 +58,7 @@ _ROWS = {
 
 BY = "by"
 """The column that figures between all groups of something are reported under: `tpr_difference[by=sex]`."""
-_KINDS = {"difference": "largest difference", "ratio": "smallest ratio"}
+_KINDS = {"difference": "largest difference in", "ratio": "smallest ratio of"}
 
 _LIMIT = {">=": "at least", ">": "more than", "<=": "at most", "<": "less than"}
 _OPPOSITE = {">=": "at most", ">": "less than", "<=": "at least", "<": "more than"}
@@ -144,7 +144,7 @@ def _subject(metric: Metric) -> str:
     name = _NAMES.get(stem) or one_line(stem.replace("_", " "))
     if kind:
         columns = next(value for column, value in metric.slice if column == BY)
-        name = f"{_KINDS[kind]} in {name} between groups of {one_line(columns)}"
+        name = f"{_KINDS[kind]} {name} between groups of {one_line(columns)}"
     where = ", ".join(f"{one_line(column)} = {one_line(value)}" for column, value in metric.slice if not (kind and column == BY))
     return f"{name} ({where})" if where else name
 
