@@ -57,6 +57,8 @@ class Box:
     grid: Floats
     continuous: Flags
     free: Flags
+    corners: tuple[np.float32, np.float32] | None
+    """The bounds where all features have the same."""
 
     @property
     def width(self) -> int:
@@ -65,7 +67,10 @@ class Box:
 
     def project(self, rows: Rows, originals: Rows) -> Rows:  # noqa: ARG002  (a box does not look at where a row came from)
         """Clip to the box, in place."""
-        return np.clip(rows, self.low, self.high, out=rows)
+        if self.corners is not None:  # NumPy is ten times faster with two numbers than with two rows of them
+            return np.clip(rows, *self.corners, out=rows)
+        np.maximum(rows, self.low, out=rows)
+        return np.minimum(rows, self.high, out=rows)
 
 
 def box(width: int, low: ArrayLike = 0.0, high: ArrayLike = 1.0, scale: ArrayLike = 1.0) -> Box:
@@ -78,7 +83,16 @@ def box(width: int, low: ArrayLike = 0.0, high: ArrayLike = 1.0, scale: ArrayLik
     if not (np.isfinite(below).all() and np.isfinite(above).all() and (below <= above).all() and (unit > 0).all()):
         raise ValueError("a box needs finite bounds, the lower one not above the upper one, and units above 0")
     every = np.ones(width, dtype=np.bool_)
-    return Box(low=below, high=above, scale=unit, grid=np.zeros(width, dtype=np.float32), continuous=every, free=every)
+    even = width > 0 and (below == below[0]).all() and (above == above[0]).all()
+    return Box(
+        low=below,
+        high=above,
+        scale=unit,
+        grid=np.zeros(width, dtype=np.float32),
+        continuous=every,
+        free=below < above,
+        corners=(below[0], above[0]) if even else None,
+    )
 
 
 def distance(space: Space, rows: Rows, originals: Rows, norm: Norm) -> NDArray[np.float64]:
@@ -93,11 +107,15 @@ def distance(space: Space, rows: Rows, originals: Rows, norm: Norm) -> NDArray[n
     Returns:
         (n,).
     """
-    apart = rows.astype(np.float64) - originals
-    apart[:, ~space.continuous] = apart[:, ~space.continuous] != 0
+    apart = np.subtract(rows, originals, dtype=np.float64)
+    if not space.continuous.all():
+        apart[:, ~space.continuous] = apart[:, ~space.continuous] != 0
     apart /= space.scale
-    found: NDArray[np.float64] = np.sqrt(np.square(apart).sum(axis=1)) if norm == "l2" else np.abs(apart).max(axis=1, initial=0.0)
-    return found
+    if norm == "l2":
+        root: NDArray[np.float64] = np.sqrt(np.einsum("ij,ij->i", apart, apart))
+        return root
+    largest: NDArray[np.float64] = np.abs(apart).max(axis=1, initial=0.0)
+    return largest
 
 
 @dataclass(frozen=True)
