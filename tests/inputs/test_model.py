@@ -136,9 +136,9 @@ def test_folders_that_do_not_hold_exactly_one_model(tmp_path):
             open_model(name, tmp_path)
 
 
-@pytest.mark.parametrize("source", ["absent.onnx", "https://example.com/v2/models/m", ""])
+@pytest.mark.parametrize("source", ["absent.onnx", "https://example.com/models/m", ""])
 def test_what_is_not_there_is_wrong_usage(tmp_path, source):
     with pytest.raises(UsageError) as caught:
-        open_model(source, tmp_path, "baseline")
+        open_model(source, tmp_path, what="baseline")
     assert caught.value.message.startswith("baseline")
     assert caught.value.code is ExitCode.USAGE

@@ -10,7 +10,7 @@ import numpy as np
 from mlops_stage.errors import InputError
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.answers import LARGEST, Scores, compared, finite, present
-from mlops_stage.inputs.scoring import CLASSES_KEY
+from mlops_stage.inputs.outputs import CLASSES_KEY
 from mlops_stage.inputs.task import is_classification
 
 if TYPE_CHECKING:
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from mlops_stage.inputs.answers import Answers, Question
     from mlops_stage.inputs.joined import Joined
     from mlops_stage.inputs.model import Model
+    from mlops_stage.inputs.served import Served
     from mlops_stage.inputs.tables.values import Codes, Summary
 
 
-def interpreted(rows: Joined, labels: Summary, question: Question, answers: Answers, model: Model) -> dict[str, Any]:
+def interpreted(rows: Joined, labels: Summary, question: Question, answers: Answers, model: Model | Served) -> dict[str, Any]:
     """The fields of `Predictions` that follow from labels and a model's answers.
 
     Raises:
@@ -55,7 +56,7 @@ def _is_regression(label: Summary, answers: Answers, question: Question) -> bool
     return question.task == "auto" and lone_number and not label.textual and label.numbers > 2  # noqa: PLR2004  (two classes share one score)
 
 
-def _regressed(rows: Joined, question: Question, answers: Answers, model: Model) -> dict[str, Any]:
+def _regressed(rows: Joined, question: Question, answers: Answers, model: Model | Served) -> dict[str, Any]:
     if answers.values is None or answers.width != 1:
         raise InputError(
             f"{shown(model.name)} answers with classes, but column {shown(question.label)!r} holds quantities",
@@ -87,7 +88,7 @@ def _notes(answers: Answers) -> tuple[str, ...]:
     return answers.notes
 
 
-def _check_numbers(answers: Answers, model: Model) -> None:
+def _check_numbers(answers: Answers, model: Model | Served) -> None:
     if answers.values is None:
         return
     huge = (np.abs(answers.values) >= LARGEST) & np.isfinite(answers.values)

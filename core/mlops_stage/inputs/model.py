@@ -1,24 +1,29 @@
-"""The door for models: an ONNX file or the folder that holds it, screened before anything else; every other kind is refused with the way out."""
+"""The door for models: an ONNX file or the folder that holds it, screened before anything else, or a served model; all else is refused with the way out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mlops_stage.errors import InputError, UsageError
+from mlops_stage.errors import InputError
 from mlops_stage.evidence.digest import of_json, sha256_many
 from mlops_stage.evidence.paths import existing, relative
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.content import head_of, sniffed
+from mlops_stage.inputs.oip.address import is_url
 from mlops_stage.inputs.onnx.reader import read_facts
 from mlops_stage.inputs.onnx.screen import refuse_unsafe
 from mlops_stage.inputs.onnx.session import Session
+from mlops_stage.inputs.served import Served, open_served
 from mlops_stage.report import Subject
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from mlops_stage.inputs.onnx.facts import OnnxFacts
+    from mlops_stage.inputs.onnx.facts import OnnxFacts, Port
+
+__all__ = ["Model", "Served", "open_model"]
 
 _PREDICTIONS = "or write its predictions to a CSV, JSONL or Parquet file (columns y_true, y_pred, y_score) and give that as predictions"
 _EXPORTS = {
@@ -57,6 +62,26 @@ class Model:
         """The digest of the file; of a model with weights in other files, that of the list of names and digests."""
         return self.digests[0][1] if len(self.digests) == 1 else of_json(self.digests)
 
+    @property
+    def inputs(self) -> tuple[Port, ...]:
+        """What a caller must give."""
+        return self.facts.inputs
+
+    @property
+    def outputs(self) -> tuple[Port, ...]:
+        """What it can be asked for."""
+        return self.facts.outputs
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What its exporter wrote beside the graph."""
+        return self.facts.metadata
+
+    @property
+    def class_labels(self) -> tuple[tuple[str, ...], ...]:
+        """The lists of classes that its classifier nodes carry."""
+        return self.facts.class_labels
+
     def subject(self, role: str = "model") -> Subject:
         """The model by digest."""
         return Subject(role=role, name=self.name, sha256=self.sha256)
@@ -73,22 +98,24 @@ class Model:
         return session
 
 
-def open_model(source: str, root: Path, what: str = "model") -> Model:
-    """A model from an ONNX file, or from a folder with exactly one; nothing is executed.
+def open_model(
+    source: str, root: Path, *, env: Mapping[str, str] | None = None, token_env: str | None = None, what: str = "model"
+) -> Model | Served:
+    """A model from an ONNX file, from a folder with exactly one, or from a server; nothing is executed, and a served model is not yet asked.
 
     Args:
-        source: path relative to the root.
+        source: path relative to the root, or the URL of a served model (Open Inference Protocol, version 2).
         root: the project.
+        env: the workspace's environment, where the token of a served model is.
+        token_env: name of the variable with that token; plays no part for a file.
         what: the param that named it.
 
     Raises:
-        UsageError: nothing is there, or a URL.
-        InputError: not an ONNX model, corrupt, or refused by the screen.
+        UsageError: nothing is there, a URL that is no served model's, or a token that is not set.
+        InputError: not an ONNX model, corrupt, or refused by the screen; a server that cannot be asked.
     """
-    if "://" in source:
-        raise UsageError(
-            f"{what}: {shown(source)} is a URL, and a model is a file here", "download the ONNX file in a step before this one"
-        )
+    if is_url(source):
+        return open_served(source, env or {}, token_env, what)
     path = existing(root, source, what)
     if path.is_dir():
         path = _in_folder(path, what)

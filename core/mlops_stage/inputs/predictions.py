@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mlops_stage.inputs.model import Model
+    from mlops_stage.inputs.served import Served
 
 __all__ = ["Predictions", "Question", "read", "score"]
 
@@ -66,7 +67,7 @@ def read(source: str, root: Path, question: Question = _DEFAULTS, *, data: Table
 
 
 def score(
-    model: Model,
+    model: Model | Served,
     table: Table,
     cache: Path | None,
     question: Question = _DEFAULTS,
@@ -89,7 +90,7 @@ def score(
         UsageError: a column or input that does not exist.
         InputError: a missing label, a cell or model that cannot be used, answers that are no numbers.
     """
-    feeds = map_columns(model.facts.inputs, table.columns, question.columns, model.facts.metadata, label=question.label)
+    feeds = map_columns(model.inputs, table.columns, question.columns, model.metadata, label=question.label)
     with ExitStack() as stack:
         rows = Joined(stack, table, None, question)
         labels = rows.summary(question.label)  # a label that is absent is said before the model runs

@@ -13,17 +13,19 @@ from mlops_stage.evidence.digest import sha256
 from mlops_stage.evidence.paths import existing
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.model import open_model
+from mlops_stage.inputs.oip.address import is_url
 from mlops_stage.inputs.predictions import read
 from mlops_stage.inputs.tables.formats import SUFFIXES
 from mlops_stage.inputs.tables.open import open_table
 from mlops_stage.report import Subject, read_report
 from mlops_stage.stages.quality import history, points, validity
-from mlops_stage.stages.quality.reading import alike, question, scored
+from mlops_stage.stages.quality.reading import alike, model_of, question, scored
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mlops_stage.estimates import Estimate
+    from mlops_stage.inputs.model import Model, Served
     from mlops_stage.inputs.predictions import Predictions
     from mlops_stage.report import Finding, Report, Slice
     from mlops_stage.stages.quality.params import QualityParams
@@ -57,6 +59,8 @@ def baseline(params: QualityParams, workspace: Workspace, judged: Predictions | 
     if not source:
         return None
     workspace.progress(0.45, "reading the baseline")
+    if is_url(source):
+        return _served(source, params, workspace, judged)
     if not history.is_in_history(source):
         return _found(source, _Place(workspace.root, source), params, workspace, judged)
     with tempfile.TemporaryDirectory(prefix="mlops-stage-") as folder:
@@ -98,6 +102,17 @@ def _found(source: str, place: _Place, params: QualityParams, workspace: Workspa
     return Baseline(source, tuple(own[:1]), predictions=found)
 
 
+def _served(source: str, params: QualityParams, workspace: Workspace, judged: Predictions | None) -> Baseline:
+    """The answers of a served model, such as the one in production, to the same data."""
+    if judged is None:
+        raise UsageError(
+            "baseline: a served model has no figures, and metrics need figures beside them", "give a report, or a JSON file of figures"
+        )
+    model = model_of(source, params, workspace, "baseline")
+    found = _scored(model, params, workspace, judged)
+    return Baseline(model.name, (model.subject("baseline"),), predictions=found)
+
+
 def _report_in(folder: Path) -> Path | None:
     """The report in a report folder; in an output directory, that of its only report of this stage."""
     if (folder / "report.json").is_file():
@@ -135,17 +150,21 @@ def _answers(place: _Place, params: QualityParams, workspace: Workspace, judged:
     """The answers in a file, or of a model for the same data."""
     asked = question(params)
     if not _is_table(place.root / place.text):
-        if not params.data:
-            raise UsageError("baseline: a model needs data to be compared on", "give data, or the baseline's predictions or report")
-        data = open_table(params.data, workspace.root, "data")
-        asked = replace(alike(asked, judged, data), positive=params.positive, slices=())
-        return scored(open_model(place.text, place.root, "baseline"), data, asked, workspace, params.effort)
+        return _scored(open_model(place.text, place.root, what="baseline"), params, workspace, judged)
     table = open_table(place.text, place.root, "baseline")
     known = tuple(name for name in params.slices if name in table.columns)
     asked = replace(alike(asked, judged, table), positive=params.positive, slices=known)
     source = params.data or params.predictions
     labels = open_table(source, workspace.root, "data") if source and params.label not in table.columns else None
     return read(place.text, place.root, asked, data=labels, what="baseline")
+
+
+def _scored(model: Model | Served, params: QualityParams, workspace: Workspace, judged: Predictions) -> Predictions:
+    if not params.data:
+        raise UsageError("baseline: a model needs data to be compared on", "give data, or the baseline's predictions or report")
+    data = open_table(params.data, workspace.root, "data")
+    asked = replace(alike(question(params), judged, data), positive=params.positive, slices=())
+    return scored(model, data, asked, workspace, params.effort)
 
 
 def _is_table(path: Path) -> bool:

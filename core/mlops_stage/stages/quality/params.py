@@ -13,6 +13,7 @@ from mlops_stage.params import (
     Label,
     MetricsFile,
     Model,
+    ModelTokenEnv,
     Params,
     Prediction,
     PredictionsFile,
@@ -28,6 +29,7 @@ class QualityParams(Params):
     """Give `predictions`, or `model` and `data`, or `metrics`."""
 
     model: Model = None
+    model_token_env: ModelTokenEnv = None
     data: Data = None
     train: Train = None
     predictions: PredictionsFile = None

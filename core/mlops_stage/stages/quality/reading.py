@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from mlops_stage.errors import UsageError
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.model import open_model
+from mlops_stage.inputs.oip.address import is_url, same_origin
 from mlops_stage.inputs.predictions import Predictions, Question, read, score
 from mlops_stage.inputs.tables.open import Table, open_table
 from mlops_stage.inputs.tables.overlap import Overlap, shared_rows
 
 if TYPE_CHECKING:
-    from mlops_stage.inputs.model import Model
+    from mlops_stage.inputs.model import Model, Served
     from mlops_stage.stages.quality.params import QualityParams
     from mlops_stage.workspace import Workspace
 
@@ -50,7 +51,14 @@ def candidate(params: QualityParams, workspace: Workspace) -> Predictions:
         raise UsageError("there is nothing to judge", "give predictions, or model and data, or metrics")
     if data is None:
         raise UsageError("a model alone cannot be judged", "give data: a table with labels and the model's inputs; or predictions")
-    return scored(open_model(params.model, workspace.root), data, question(params), workspace, params.effort)
+    return scored(model_of(params.model, params, workspace), data, question(params), workspace, params.effort)
+
+
+def model_of(source: str, params: QualityParams, workspace: Workspace, what: str = "model") -> Model | Served:
+    """A model from a file or a server; `model_token_env` is the token of `model`, and of a baseline that is served in the same place."""
+    elsewhere = source != params.model and is_url(params.model or "") and not same_origin(source, params.model or "")
+    token_env = None if elsewhere else params.model_token_env
+    return open_model(source, workspace.root, env=workspace.env, token_env=token_env, what=what)
 
 
 def _check_roles(params: QualityParams) -> None:
@@ -78,7 +86,7 @@ def refuse_two(params: QualityParams) -> None:
         raise UsageError("predictions and model were both given", hint)
 
 
-def scored(model: Model, table: Table, asked: Question, workspace: Workspace, effort: str) -> Predictions:
+def scored(model: Model | Served, table: Table, asked: Question, workspace: Workspace, effort: str) -> Predictions:
     """The answers of a model for a table; with effort deep for every row anew, whatever is kept."""
     cache = None if effort == "deep" else workspace.cache
     return score(model, table, cache, asked, progress=lambda done, told: workspace.progress(0.05 + 0.4 * done, told))
@@ -93,7 +101,7 @@ def trained(params: QualityParams, workspace: Workspace, judged: Predictions) ->
     if params.predictions:
         answered = params.prediction in table.columns or bool(_scores(table, params.score))
         return read(params.train, workspace.root, asked, what="train") if answered and params.label in table.columns else None
-    return scored(open_model(params.model, workspace.root), table, asked, workspace, params.effort) if params.model else None
+    return scored(model_of(params.model, params, workspace), table, asked, workspace, params.effort) if params.model else None
 
 
 def alike(asked: Question, judged: Predictions, table: Table) -> Question:
