@@ -19,6 +19,7 @@ _LFS_HINT = (
     "add Git LFS to the checkout: `lfs: true` of actions/checkout, the Git LFS extension of Jenkins' checkout, no GIT_LFS_SKIP_SMUDGE in GitLab; "
     "or run `git lfs pull` before this stage"
 )
+_UTF_16_HINT = "save it as UTF-8: `iconv -f UTF-16 -t UTF-8 old.csv > new.csv`"
 _DVC_HINT = "run `dvc pull` after the checkout and name the file itself, not its .dvc file"
 
 
@@ -44,8 +45,8 @@ _BY_MAGIC: tuple[tuple[bytes, Content], ...] = (
     (b"\x89HDF\r\n\x1a\n", Content(kind="hdf5", name="an HDF5 file (Keras .h5)")),
     (b"SQLite format 3\0", Content(kind="sqlite", name="an SQLite database")),
     (b"ARROW1", Content(kind="arrow", name="an Arrow (Feather) file")),
-    (b"\xff\xfe", Content(kind="utf-16", name="text in UTF-16", hint="save it as UTF-8")),
-    (b"\xfe\xff", Content(kind="utf-16", name="text in UTF-16", hint="save it as UTF-8")),
+    (b"\xff\xfe", Content(kind="utf-16", name="text in UTF-16", hint=_UTF_16_HINT)),
+    (b"\xfe\xff", Content(kind="utf-16", name="text in UTF-16", hint=_UTF_16_HINT)),
     (b"\x28\xb5\x2f\xfd", Content(kind="zstd", name="a Zstandard archive")),
     (b"BZh", Content(kind="bzip2", name="a bzip2 archive")),
     (b"\x80\x02", Content(kind="pickle", name="a Python pickle")),

@@ -49,6 +49,19 @@ def columns_and_scan(paths: tuple[Path, ...], what: str) -> tuple[dict[str, str]
     return dict.fromkeys(names, "VARCHAR"), scan
 
 
+def header_of(path: Path, what: str) -> list[str]:
+    """The names of the columns, checked; what follows is not looked at.
+
+    Raises:
+        InputError: no header, one that is not UTF-8, or a damaged archive.
+    """
+    with _lines(path, what, "surrogateescape") as lines:
+        header = next(csv.reader(lines, strict=True), [])
+    if any("\udc80" <= mark <= "\udcff" for name in header for mark in name):
+        raise _not_utf8(path, what, 1)
+    return _checked(header, path, what)
+
+
 def _head(path: Path, what: str) -> tuple[list[str], bool]:
     """The header, checked, and whether a row follows."""
     with _lines(path, what) as lines:
@@ -64,21 +77,24 @@ def _head(path: Path, what: str) -> tuple[list[str], bool]:
 
 
 @contextmanager
-def _lines(path: Path, what: str) -> Iterator[Iterator[str]]:
+def _lines(path: Path, what: str, errors: str = "strict") -> Iterator[Iterator[str]]:
     where = f"{what}: {shown(path.name)}"
     try:
-        with _unpacked(path) as raw, io.TextIOWrapper(raw, "utf-8-sig", newline="") as text:
+        with _unpacked(path) as raw, io.TextIOWrapper(raw, "utf-8-sig", errors, newline="") as text:
             yield _bounded(text)
     except UnicodeDecodeError as error:
-        raise InputError(
-            f"{where}, line {_first_bad_line(path)}: not UTF-8", "save the file as UTF-8 (it looks like cp1252 or Latin-1)"
-        ) from error
+        raise _not_utf8(path, what, _first_bad_line(path)) from error
     except csv.Error as error:
         raise InputError(
             f"{where}: cannot be read as CSV: {shown(error)}", 'close quotes, and write a quote inside a quoted value twice: ""'
         ) from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"{where}: the gzip archive is damaged or cut short", "write or download the file again") from error
+
+
+def _not_utf8(path: Path, what: str, line: int) -> InputError:
+    message = f"{what}: {shown(path.name)}, line {line}: not UTF-8; it looks like cp1252 (Windows) or Latin-1"
+    return InputError(message, "save the file as UTF-8: `iconv -f cp1252 -t UTF-8 old.csv > new.csv`")
 
 
 def _first_bad_line(path: Path) -> int:

@@ -97,6 +97,18 @@ def open_table(source: str, root: Path, what: str = "data") -> Table:
         UsageError: nothing is there.
         InputError: not such a file, damaged, or without rows.
     """
+    paths, kind = files_of(source, root, what)
+    columns, scan = _READERS[kind](paths, what)
+    return Table(source=source, what=what, root=root, paths=paths, format=kind, columns=columns, scan=scan)
+
+
+def files_of(source: str, root: Path, what: str = "data") -> tuple[tuple[Path, ...], Format]:
+    """The files of a table, sorted by name, and their one format; each is looked at as far as its first bytes.
+
+    Raises:
+        UsageError: nothing is there.
+        InputError: files of different formats, or one that is plainly not what its name says.
+    """
     paths = _files(source, root, what)
     formats = {_format(path, what) for path in paths}
     if len(formats) > 1:
@@ -106,9 +118,7 @@ def open_table(source: str, root: Path, what: str = "data") -> Table:
         )
     for path in paths:
         _check_content(path, what)
-    kind = formats.pop()
-    columns, scan = _READERS[kind](paths, what)
-    return Table(source=source, what=what, root=root, paths=paths, format=kind, columns=columns, scan=scan)
+    return paths, formats.pop()
 
 
 def _files(source: str, root: Path, what: str) -> tuple[Path, ...]:

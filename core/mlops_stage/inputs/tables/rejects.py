@@ -1,0 +1,172 @@
+"""Open a table so that every record of its files is either a row or a reject: nothing is guessed, nothing is lost."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from mlops_stage.errors import InputError
+from mlops_stage.evidence.paths import relative
+from mlops_stage.evidence.redact import shown
+from mlops_stage.inputs.tables import delimited, jsonlines, parquet, records, salvage
+from mlops_stage.inputs.tables.connection import connect, quoted_paths, run
+from mlops_stage.inputs.tables.delimited import header_of
+from mlops_stage.inputs.tables.open import Table, files_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mlops_stage.inputs.tables.formats import Format
+    from mlops_stage.inputs.tables.salvage import Reject, Salvage
+    from mlops_stage.report import Subject
+
+_TWICE = "SELECT 1 FROM read_ndjson_objects({}) WHERE len(json_keys(json)) <> len(list_distinct(json_keys(json))) LIMIT 1"
+"""DuckDB takes one of two keys of the same name without a word."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One file of a table."""
+
+    file: str
+    """Relative to the root."""
+    rows: int
+    rejected: tuple[int, ...] = ()
+    """Numbers of the records that are no rows, rising."""
+
+    def record(self, row: int) -> int:
+        """The number of the record, from 1, that is the row of that number, from 1."""
+        record = row
+        for gone in self.rejected:
+            if gone > record:
+                break
+            record += 1
+        return record
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """A table whose rows and rejects are all the records of its files."""
+
+    table: Table
+    """The rows that can be read; where there are rejects its paths are copies without them."""
+    subject: Subject
+    """The files as they are, by digest."""
+    parts: tuple[Part, ...]
+    rejects: tuple[Reject, ...]
+    """The first thousand of each file."""
+    records: int
+    """Counted without the reader: bytes and quotes of CSV, lines of JSONL, the footers of Parquet."""
+
+    @property
+    def rows(self) -> int:
+        """Records that are rows."""
+        return sum(part.rows for part in self.parts)
+
+    @property
+    def rejected(self) -> int:
+        """Records that are none."""
+        return sum(len(part.rejected) for part in self.parts)
+
+    @property
+    def lost(self) -> int:
+        """Records that are neither row nor reject, or rows that are no record; anything but 0 is a reader's fault."""
+        return abs(self.records - self.rows - self.rejected)
+
+    def place(self, row: int) -> tuple[str, int]:
+        """File and record, both as a person finds them, of a row of the table, from 1."""
+        starts = [0, *accumulate(part.rows for part in self.parts)]
+        which = min(bisect_right(starts, row - 1) - 1, len(self.parts) - 1)
+        return self.parts[which].file, self.parts[which].record(row - starts[which])
+
+
+def read_all(source: str, root: Path, spill: Path, what: str = "data") -> Reading:
+    """Open a file, a folder or a glob; a record that cannot be read costs itself only.
+
+    Files whose bytes, counted, agree with what the strict reader finds are read as they are. Of others, every record that can be read is copied
+    into `spill`, which must outlive the reading.
+
+    Raises:
+        UsageError: nothing is there.
+        InputError: no header, different headers or types, a damaged archive, an encoding other than UTF-8 from the first line, or no row at all.
+    """
+    paths, kind = files_of(source, root, what)
+    original = Table(source=source, what=what, root=root, paths=paths, format=kind, columns={}, scan="")
+    if kind == "parquet":
+        return _footers(original)
+    strictly = _strict(original)
+    return strictly if strictly is not None and not strictly.lost else _salvaged(original, spill)
+
+
+def _opened(original: Table, paths: tuple[Path, ...]) -> Table:
+    kind: Format = original.format
+    reader = {"csv": delimited, "jsonl": jsonlines, "parquet": parquet}[kind]
+    columns, scan = reader.columns_and_scan(paths, original.what)
+    return Table(source=original.source, what=original.what, root=original.root, paths=paths, format=kind, columns=columns, scan=scan)
+
+
+def _footers(original: Table) -> Reading:
+    table = _opened(original, original.paths)
+    listed = quoted_paths(table.paths)
+    found = run(connect(table.paths), f"SELECT num_rows FROM parquet_file_metadata({listed})", table.name)
+    parts = [Part(file=relative(table.root, path), rows=int(rows)) for path, (rows,) in zip(table.paths, found, strict=True)]
+    return Reading(table=table, subject=original.subject(), parts=tuple(parts), rejects=(), records=sum(part.rows for part in parts))
+
+
+def _strict(original: Table) -> Reading | None:
+    """The reading where bytes and strict reader agree on every file; None where anything is odd."""
+    parts = []
+    for path in original.paths:
+        count = records.delimited(path) if original.format == "csv" else records.lines(path)
+        width = len(header_of(path, original.what)) if original.format == "csv" else 1
+        if not count.sound or count.commas != count.records * (width - 1):
+            return None
+        parts.append(Part(file=relative(original.root, path), rows=count.records - (original.format == "csv")))
+    try:
+        table = _opened(original, original.paths)
+        rows = _rows(table)
+        odd = original.format == "jsonl" and run(connect(table.paths), _TWICE.format(quoted_paths(table.paths)), table.name)
+    except InputError:
+        return None
+    if odd:
+        return None
+    if rows != sum(part.rows for part in parts):
+        return None
+    return Reading(table=table, subject=original.subject(), parts=tuple(parts), rejects=(), records=rows)
+
+
+def _rows(table: Table) -> int:
+    # a column is named so that the parser looks at every record, not only at line ends
+    return int(run(connect(table.paths), f"SELECT count(*) FROM (SELECT c0 FROM {table.scan})", table.name)[0][0])
+
+
+def _salvaged(original: Table, spill: Path) -> Reading:
+    found: list[Salvage] = []
+    copies = []
+    widths = {tuple(header_of(path, original.what)) for path in original.paths} if original.format == "csv" else {()}
+    if len(widths) > 1:
+        delimited.columns_and_scan(original.paths, original.what)  # says which files differ
+    width = len(widths.pop())
+    for place, path in enumerate(original.paths):
+        copy = spill / f"{original.what}-{place}.{original.format}"
+        file = relative(original.root, path)
+        found.append(salvage.delimited(path, copy, width, file) if original.format == "csv" else salvage.objects(path, copy, file))
+        copies.append(copy)
+    if not any(one.rows for one in found):
+        raise _nothing(original, found)
+    table = _opened(original, tuple(copies))
+    parts = tuple(Part(file=one.file, rows=one.rows, rejected=tuple(one.rejected)) for one in found)
+    total = _rows(table) + sum(len(one.rejected) for one in found)
+    told = tuple(reject for one in found for reject in one.told)
+    return Reading(table=table, subject=original.subject(), parts=parts, rejects=told, records=total)
+
+
+def _nothing(original: Table, found: list[Salvage]) -> InputError:
+    first = next((reject for one in found for reject in one.told), None)
+    if first is None:
+        return InputError(f"{original.name} has a header but no rows", "check the step that wrote it")
+    count = sum(len(one.rejected) for one in found)
+    told = "its only record cannot be read" if count == 1 else f"none of its {count:,} records can be read"
+    return InputError(f"{original.name}: {told}; line {first.line}: {shown(first.reason, 120)}", "check the step that wrote it")
