@@ -1,0 +1,90 @@
+"""The model behind an oracle: opened where it is needed, its classes numbered as its scores are, and a clock that ends what takes too long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlops_stage.errors import LimitError
+from mlops_stage.inputs.model import open_model
+from mlops_stage.inputs.tables.values import canonical_text
+from mlops_stage.stages.adversarial.oracle import Oracle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from mlops_stage.stages.adversarial.oracle import Asked
+    from mlops_stage.stages.adversarial.tabular import Tabular
+
+
+class OutOfTimeError(LimitError):
+    """The time that the guard allows is over."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """How to open the model, here or in another process."""
+
+    source: str
+    root: Path
+    env: Mapping[str, str]
+    token_env: str | None
+    label: str | None
+    """Output with labels."""
+    scores: str | None
+    """Output with scores."""
+    classes: tuple[str, ...]
+    """Names of the classes, in the order of the scores where that is known."""
+    deadline: datetime
+    clock: Callable[[], datetime]
+
+    def oracle(self, space: Tabular) -> Oracle:
+        """An oracle over a session of its own.
+
+        Raises:
+            InputError: the model cannot be opened.
+        """
+        model = open_model(self.source, self.root, env=self.env, token_env=self.token_env)
+        session = Timed(model.session(), self)
+        return Oracle(session, space.feeds, label=self.label, scores=self.scores, classes=self.classes)
+
+
+class Timed:
+    """A session that stops at the deadline, and gives labels as places among the classes."""
+
+    def __init__(self, session: Asked, target: Target) -> None:
+        self._session = session
+        self._target = target
+        self._places = {name: place for place, name in enumerate(target.classes)}
+
+    def run(self, inputs: Mapping[str, NDArray[Any]], outputs: list[str]) -> list[Any]:
+        """As the session's own.
+
+        Raises:
+            OutOfTimeError: the deadline has passed.
+        """
+        if self._target.clock() > self._target.deadline:
+            raise OutOfTimeError("the attacks were stopped, for their time was over", "raise limits wall, or lower effort")
+        made = self._session.run(inputs, outputs)
+        return [self._numbered(one) if name == self._target.label else one for name, one in zip(outputs, made, strict=True)]
+
+    def _numbered(self, made: Any) -> NDArray[np.int64]:
+        array = np.asarray(made).reshape(-1)
+        if array.dtype == object:
+            return np.array([self._place(text) for text in array.tolist()], dtype=np.int64)
+        distinct, inverse = np.unique(array, return_inverse=True)
+        return np.array([self._place(value) for value in distinct.tolist()], dtype=np.int64)[inverse.reshape(-1)]
+
+    def _place(self, value: Any) -> int:
+        place = self._places.get(value)
+        if place is None:  # raw texts are remembered beside their canonical ones; a class that nobody named comes last
+            text = str(value)
+            named = canonical_text(text) or text
+            place = self._places[value] = self._places.setdefault(named, len(self._places))
+        return place

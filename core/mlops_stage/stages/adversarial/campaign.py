@@ -1,0 +1,233 @@
+"""All attacks on all rows: block by block, in as many processes as are asked for, with one result whatever their number."""
+
+from __future__ import annotations
+
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlops_stage.errors import InternalError
+from mlops_stage.stages.adversarial.asking import OutOfTimeError
+from mlops_stage.stages.adversarial.hopskipjump import hop_skip_jump
+from mlops_stage.stages.adversarial.linear import linear_margin
+from mlops_stage.stages.adversarial.square import square
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    from mlops_stage.stages.adversarial.asking import Target
+    from mlops_stage.stages.adversarial.budget import Budget
+    from mlops_stage.stages.adversarial.linear import Linear
+    from mlops_stage.stages.adversarial.oracle import Oracle
+    from mlops_stage.stages.adversarial.params import Attack
+    from mlops_stage.stages.adversarial.space import Found, Norm, Rows, Space
+    from mlops_stage.stages.adversarial.starts import Pool
+    from mlops_stage.stages.adversarial.tabular import Tabular
+
+BLOCK = 50
+"""Rows that are attacked together. Last digits of scores may depend on a row's neighbours in a call, so blocks are the same for every number of processes."""
+NONE = -1
+"""The place of the attack where no attack succeeded."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Campaign:
+    """What is done to every row."""
+
+    attacks: tuple[Attack, ...]
+    budget: Budget
+    norm: Norm
+    epsilons: tuple[float, ...]
+    """Rising."""
+    seed: int
+    pool: Pool
+    linear: Linear | None = None
+    """The closed form, where the model has one."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Outcome:
+    """The best of all attacks for n rows."""
+
+    rows: Rows
+    """(n, width); the original where nothing was found."""
+    distance: NDArray[np.float64]
+    """(n,), infinite where nothing was found."""
+    by: NDArray[np.int64]
+    """(n,) which of the campaign's attacks found it."""
+    queries: NDArray[np.int64]
+    """(n,)."""
+    reached: NDArray[np.bool_]
+    """(attacks, n): whether each attack found anything at or below the largest size."""
+
+
+def attack(campaign: Campaign, oracle: Oracle, space: Space, rows: Rows, labels: NDArray[np.int64], ids: NDArray[np.int64]) -> Outcome:  # noqa: PLR0913, PLR0917  (a campaign and what it is against)
+    """All attacks of a campaign on some rows, one after the other; a row that one has brought below a size is spared that size by those after it.
+
+    Args:
+        campaign: what is done.
+        oracle: the model.
+        space: what is valid.
+        rows: (n, width).
+        labels: (n,) the model's own.
+        ids: (n,) names of the rows.
+    """
+    best = Outcome(
+        rows=rows.copy(),
+        distance=np.full(len(rows), np.inf),
+        by=np.full(len(rows), NONE),
+        queries=np.zeros(len(rows), dtype=np.int64),
+        reached=np.zeros((len(campaign.attacks), len(rows)), dtype=np.bool_),
+    )
+    for place, name in enumerate(campaign.attacks):
+        for live, found in _found(name, campaign, oracle, space, rows, labels, ids, best):
+            best.queries[live] += found.queries
+            best.reached[place, live] |= found.distance <= campaign.epsilons[-1]
+            nearer = found.distance < best.distance[live]
+            best.rows[live[nearer]] = found.rows[nearer]
+            best.distance[live[nearer]] = found.distance[nearer]
+            best.by[live[nearer]] = place
+    return best
+
+
+def _found(  # noqa: PLR0913, PLR0917  (as above)
+    name: Attack,
+    campaign: Campaign,
+    oracle: Oracle,
+    space: Space,
+    rows: Rows,
+    labels: NDArray[np.int64],
+    ids: NDArray[np.int64],
+    best: Outcome,
+) -> Iterator[tuple[NDArray[np.intp], Found]]:
+    every = np.arange(len(rows))
+    if name == "linear" and campaign.linear is not None:
+        yield every, linear_margin(campaign.linear, oracle, rows, labels, space, norm=campaign.norm)
+    elif name == "hop_skip_jump":
+        budget = campaign.budget
+        yield (
+            every,
+            hop_skip_jump(
+                oracle,
+                rows,
+                labels,
+                ids,
+                space,
+                norm=campaign.norm,
+                iterations=budget.iterations,
+                seed=campaign.seed,
+                pool=campaign.pool,
+                restarts=budget.restarts,
+            ),
+        )
+    elif name == "square":
+        for epsilon in campaign.epsilons:
+            live = np.flatnonzero(best.distance > epsilon)
+            if len(live):
+                yield (
+                    live,
+                    square(
+                        oracle,
+                        rows[live],
+                        labels[live],
+                        ids[live],
+                        space,
+                        norm=campaign.norm,
+                        epsilon=epsilon,
+                        queries=campaign.budget.queries,
+                        seed=campaign.seed,
+                    ),
+                )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Block:
+    """Some of the rows, attacked together."""
+
+    place: slice
+    rows: Rows
+    labels: NDArray[np.int64]
+    ids: NDArray[np.int64]
+
+
+def carried_out(  # noqa: PLR0913  (a campaign, what it is against, and who hears of it)
+    campaign: Campaign,
+    target: Target,
+    space: Tabular,
+    blocks: list[Block],
+    *,
+    processes: int,
+    progress: Callable[[int], None],
+) -> list[Outcome | None]:
+    """The outcome of every block, in their order; None where the time was over before.
+
+    Args:
+        campaign: what is done.
+        target: how to open the model.
+        space: what is valid.
+        blocks: the rows.
+        processes: how many processes share the blocks; with one, this process does the work.
+        progress: told how many rows are done.
+
+    Raises:
+        StageError: whatever the model or an attack raises.
+    """
+    done = 0
+    outcomes: list[Outcome | None] = [None] * len(blocks)
+    for place, outcome in _each(campaign, target, space, blocks, processes):
+        outcomes[place] = outcome
+        done += len(blocks[place].rows)
+        progress(done)
+    return outcomes
+
+
+def _each(campaign: Campaign, target: Target, space: Tabular, blocks: list[Block], processes: int) -> Iterator[tuple[int, Outcome | None]]:
+    if processes == 1 or len(blocks) == 1:
+        worker = _Worker(campaign, target, space)
+        yield from ((place, worker.outcome(block)) for place, block in enumerate(blocks))
+        return
+    # spawned, not forked: a fork would copy the threads' locks of the libraries, but not the threads
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(
+        min(processes, len(blocks)), mp_context=context, initializer=_begin, initargs=(campaign, target, space)
+    ) as pool:
+        waiting = {pool.submit(_perform, block): place for place, block in enumerate(blocks)}
+        try:
+            for future in as_completed(waiting):
+                yield waiting[future], future.result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+class _Worker:
+    """A process's own session."""
+
+    def __init__(self, campaign: Campaign, target: Target, space: Tabular) -> None:
+        self._campaign = campaign
+        self._space = space
+        self._oracle = target.oracle(space)
+
+    def outcome(self, block: Block) -> Outcome | None:
+        try:
+            return attack(self._campaign, self._oracle, self._space, block.rows, block.labels, block.ids)
+        except OutOfTimeError:
+            return None
+
+
+_OWN: list[_Worker] = []
+
+
+def _begin(campaign: Campaign, target: Target, space: Tabular) -> None:
+    _OWN[:] = [_Worker(campaign, target, space)]
+
+
+def _perform(block: Block) -> Outcome | None:
+    if not _OWN:
+        raise InternalError("a process of the campaign was asked before it began", "this is a bug")
+    return _OWN[0].outcome(block)
