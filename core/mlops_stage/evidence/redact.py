@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import hashlib
 import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from mlops_stage.estimates import NotEstimable, Point, Sampled
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from mlops_stage.estimates import Estimate
 
@@ -96,7 +97,7 @@ def withheld(counts: Mapping[Cell, int]) -> Withheld:
         for cell in members:
             through[cell].append(place)
     unknown = set(hidden)
-    waiting = [place for cell in hidden for place in through[cell]]
+    waiting = [place for cell in sorted(hidden, key=sorted) for place in through[cell]]
     while waiting:
         members = sums[waiting.pop()]
         if len(unknown.intersection(members)) != 1:
@@ -175,3 +176,47 @@ def shown(value: object, limit: int = 80) -> str:
 def without_credentials(text: str) -> str:
     """The text with user and password of every address in it masked: `https://***@host/path`."""
     return _CREDENTIALS.sub(r"\1***@", text)
+
+
+def shape_of(value: str, limit: int = 40) -> str:
+    """What a value looks like, without what it says: a letter is `a`, `A` or `x`, a digit `9`; other marks stay."""
+    marks = [
+        "9" if mark.isdigit() else mark if mark.isascii() and not mark.isalpha() else "a" if "a" <= mark <= "z" else "A" if "A" <= mark <= "Z" else "x"
+        for mark in value[: limit + 1]
+    ]
+    return "".join(marks[:limit]).translate(_UNPRINTABLE) + ("…" if len(marks) > limit else "")
+
+
+_UNPRINTABLE = {code: "�" for code in (*range(32), 127)}
+
+
+def digest_of(value: str, salt: str) -> str:
+    """Twelve digits of a salted digest: equal values have the same one, and whoever holds the data and the salt can find the value by it.
+
+    It keeps a value from being read, not from being guessed where few values are possible.
+    """
+    return hashlib.sha256(f"{salt}\0{value}".encode("utf-8", "backslashreplace")).hexdigest()[:12]
+
+
+def redacted(value: str | None, salt: str) -> str:
+    """A value of a cell for evidence: its shape and its salted digest; `(missing)` for none."""
+    return "(missing)" if value is None else f"{shape_of(value)} #{digest_of(value, salt)}"
+
+
+_PERSONAL = (
+    re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}"),
+    re.compile(r"[A-Z]{2}\d{2}[ ]?([A-Z0-9]{4}[ ]?){2,7}[A-Z0-9]{1,4}"),
+    re.compile(r"\+?[\d ()/.-]{7,20}"),
+    re.compile(r"\d{1,3}(\.\d{1,3}){3}"),
+    re.compile(r"(?=.*\d)(?=.*[A-Za-z])[A-Za-z0-9_+/=-]{16,}"),
+)
+_PERSONAL_NAMES = re.compile(
+    r"(^|_)(e?mail|phone|tel|mobile|iban|ssn|social_security|passport|tax_?id|credit_?card|card_number|account|address|street|zip|postcode|postal_code|"
+    r"first_?name|last_?name|full_?name|surname|name|dob|birth_?date|date_of_birth|ip|ip_address|password|passwd|secret|token|api_?key|credential|user_?name)($|_)"
+)
+
+
+def personal(name: str, values: Iterable[str] = ()) -> bool:
+    """Whether a column looks as if its values named people or opened doors: by its name, or because a value is like an address, account, number or key."""
+    plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().replace("-", "_").replace(" ", "_")
+    return bool(_PERSONAL_NAMES.search(plain)) or any(pattern.fullmatch(value.strip()) for value in values for pattern in _PERSONAL)

@@ -186,7 +186,7 @@ def _answers(params: FairnessParams, workspace: Workspace, sources: Sources, own
     if params.predictions:
         workspace.progress(0.05, "reading predictions")
         return read(params.predictions, workspace.root, asked, data=sources.data)
-    model = open_model(params.model or "", workspace.root)
+    model = open_model(params.model or "", workspace.root, env=workspace.env, token_env=params.model_token_env)
     cache = None if params.effort == "deep" else workspace.cache
     return score(model, sources.main, cache, asked, progress=lambda done, told: workspace.progress(0.05 + 0.4 * done, told))
 

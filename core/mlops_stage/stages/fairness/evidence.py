@@ -1,0 +1,63 @@
+"""The counts that every figure follows from: whole ones as private evidence, and what may be told of them beside the report."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from mlops_stage.evidence.paths import write_aside
+from mlops_stage.report import Evidence
+from mlops_stage.stages.fairness.hiding import DECISION, LABEL
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from mlops_stage.stages.fairness.hiding import Counted, Secrets
+
+PRIVATE = "evidence/private/counts.json"
+"""All counts; this folder is shown by no page and uploaded by no adapter."""
+PUBLISHED = "evidence/counts.json"
+"""The counts as they may be told."""
+
+
+def write_counts(out: Path, counted: Sequence[Counted], secrets: Secrets) -> tuple[Evidence, ...]:
+    """Write both files into the stage's folder; from the private one anybody can compute every figure again, without the data.
+
+    Private: for each grouping its columns, and for each group its values and `rows[label][decision]`; with weights also `mass`, their sums, and
+    `squares`, the sums of their squares. Published: for each group the rows, by label and by decision; a count that is small is `[1, 9]`, one that
+    would tell a small count `[1490, 1499]`: the numbers between which it lies.
+    """
+    return (
+        _written(out, PRIVATE, {"classes": secrets.classes, "groupings": [_whole(one) for one in counted]}),
+        _written(out, PUBLISHED, {"classes": secrets.classes, "groupings": [_published(one, secrets) for one in counted]}),
+    )
+
+
+def _whole(one: Counted) -> dict[str, Any]:
+    cells, weighted = one.cells, one.cells.mass is not one.cells.rows
+    groups = []
+    for group, values in enumerate(one.grouping.levels):
+        told: dict[str, Any] = {"values": values, "rows": cells.rows[group].tolist()}
+        if weighted:
+            told |= {"mass": cells.mass[group].tolist(), "squares": cells.squares[group].tolist()}
+        groups.append(told)
+    return {"columns": one.grouping.columns, "groups": groups}
+
+
+def _published(one: Counted, secrets: Secrets) -> dict[str, Any]:
+    groups = []
+    for group, values in enumerate(one.grouping.levels):
+        cell = frozenset(one.grouping.slice(group))
+        told: dict[str, Any] = {"values": values, "rows": secrets.range(cell)}
+        for axis, name in ((LABEL, "labels"), (DECISION, "decisions")):
+            told[name] = {of: secrets.range(cell | {(axis, of)}) for of in secrets.classes}
+        groups.append(told)
+    return {"columns": one.grouping.columns, "groups": groups}
+
+
+def _written(out: Path, name: str, plain: dict[str, Any]) -> Evidence:
+    content = (json.dumps({"version": 1, **plain}, ensure_ascii=False, indent=1) + "\n").encode()
+    write_aside(out / name, content)
+    return Evidence(path=name, sha256=hashlib.sha256(content).hexdigest())

@@ -1,0 +1,109 @@
+"""The stage at work: read, count, estimate, and tell no more than may be told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlops_stage.errors import UsageError, nearest
+from mlops_stage.estimates import Bounded
+from mlops_stage.evidence.redact import shown
+from mlops_stage.report import NotApplicable, Observations
+from mlops_stage.stages.fairness.counting import count
+from mlops_stage.stages.fairness.estimating import Terms, metrics_of, overall
+from mlops_stage.stages.fairness.evidence import write_counts
+from mlops_stage.stages.fairness.grouping import groupings
+from mlops_stage.stages.fairness.hiding import Counted, secrets
+from mlops_stage.stages.fairness.pictures import pictures
+from mlops_stage.stages.fairness.reading import judged
+from mlops_stage.stages.fairness.remarks import remarks
+from mlops_stage.stats.resampling import DRAWS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mlops_stage.inputs.predictions import Predictions
+    from mlops_stage.inputs.tables.values import Codes
+    from mlops_stage.report import Metric
+    from mlops_stage.stages.fairness.grouping import Grouping
+    from mlops_stage.stages.fairness.hiding import Secrets
+    from mlops_stage.stages.fairness.params import FairnessParams
+    from mlops_stage.workspace import Workspace
+
+
+def measure(params: FairnessParams, workspace: Workspace) -> Observations | NotApplicable:
+    """Rates of every group, and the gaps between groups, of the answers that the params name.
+
+    Raises:
+        UsageError: nothing to compare; a column, group or file that is not there.
+        InputError: an input that cannot be used.
+    """
+    found = judged(params, workspace)
+    if isinstance(found, NotApplicable):
+        return found
+    predictions = found.predictions
+    _check_references(params.reference_group, found.attributes)
+    workspace.progress(0.5, f"counting {predictions.n:,} rows")
+    counted = [Counted(one, count(predictions, one)) for one in groupings(found.attributes, params.intersections)]
+    secret = secrets(counted, predictions.classes)
+    metrics = _metrics(params, workspace, predictions, counted, secret)
+    figures = pictures(metrics, [one.grouping for one in counted], binary=predictions.task == "binary")
+    evidence = write_counts(workspace.out, counted, secret)
+    workspace.progress(1.0, "done")
+    return Observations(
+        metrics=tuple(metrics),
+        findings=(*remarks(counted, secret, params.min_denominator), *found.findings),
+        subjects=found.subjects,
+        evidence=evidence,
+        figures=tuple(figures),
+        outputs=_outputs(metrics, counted, predictions),
+    )
+
+
+def _metrics(
+    params: FairnessParams, workspace: Workspace, predictions: Predictions, counted: Sequence[Counted], secret: Secrets
+) -> list[Metric]:
+    """Those of all rows, then those of each grouping, as far as they may be told."""
+    found = overall(counted[0].cells, predictions.classes)
+    for place, one in enumerate(counted):
+        workspace.progress(0.55 + 0.4 * place / len(counted), f"comparing groups of {one.grouping.name}")
+        terms = Terms(
+            min_denominator=params.min_denominator,
+            draws=DRAWS[params.effort],
+            seed=params.seed,
+            reference=_reference(params.reference_group, one.grouping),
+            hidden=secret.groups(one.grouping),
+        )
+        made = metrics_of(one.cells, one.grouping, predictions.classes, terms)
+        found += [secret.told(metric, one.grouping, params.reference_group) for metric in made]
+    return found
+
+
+def _check_references(wanted: Mapping[str, str], attributes: Mapping[str, Codes]) -> None:
+    """Refuse groups to compare with that are not there."""
+    for column, level in wanted.items():
+        if column not in attributes:
+            raise UsageError(f"reference_group: there is no sensitive column {shown(column)!r}", nearest(column, attributes))
+        levels = attributes[column].levels
+        if level not in levels:
+            raise UsageError(
+                f"reference_group: {shown(column)!r} has no group {shown(level)!r}", nearest(level, [shown(one) for one in levels[:20]])
+            )
+
+
+def _reference(wanted: Mapping[str, str], grouping: Grouping) -> int | None:
+    """The group that others are compared with; None where it is not declared for every column, or has no rows."""
+    levels = tuple(wanted.get(column, "") for column in grouping.columns)
+    return grouping.levels.index(levels) if levels in grouping.levels and all(column in wanted for column in grouping.columns) else None
+
+
+def _outputs(metrics: Sequence[Metric], counted: Sequence[Counted], predictions: Predictions) -> dict[str, str]:
+    inside = {frozenset(one.grouping.slice(group)) for one in counted for group in one.grouping.inside.tolist()}
+    found = {"rows": str(predictions.n), "groups": str(len(inside))}
+    names = ("equalized_odds_difference", "demographic_parity_difference") if predictions.task == "binary" else ("tpr_difference",)
+    for name in names[:1]:
+        gaps = [metric for metric in metrics if metric.name == name and isinstance(metric.estimate, Bounded) and len(metric.slice) == 1]
+        if not gaps:
+            continue
+        worst = max(gaps, key=lambda metric: metric.estimate.value if isinstance(metric.estimate, Bounded) else 0.0)
+        found |= {"worst_metric": worst.label, "worst_gap": f"{worst.estimate.value:.6g}"} if isinstance(worst.estimate, Bounded) else {}
+    return found

@@ -1,0 +1,186 @@
+"""Figures in the other sense: groups side by side, ratios against a threshold, and groups of two columns crossed."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from mlops_stage.estimates import Bounded, NotEstimable, Point, Ratio
+from mlops_stage.gate.words import one_line
+from mlops_stage.report import Interval, Intervals, Matrix
+from mlops_stage.stages.fairness.grouping import UNKNOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mlops_stage.estimates import Estimate
+    from mlops_stage.report import Figure, Metric
+    from mlops_stage.report.observed import Slice
+    from mlops_stage.stages.fairness.grouping import Grouping
+
+FOUR_FIFTHS = 0.8
+"""The ratio below which 29 CFR 1607.4(D) generally sees adverse impact."""
+_MOST_GROUPS = 40
+_MOST_LEVELS = 20
+_LOW, _HIGH = 0.025, 0.975
+_TITLES = {
+    "selection_rate": ("Selection rate", "share of rows with a positive decision"),
+    "tpr": ("True positive rate", "share found among those who are positive"),
+    "fpr": ("False positive rate", "share wrongly taken for positive"),
+    "accuracy": ("Accuracy", "share of right decisions"),
+    "precision": ("Precision", "share of right ones among positive decisions"),
+}
+_BINARY = ("selection_rate", "tpr", "fpr")
+_MANY = ("accuracy",)
+
+
+class Told:
+    """Metrics of a report by name and slice, as they are told."""
+
+    def __init__(self, metrics: Sequence[Metric]) -> None:
+        self._found = {(metric.name, frozenset(metric.slice)): metric.estimate for metric in metrics}
+
+    def get(self, name: str, where: Slice) -> Estimate | None:
+        """The estimate, if the report has that metric."""
+        return self._found.get((name, frozenset(where)))
+
+
+def pictures(metrics: Sequence[Metric], groupings: Sequence[Grouping], *, binary: bool) -> list[Figure]:
+    """For each column groups side by side; in a binary task also ratios of selection rates, and pairs of columns as a map."""
+    told = Told(metrics)
+    found: list[Figure] = []
+    orders = {one.columns[0]: [level for (level,) in one.levels] for one in groupings if len(one.columns) == 1}
+    for grouping in groupings:
+        if len(grouping.columns) == 1:
+            found += [figure for name in (_BINARY if binary else _MANY) for figure in _side_by_side(told, grouping, name)]
+            found += _impact_ratios(told, grouping) if binary else []
+    for grouping in groupings:
+        if len(grouping.columns) == 2:  # noqa: PLR2004  (a map has two sides)
+            found += [
+                figure for name in (("selection_rate", "tpr") if binary else _MANY) for figure in _crossed(told, grouping, name, orders)
+            ]
+    return found
+
+
+def _side_by_side(told: Told, grouping: Grouping, name: str) -> list[Figure]:
+    title, meaning = _TITLES[name]
+    (column,) = grouping.columns
+    rows = _rows(told, grouping, name)
+    if not rows:
+        return []
+    overall = told.get(name, ())
+    more = (
+        f" Of {grouping.size} groups the {_MOST_GROUPS} with the lowest and highest values are shown." if len(rows) > _MOST_GROUPS else ""
+    )
+    return [
+        Intervals(
+            name=f"{name}_by_{column}",
+            title=f"{title} by {one_line(column)}",
+            caption=f"{title}: {meaning}. Each line is a group with its 95 % interval; where intervals lie apart, chance alone hardly explains it. "
+            f"The vertical line is all rows.{more}",
+            x_label=title.lower(),
+            rows=tuple(_fewer(rows)),
+            reference=None if overall is None or isinstance(overall, NotEstimable) else overall.value,
+            reference_label="all rows",
+        )
+    ]
+
+
+def _rows(told: Told, grouping: Grouping, name: str) -> list[Interval]:
+    estimates = [(group, told.get(name, grouping.slice(group))) for group in range(grouping.size)]
+    return [
+        interval(grouping.label(group), estimate, "not compared" if group in grouping.outside else "")
+        for group, estimate in estimates
+        if estimate is not None
+    ]
+
+
+def _fewer(rows: list[Interval]) -> list[Interval]:
+    if len(rows) <= _MOST_GROUPS:
+        return rows
+    ranked = sorted(rows, key=lambda row: (row.value is None, row.value or 0.0))
+    kept = {id(row) for row in (*ranked[: _MOST_GROUPS // 2], *ranked[-_MOST_GROUPS // 2 :])}
+    return [row for row in rows if id(row) in kept]
+
+
+def _impact_ratios(told: Told, grouping: Grouping) -> list[Figure]:
+    """Each group's selection rate divided by that of the group with the highest."""
+    rates = {group: told.get("selection_rate", grouping.slice(group)) for group in grouping.inside.tolist()}
+    known = {group: rate for group, rate in rates.items() if isinstance(rate, Bounded) and rate.value > 0}
+    if len(rates) < 2 or not known:  # noqa: PLR2004  (a ratio has two sides)
+        return []
+    best = max(known, key=lambda group: known[group].value)
+    rows = []
+    for group, rate in rates.items():
+        label = grouping.label(group)
+        if group == best:
+            rows.append(
+                Interval(label=label, value=1.0, low=None, high=None, n=known[best].n, note="highest rate: the others are divided by it")
+            )
+        elif isinstance(rate, Bounded):
+            rows.append(interval(label, Ratio(rate, known[best])))
+        elif rate is not None:
+            rows.append(interval(label, rate))
+    (column,) = grouping.columns
+    return [
+        Intervals(
+            name=f"impact_ratio_by_{column}",
+            title=f"Impact ratio by {one_line(column)}",
+            caption="Each group's selection rate divided by the highest one, with its 95 % interval. Below the line at 0.8, the four-fifths rule "
+            "of 29 CFR 1607.4(D) generally sees adverse impact; an interval across the line leaves it open at this sample size.",
+            x_label="selection rate divided by the highest",
+            rows=tuple(_fewer(rows)),
+            reference=FOUR_FIFTHS,
+            reference_label="four fifths",
+        )
+    ]
+
+
+def _crossed(told: Told, grouping: Grouping, name: str, orders: Mapping[str, Sequence[str]]) -> list[Figure]:
+    first, second = grouping.columns
+    places = {levels: group for group, levels in enumerate(grouping.levels) if UNKNOWN not in levels}
+    rows, columns = ([level for level in orders[column] if level != UNKNOWN] for column in grouping.columns)
+    if not 2 <= len(rows) <= _MOST_LEVELS or not 2 <= len(columns) <= _MOST_LEVELS:  # noqa: PLR2004  (one line is no map)
+        return []
+    values: list[tuple[float | None, ...]] = []
+    counts: list[tuple[float | None, ...]] = []
+    for row in rows:
+        cells = [_cell(told, grouping, name, places.get((row, column))) for column in columns]
+        values.append(tuple(value for value, _ in cells))
+        counts.append(tuple(count for _, count in cells))
+    title, meaning = _TITLES[name]
+    return [
+        Matrix(
+            name=f"{name}_by_{first}_and_{second}",
+            title=f"{title} by {one_line(first)} and {one_line(second)}",
+            caption=f"{title}: {meaning}. Under each share stands the number of rows that it is of; hatched cells cannot be estimated, and those without "
+            "a number are masked, for they would tell of few people.",
+            row_label=first,
+            column_label=second,
+            rows=tuple(rows),
+            columns=tuple(columns),
+            values=tuple(values),
+            shares=True,
+            counts=tuple(counts),
+        )
+    ]
+
+
+def _cell(told: Told, grouping: Grouping, name: str, group: int | None) -> tuple[float | None, float | None]:
+    """A share with its denominator; a combination that no row has is a count of 0."""
+    if group is None:
+        return None, 0.0
+    estimate = told.get(name, grouping.slice(group))
+    if estimate is None or isinstance(estimate, NotEstimable):
+        return None, None if estimate is None else estimate.n
+    return estimate.value, estimate.n
+
+
+def interval(label: str, estimate: Estimate, note: str = "") -> Interval:
+    """A row of a forest plot."""
+    if isinstance(estimate, NotEstimable):
+        return Interval(label=label, value=None, low=None, high=None, n=estimate.n, note=estimate.reason)
+    if isinstance(estimate, Point):
+        return Interval(label=label, value=estimate.value, low=None, high=None, n=estimate.n, note=note or "no interval")
+    low, high = estimate.bound(_LOW), estimate.bound(_HIGH)
+    return Interval(label=label, value=estimate.value, low=low, high=high if math.isfinite(high) else None, n=estimate.n, note=note)

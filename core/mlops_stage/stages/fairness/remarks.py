@@ -1,0 +1,155 @@
+"""What a reader should know about the groups before believing what is said of the gaps between them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlops_stage.estimates import Difference, Rate
+from mlops_stage.evidence.redact import MINIMUM_COUNT, shown
+from mlops_stage.report import Finding, Level, metric_label
+from mlops_stage.stages.fairness.grouping import UNKNOWN
+from mlops_stage.stages.fairness.hiding import LABEL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from mlops_stage.stages.fairness.grouping import Grouping
+    from mlops_stage.stages.fairness.hiding import Counted, Secrets
+
+_MUCH_UNKNOWN = 0.05
+_APART = 0.05
+_LISTED = 6
+
+
+def remarks(counted: Sequence[Counted], secrets: Secrets, min_denominator: int) -> list[Finding]:
+    """Findings on the groups: only one, of unknown group, small, without a label, with different base rates, or masked."""
+    found: list[Finding] = []
+    for one in counted:
+        found += [*_lone(one), *_unknown(one, secrets), *_few(one, min_denominator), *_undefined(one, secrets)]
+        if len(one.grouping.columns) == 1 and len(secrets.classes) == 2:  # noqa: PLR2004  (binary)
+            found += _base_rates(one, secrets)
+    return [*found, *_masked(counted, secrets)]
+
+
+def _lone(one: Counted) -> list[Finding]:
+    inside = one.grouping.inside.tolist()
+    if len(inside) > 1 or len(one.grouping.columns) > 1:
+        return []
+    (column,) = one.grouping.columns
+    told = f"all rows of a known group have {_named(one.grouping, inside[0])}" if inside else f"no row has a known {shown(column)!r}"
+    hint = "look for the step that lost the others, or compare by another column"
+    return [_finding("fairness/one-group", Level.WARNING, f"{told}: there is nothing to compare", hint)]
+
+
+def _unknown(one: Counted, secrets: Secrets) -> list[Finding]:
+    if len(one.grouping.columns) > 1 or not one.grouping.outside:
+        return []
+    (column,) = one.grouping.columns
+    cell = frozenset({(column, UNKNOWN)})
+    count, total = secrets.range(cell), int(one.cells.rows.sum())
+    share = secrets.counts[cell] / total
+    told = f"{count:,} of {total:,} rows ({share:.1%})" if isinstance(count, int) else f"{count[0]:,} to {count[1]:,} of {total:,} rows"
+    message = f"{told} have no known {shown(column)!r}: they are counted and shown as (unknown), and in no gate"
+    return [
+        _finding(
+            "fairness/unknown-group",
+            Level.WARNING if share >= _MUCH_UNKNOWN else Level.NOTE,
+            message,
+            "find out whose group is missing, and why",
+        )
+    ]
+
+
+def _few(one: Counted, min_denominator: int) -> list[Finding]:
+    """Groups with too few rows of some label for any verdict; none at all of it is said elsewhere."""
+    by_label = one.cells.rows.sum(axis=2)
+    inside = one.grouping.inside.tolist()
+    small = [group for group in inside if (by_label[group] > 0).all() and by_label[group].min() < min_denominator]
+    if not small or len(inside) < 2:  # noqa: PLR2004  (one group is compared with nobody)
+        return []
+    message = (
+        f"{_counted(len(small), len(inside), one.grouping)} fewer than {min_denominator} rows of some label, too few for a verdict on every rate: "
+        f"{_listed(one.grouping, small)}"
+    )
+    level = Level.WARNING if len(one.grouping.columns) == 1 else Level.NOTE
+    return [_finding("fairness/small-group", level, message, "collect more rows of these groups, or join groups that belong together")]
+
+
+def _undefined(one: Counted, secrets: Secrets) -> list[Finding]:
+    """Groups in which some label does not occur, so that a rate has no denominator."""
+    by_label = one.cells.rows.sum(axis=2)
+    found = []
+    for place, name in enumerate(secrets.classes):
+        without = [group for group in one.grouping.inside.tolist() if by_label[group, place] == 0]
+        if without and len(one.grouping.inside) > 1:
+            rate = "true positive rate" if place or len(secrets.classes) > 2 else "false positive rate"  # noqa: PLR2004  (binary)
+            message = (
+                f"{_counted(len(without), len(one.grouping.inside), one.grouping)} no row labelled {shown(name)!r}, so there is no {rate} of it: "
+                f"{_listed(one.grouping, without)}"
+            )
+            found.append(
+                _finding(
+                    "fairness/undefined-rate",
+                    Level.WARNING if len(one.grouping.columns) == 1 else Level.NOTE,
+                    message,
+                    "no gate on it can pass",
+                )
+            )
+    return found
+
+
+def _base_rates(one: Counted, secrets: Secrets) -> list[Finding]:
+    """Base rates that differ beyond doubt: then precision and error rates cannot all be equal (Chouldechova 2017; Kleinberg and others 2016)."""
+    by_label = one.cells.rows.sum(axis=2)
+    column, positive = one.grouping.columns[0], secrets.classes[1]
+    rates = {}
+    for group in one.grouping.inside.tolist():
+        where = frozenset(one.grouping.slice(group))
+        if all(isinstance(secrets.range(cell), int) for cell in (where, where | {(LABEL, positive)})):
+            rates[group] = Rate(int(by_label[group, 1]), int(by_label[group].sum()))
+    if len(rates) < 2:  # noqa: PLR2004  (a difference has two sides)
+        return []
+    low, high = (pick(rates, key=lambda group: rates[group].value) for pick in (min, max))
+    if Difference(rates[high], rates[low]).bound(0.05) <= _APART:
+        return []
+    message = (
+        f"{shown(positive)!r} is true of {rates[low].value:.1%} of the rows with {_named(one.grouping, low)} and of {rates[high].value:.1%} of those "
+        f"with {_named(one.grouping, high)}. Where base rates differ, error rates and precision cannot both be the same in all groups, unless the model "
+        "is never wrong: decide which of them matters, and whether these labels themselves are just"
+    )
+    return [_finding("fairness/base-rates-differ", Level.NOTE, message, f"see the metrics precision, tpr and fpr by {shown(column)}")]
+
+
+def _masked(counted: Sequence[Counted], secrets: Secrets) -> list[Finding]:
+    groups = {frozenset(one.grouping.slice(group)) for one in counted for group in range(one.grouping.size)}
+    hidden, blurred = groups & secrets.kept.hidden, secrets.kept.blurred
+    if not secrets.kept.hidden:
+        return []
+    message = (
+        f"small counts are masked: {_some(hidden, 'group')} of fewer than {MINIMUM_COUNT} rows are not shown, nor is a rate of fewer; "
+        f"{len(blurred):,} counts from which they could be worked out, and the figures on them, are rounded"
+    )
+    return [_finding("fairness/small-counts", Level.NOTE, message, "all counts are in evidence/private/counts.json, which no page shows")]
+
+
+def _some(groups: Iterable[object], noun: str) -> str:
+    count = len(list(groups))
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _counted(count: int, total: int, grouping: Grouping) -> str:
+    return f"{count:,} of {total:,} groups of {shown(grouping.name)} {'has' if count == 1 else 'have'}"
+
+
+def _listed(grouping: Grouping, groups: Sequence[int]) -> str:
+    more = f" and {len(groups) - _LISTED:,} more" if len(groups) > _LISTED else ""
+    return ", ".join(_named(grouping, group) for group in groups[:_LISTED]) + more
+
+
+def _named(grouping: Grouping, group: int) -> str:
+    """`sex=female`, as it stands in the brackets of a gate."""
+    return shown(metric_label("", grouping.slice(group))[1:-1])
+
+
+def _finding(rule: str, level: Level, message: str, hint: str) -> Finding:
+    return Finding(rule=rule, level=level, message=message, hint=hint)
