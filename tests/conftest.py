@@ -61,3 +61,26 @@ def trial_catalogue(monkeypatch):
     monkeypatch.syspath_prepend(str(SITE))
     monkeypatch.setenv("PYTHONPATH", str(SITE))
     return host.discover({"MLOPS_STAGE_PLUGINS": "trial"})
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """Serve an ONNX file through the Open Inference Protocol in a process of its own; gives the origin. Options are those of fixtures/oip.py."""
+    started = []
+
+    def start(model, *flags, **options):
+        named = [word for key, value in options.items() for word in (f"--{key.replace('_', '-')}", str(value))]
+        server = subprocess.Popen(
+            [sys.executable, str(SITE.parent / "oip.py"), str(model), "--log", str(tmp_path / "requests.jsonl"), *flags, *named],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        started.append(server)
+        port = server.stdout.readline().strip()
+        return f"{'https' if 'certificate' in options else 'http'}://127.0.0.1:{port}"
+
+    yield start
+    for server in started:
+        server.kill()
+        server.wait()
+        server.stdout.close()
