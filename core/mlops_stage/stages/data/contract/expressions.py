@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -45,6 +46,12 @@ _OF_COLUMN = re.compile(r"\$?\{(?:column|property|field)\}")
 _LONGEST = 20_000
 
 
+@cache
+def connection() -> Any:
+    """A connection that can open nothing, to ask DuckDB what it understands."""
+    return connect((), threads=1)
+
+
 class RefusedError(ValueError):
     """A pattern or query that will not be run: (why, what to do)."""
 
@@ -60,17 +67,14 @@ def check_pattern(text: str) -> None:
     Raises:
         RefusedError: why, with what to write instead.
     """
-    connection = connect(())
     try:
-        connection.execute("SELECT regexp_matches('', $1)", [text]).fetchall()
+        connection().execute("SELECT regexp_matches('', $1)", [text]).fetchall()
     except duckdb.Error as error:
         hint = next(
             (hint for sign, hint in _PATTERN_HINTS if re.search(sign, text)), "patterns are RE2 expressions, found anywhere in the text"
         )
         why = str(error).splitlines()[0].partition(": ")[2]
         raise RefusedError(f"the pattern {shown(text)!r} cannot be used: {shown(why)}", hint) from error
-    finally:
-        connection.close()
 
 
 def filled(query: str, table: str, column: str | None) -> str:
@@ -96,26 +100,26 @@ def check_query(query: str, table: str, columns: Iterable[Column]) -> None:
     """
     if len(query) > _LONGEST:
         raise RefusedError(f"the query is longer than {_LONGEST:,} characters", "write it shorter, or as several rules")
-    connection = connect((), threads=1)
+    empty = connect((), threads=1)
     try:
-        connection.execute(f"CREATE TABLE {quoted_name(table)} ({_declared(columns)})")
+        empty.execute(f"CREATE TABLE {quoted_name(table)} ({_declared(columns)})")
         try:
-            statements = connection.extract_statements(query)
+            statements = empty.extract_statements(query)
             if len(statements) != 1:
                 raise RefusedError(f"the query holds {len(statements)} statements", "write one SELECT")
             if statements[0].type != duckdb.StatementType.SELECT:
                 raise RefusedError(
                     f"the query is no SELECT but {statements[0].type.name}", "a rule reads and changes nothing: write one SELECT"
                 )
-            tree = json.loads(connection.execute("SELECT json_serialize_sql($1)", [query.strip().rstrip(";")]).fetchone()[0])
+            tree = json.loads(empty.execute("SELECT json_serialize_sql($1)", [query.strip().rstrip(";")]).fetchone()[0])
         except duckdb.Error as error:
             raise _refused(error) from error
         if tree["error"]:
             raise RefusedError("the query is no plain SELECT", "a rule reads and changes nothing: write one SELECT")
         _check_sources(tree, table)
-        _check_answer(connection, query)
+        _check_answer(empty, query)
     finally:
-        connection.close()
+        empty.close()
 
 
 def _declared(columns: Iterable[Column]) -> str:
@@ -160,10 +164,10 @@ def _nodes(part: Any) -> Iterator[dict[str, Any]]:
             left += here
 
 
-def _check_answer(connection: Any, query: str) -> None:
+def _check_answer(empty: Any, query: str) -> None:
     """The query binds, and gives one figure."""
     try:
-        described = connection.execute(f"DESCRIBE {query.strip().rstrip(';')}").fetchall()
+        described = empty.execute(f"DESCRIBE {query.strip().rstrip(';')}").fetchall()
     except duckdb.Error as error:
         raise _refused(error) from error
     if len(described) != 1:

@@ -136,14 +136,16 @@ class _Reader:
     def _mapping(self, node: MappingNode, path: Path) -> dict[str, Any]:
         found: dict[str, Any] = {}
         merged: list[Node] = []
+        twice = False
         for key, value in node.value:
             if str(key.tag) == _TAG + "merge":
                 merged += value.value if isinstance(value, SequenceNode) else [value]
                 continue
             name, line = self._name(key), key.start_mark.line + 1
-            if name in found:
-                first = self.lines[*path, name]
-                self.problems.add(line, f"the key {shown(name)!r} stands there twice, first in line {first}", "keep one of them")
+            if name in found and not twice:  # a forgotten dash makes several of one mapping; the first says it
+                twice, first = True, self.lines[*path, name]
+                hint = "keep one of them, or begin a new item with `- `"
+                self.problems.add(line, f"the key {shown(name)!r} stands there twice, first in line {first}", hint)
             self.lines[*path, name] = line
             found[name] = self._value(value, (*path, name))
         for other in merged:

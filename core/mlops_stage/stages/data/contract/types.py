@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from mlops_stage.evidence.redact import shown
-from mlops_stage.inputs.tables.connection import connect
 from mlops_stage.stages.data.contract.bounds import NONE, number
-from mlops_stage.stages.data.contract.expressions import RefusedError, check_pattern
+from mlops_stage.stages.data.contract.expressions import RefusedError, check_pattern, connection
 from mlops_stage.stages.data.rules import DistinctItems, Length, MultipleOf, Pattern, Range, Typed
 
 if TYPE_CHECKING:
@@ -75,13 +74,10 @@ def time_format(text: str, place: Place) -> str:
 
 
 def _is_format(directives: str) -> bool:
-    connection = connect((), threads=1)
     try:
-        connection.execute("SELECT try_strptime('', $1)", [directives]).fetchall()
+        connection().execute("SELECT try_strptime('', $1)", [directives]).fetchall()
     except duckdb.Error:
         return False
-    finally:
-        connection.close()
     return True
 
 
