@@ -1,0 +1,312 @@
+"""One file, and what lies in it: read as what it is, not as what it is called; nothing is loaded, nothing is unpacked by name."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from mlops_stage.errors import InputError
+from mlops_stage.evidence.redact import shown
+from mlops_stage.inputs import archives, safetensors
+from mlops_stage.inputs.onnx.reader import read_facts
+from mlops_stage.inputs.onnx.screen import screen as screen_onnx
+from mlops_stage.inputs.pickles import screen as pickles
+from mlops_stage.inputs.pickles.source import BombError, ShortError, Source
+from mlops_stage.report import Finding, Level
+from mlops_stage.stages.scan import kinds
+from mlops_stage.stages.scan.kinds import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from mlops_stage.inputs.archives import Entry
+
+_DEEPEST = 4
+_SMALL = 2**25
+_MOST_SPOOLED = 2**34
+_AGAIN = "it was cut short or forged: write it again, or check the download"
+_UNKNOWN_FORMAT = "export the model to ONNX, or its weights to safetensors, and scan that"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """A file, or an entry of an archive."""
+
+    name: str
+    """Its own name, for the suffix."""
+    label: str
+    """As messages call it: `model.pt`, `model.pt → archive/data.pkl`."""
+    size: int
+    opened: Callable[[], BinaryIO]
+    folded: int | None = None
+    depth: int = 0
+    path: Path | None = None
+    """Where it lies, for a file that is no entry."""
+
+
+@dataclass
+class Examination:
+    """What was found in a file and everything in it."""
+
+    trusted: tuple[str, ...] = ()
+    findings: list[Finding] = field(default_factory=list)
+    kinds: list[str] = field(default_factory=list)
+    """What was examined: `pickle`, `ONNX model` …"""
+    unread: list[str] = field(default_factory=list)
+    """What was not examined, as labels with a reason."""
+    weights: list[str] = field(default_factory=list)
+    """Files beside an ONNX model that hold its numbers, relative to its folder."""
+
+    def error(self, rule: str, message: str, hint: str = _AGAIN) -> None:
+        """Add a finding of level error."""
+        self.findings.append(Finding(rule=f"scan/{rule}", level=Level.ERROR, message=message, hint=hint))
+
+
+def examine(piece: Piece, into: Examination) -> None:
+    """Look into a piece, and into what lies in it; findings go into the examination, and nothing is raised for what the bytes hold."""
+    if piece.depth > _DEEPEST:
+        into.error(
+            "not-examined", f"{piece.label} lies more than {_DEEPEST} archives deep", "hand over the model without archives around it"
+        )
+        return
+    try:
+        with piece.opened() as stream:
+            head = stream.read(kinds.HEAD)
+        _by_kind(piece, head, into)
+    except BombError as error:
+        into.error("decompression-bomb", f"{piece.label}: {error}", "do not unpack it; find out where it comes from")
+    except ShortError as error:
+        into.error("unreadable", f"{piece.label}: {error}")
+    except InputError as error:
+        into.error("unreadable", f"{piece.label}: {error.message}")
+    except archives.FAULTS as error:
+        into.error("unreadable", f"{piece.label} cannot be read: {shown(error) or type(error).__name__}")
+    except (MemoryError, RecursionError) as error:
+        into.error("not-examined", f"{piece.label} was not examined to its end: {type(error).__name__}")
+
+
+def _by_kind(piece: Piece, head: bytes, into: Examination) -> None:
+    kind = kinds.by_content(head, piece.size)
+    may = kinds.claimed(piece.name)
+    if not head:
+        if may or kinds.foreign(head, piece.name):
+            into.error("unreadable", f"{piece.label} is empty (0 bytes)")
+        return
+    other, hint = kinds.stands_for_another(head)
+    if other:
+        _pointer(piece, other, hint, into, is_model=bool(may) or bool(kinds.foreign(b"", piece.name)))
+    elif kinds.foreign(head, piece.name):
+        told = kinds.foreign(head, piece.name)
+        into.error("unsupported-format", f"{piece.label} is {told}: nothing here can tell what it does when it is loaded", _UNKNOWN_FORMAT)
+    elif kind is None:
+        _without_magic(piece, head, into)
+    else:
+        if may is not None and kind not in may:
+            into.error("mislabelled", f"{piece.label} is a {kind}, which its name does not say", "do not load it; find out who named it so")
+        _READERS[kind](piece, into)
+
+
+def _pointer(piece: Piece, other: str, hint: str, into: Examination, *, is_model: bool) -> None:
+    if is_model:
+        into.error("unreadable", f"{piece.label} is {other}", hint or _AGAIN)
+    else:
+        into.unread.append(f"{piece.label} ({other})")
+
+
+def _without_magic(piece: Piece, head: bytes, into: Examination) -> None:
+    """ONNX models, pickles of protocol 0 and 1, text and bare numbers all begin with nothing special."""
+    suffix = kinds.suffix(piece.name)
+    if suffix == ".onnx" or (suffix not in kinds.PICKLES and kinds.looks_like_onnx(head) and _parses(piece)):
+        _onnx(piece, into)
+    elif suffix in {".safetensors", ".npy", ".npz", ".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz"}:
+        into.error("unreadable", f"{piece.label} is no {' or '.join(sorted(kinds.claimed(piece.name) or ()))}")
+    elif suffix in kinds.PICKLES:
+        _pickle(piece, into)
+    elif not _old_pickle(piece, into):
+        if kinds.program(head, piece.name):
+            message = f"{piece.label} is code, which lies beside the model"
+            hint = "see who runs it: loaders with trust_remote_code, a Docker image, a hook"
+            into.findings.append(Finding(rule="scan/code", level=Level.WARNING, message=message, hint=hint))
+        else:
+            into.unread.append(piece.label)
+
+
+def _old_pickle(piece: Piece, into: Examination) -> bool:
+    """Whether bytes that claim nothing are a pickle nevertheless: they would import something and call it, or hold a whole pickle that does."""
+    with piece.opened() as stream:
+        found = pickles.screen(Source(stream, piece.folded), piece.label, into.trusted, claimed=False)
+    walked = found.walked
+    real = [name for name in walked.names if all(part.isidentifier() for part in name.dotted.split("."))]
+    if not real or not walked.calls:
+        return False
+    into.kinds.append(Kind.PICKLE)
+    into.findings += found.findings
+    if kinds.claimed(piece.name) is not None:
+        into.error("mislabelled", f"{piece.label} is a pickle, which its name does not say", "do not load it; find out who named it so")
+    return True
+
+
+def _pickle(piece: Piece, into: Examination) -> None:
+    into.kinds.append(Kind.PICKLE)
+    claimed = kinds.suffix(piece.name) in kinds.PICKLES
+    if piece.size <= _SMALL:
+        with piece.opened() as stream:
+            content = stream.read(_SMALL + 1)
+        found = pickles.screen(Source(io.BytesIO(content), piece.folded), piece.label, into.trusted, claimed=claimed)
+        into.findings += [*found.findings, *pickles.second_opinion(content, found.walked, piece.label)]
+    else:
+        with piece.opened() as stream:
+            found = pickles.screen(Source(stream, piece.folded), piece.label, into.trusted, claimed=claimed)
+        into.findings += found.findings
+    walked = found.walked
+    if not claimed and not walked.pickles and not walked.names:
+        into.kinds.pop()
+        into.unread.append(piece.label)
+    elif walked.pickles and walked.end < piece.size and not walked.fault:
+        into.unread.append(f"{piece.label}: the {piece.size - walked.end:,} bytes behind its last pickle")
+        if piece.path is not None:
+            _appended(piece, into)
+
+
+def _appended(piece: Piece, into: Examination) -> None:
+    """A ZIP archive is found by its end, so one may hide behind a pickle."""
+    with piece.opened() as stream, suppress(*archives.FAULTS):
+        if archives.zip_listing(stream, piece.size).entries:
+            into.error(
+                "mislabelled", f"{piece.label} is a pickle and a ZIP archive at once", "do not load it; find out where it comes from"
+            )
+
+
+def _npy(piece: Piece, into: Examination) -> None:
+    into.kinds.append(Kind.NPY)
+    with piece.opened() as stream:
+        source = Source(stream, piece.folded)
+        if pickles.npy_objects(source):
+            found = pickles.screen(source, f"the object array {piece.label}", into.trusted)
+            into.findings += found.findings
+
+
+def _safetensors(piece: Piece, into: Examination) -> None:
+    into.kinds.append(Kind.SAFETENSORS)
+    with piece.opened() as stream:
+        source = Source(stream, piece.folded)
+        size = int.from_bytes(source.read(8), "little")
+        if size > safetensors.MOST_HEADER:
+            into.error("safetensors-header", f"{piece.label} claims a header of {size:,} bytes")
+            return
+        header = source.read(size)
+    try:
+        for fault in safetensors.faults(header, piece.size - 8 - size):
+            into.error("safetensors-header", f"{piece.label}: {fault}")
+    except safetensors.HeaderError as error:
+        into.error("safetensors-header", f"{piece.label}: {error}")
+
+
+def _parses(piece: Piece) -> bool:
+    """Whether bytes that are not called so are an ONNX model."""
+    with _on_disk(piece) as path:
+        try:
+            read_facts(path)
+        except InputError:
+            return False
+        return True
+
+
+def _onnx(piece: Piece, into: Examination) -> None:
+    into.kinds.append(Kind.ONNX)
+    with _on_disk(piece) as path:
+        try:
+            facts = read_facts(path)
+        except InputError as error:
+            into.error("unreadable", piece.label + error.message.partition(path.name)[2])
+            return
+        found = screen_onnx(facts, path)
+    into.weights += sorted({tensor.external.location for tensor in facts.tensors if tensor.external is not None})
+    into.findings += [replace(one, message=piece.label + one.message.removeprefix(shown(path.name))) for one in found]
+
+
+def _archive(piece: Piece, into: Examination) -> None:
+    with _on_disk(piece) as path, path.open("rb") as stream:
+        is_tar = kinds.by_content(stream.read(kinds.HEAD), piece.size) is Kind.TAR
+        stream.seek(0)
+        listing = archives.tar_listing(stream) if is_tar else archives.zip_listing(stream, path.stat().st_size)
+        into.kinds.append(Kind.TAR if is_tar else Kind.ZIP)
+        for rule, message in listing.faults:
+            into.error(rule, f"{piece.label}: {message}", "do not unpack it; find out where it comes from")
+        names = {entry.name for entry in listing.entries}
+        if _keras(names):
+            into.error("unsupported-format", f"{piece.label} is a Keras file: its layers may hold code", _UNKNOWN_FORMAT)
+            return
+        if any("/code/" in f"/{name}" and name.endswith(".py") for name in names):
+            message = f"{piece.label} holds TorchScript, a program that runs when the model is called"
+            into.findings.append(Finding(rule="scan/code", level=Level.WARNING, message=message, hint="export the model to ONNX"))
+        if any(rule == "decompression-bomb" for rule, _ in listing.faults):
+            return
+        for entry in listing.entries:
+            if not _numbers_of_torch(entry.name, names) and not (
+                "/code/" in f"/{entry.name}" and entry.name.endswith((".py", ".debug_pkl"))
+            ):
+                examine(_inner(piece, entry), into)
+
+
+def _keras(names: set[str]) -> bool:
+    return "config.json" in names and any(name.endswith(".weights.h5") for name in names)
+
+
+def _numbers_of_torch(name: str, names: set[str]) -> bool:
+    """An entry that torch.load reads as bare numbers: `model/data/0` beside `model/data.pkl`."""
+    folder, _, last = name.rpartition("/data/")
+    return last.isdigit() and f"{folder}/data.pkl" in names
+
+
+def _inner(piece: Piece, entry: Entry) -> Piece:
+    label = f"{piece.label} → {shown(entry.name)}"
+    return Piece(name=entry.name, label=label, size=entry.size, opened=entry.opened, folded=entry.folded, depth=piece.depth + 1)
+
+
+def _folded(piece: Piece, into: Examination) -> None:
+    """What a compressed file unfolds to is examined as the file itself, under its name without the last suffix."""
+    with piece.opened() as stream:
+        kind = kinds.by_content(stream.read(kinds.HEAD), piece.size) or Kind.ZLIB
+    suffix = kinds.suffix(piece.name)
+    name = piece.name if suffix in kinds.PICKLES or not suffix else piece.name[: -len(suffix)] + (".tar" if suffix == ".tgz" else "")
+    with tempfile.TemporaryDirectory() as folder, piece.opened() as stream:
+        path = _copied(Source(archives.unfolded(stream, kinds.FOLDED[kind]), piece.size, _MOST_SPOOLED), Path(folder), name)
+        into.kinds.append(kind)
+        inner = Piece(
+            name=name, label=piece.label, size=path.stat().st_size, opened=lambda: path.open("rb"), depth=piece.depth + 1, path=path
+        )
+        examine(inner, into)
+
+
+def _copied(source: Source, folder: Path, name: str) -> Path:
+    """The bytes in a file whose name is ours but for the suffix."""
+    path = folder / f"entry{kinds.suffix(name)[:20]}"
+    with path.open("wb") as copy:
+        while found := source.take():
+            copy.write(found)
+    return path
+
+
+@contextmanager
+def _on_disk(piece: Piece) -> Iterator[Path]:
+    """The piece as a file, which some readers need; an entry is copied into a folder of its own, under a name of ours."""
+    if piece.path is not None:
+        yield piece.path
+        return
+    with tempfile.TemporaryDirectory() as folder, piece.opened() as stream:
+        yield _copied(Source(stream, piece.folded, _MOST_SPOOLED), Path(folder), piece.name)
+
+
+_READERS: dict[Kind, Callable[[Piece, Examination], None]] = {
+    Kind.PICKLE: _pickle,
+    Kind.NPY: _npy,
+    Kind.SAFETENSORS: _safetensors,
+    Kind.ZIP: _archive,
+    Kind.TAR: _archive,
+    **dict.fromkeys(kinds.FOLDED, _folded),
+}

@@ -1,0 +1,158 @@
+"""The stage at work: find the files, look into each, say what was found and what was not looked at."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlops_stage.errors import InputError, UsageError
+from mlops_stage.estimates import Point
+from mlops_stage.evidence.digest import sha256_many
+from mlops_stage.evidence.paths import existing, relative
+from mlops_stage.evidence.redact import shown
+from mlops_stage.report import Finding, Level, Metric, NotApplicable, Observations, Subject
+from mlops_stage.stages.scan import kinds
+from mlops_stage.stages.scan.examine import Examination, Piece, examine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mlops_stage.stages.scan.params import ScanParams
+    from mlops_stage.workspace import Workspace
+
+MOST_FILES = 20_000
+_SKIPPED = {".git", "__pycache__", "mlops-out", ".mlops-stage"}
+_NAMED = 8
+
+
+@dataclass
+class _Found:
+    """Files below the model's path, and links among them that are not followed."""
+
+    files: list[Path] = field(default_factory=list)
+    strange: list[tuple[Path, str]] = field(default_factory=list)
+
+
+def measure(params: ScanParams, workspace: Workspace) -> Observations | NotApplicable:
+    """What is known to be dangerous in the files of the model.
+
+    Raises:
+        UsageError: no model was given, or nothing is there.
+        InputError: nothing there is a model file of any kind.
+    """
+    if params.model and "://" in params.model:
+        return NotApplicable(reason="The model is served from an address; there is no file to look into.")
+    place, found = files_of(params.model, workspace.root)
+    workspace.progress(0.0, f"examining {len(found.files):,} files")
+    examined = _examined(found.files, params, workspace)
+    if not examined.kinds and not examined.findings and not found.strange:
+        what = "is no model file of any kind known here" if place.is_file() else "holds no model file of any kind known here"
+        raise InputError(f"model: {shown(relative(workspace.root, place))} {what}", "name the file or folder of the model itself")
+    findings = [*(_strange(path, kind, workspace.root) for path, kind in found.strange), *examined.findings]
+    told = _told(examined, len(found.files))
+    digests = sha256_many(found.files)
+    subjects = tuple(Subject(role="model", name=relative(workspace.root, path), sha256=digests[path]) for path in found.files)
+    counts = Counter(finding.level for finding in findings)
+    workspace.progress(1.0, "done")
+    return Observations(
+        metrics=_metrics(counts, len(found.files)),
+        findings=(*findings, *told),
+        subjects=subjects,
+        outputs={
+            "files": str(len(found.files)),
+            "findings": str(counts[Level.ERROR] + counts[Level.WARNING]),
+            "errors": str(counts[Level.ERROR]),
+        },
+    )
+
+
+def files_of(model: str | None, root: Path) -> tuple[Path, _Found]:
+    """The path that was named, and the files there, in the order of their names.
+
+    Raises:
+        UsageError: no model was given, or nothing is there.
+        InputError: more files than a model has, or a folder that cannot be read.
+    """
+    if not model:
+        raise UsageError("there is nothing to look into", "give model: a file or a folder, of any format")
+    place = existing(root, model, "model")
+    found = _Found()
+    if not place.is_dir():
+        _sort(place, found, link=False)
+        return place, found
+    for folder, folders, names in os.walk(place, onerror=_unreadable):
+        for name in sorted(folders):
+            if Path(folder, name).is_symlink():
+                found.strange.append((Path(folder, name), "a link to a folder"))
+        folders[:] = sorted(name for name in folders if name not in _SKIPPED and not Path(folder, name).is_symlink())
+        for name in sorted(names):
+            _sort(Path(folder, name), found, link=Path(folder, name).is_symlink())
+        if len(found.files) > MOST_FILES:
+            raise InputError(f"model: {shown(model)} holds more than {MOST_FILES:,} files", "name the folder of the model itself")
+    return place, found
+
+
+def _sort(path: Path, found: _Found, *, link: bool) -> None:
+    mode = path.lstat().st_mode if link else path.stat().st_mode
+    if link:
+        found.strange.append((path, "a link"))
+    elif not stat.S_ISREG(mode):
+        found.strange.append((path, "no regular file"))
+    else:
+        found.files.append(path)
+
+
+def _unreadable(error: OSError) -> None:
+    raise InputError(f"model: cannot list {shown(error.filename)}: {error.strerror}", "check that the folder may be read") from error
+
+
+def _examined(files: Sequence[Path], params: ScanParams, workspace: Workspace) -> Examination:
+    """All files together; every finding leads to its file."""
+    whole = Examination(trusted=params.trusted)
+    weights: set[Path] = set()
+    for number, path in enumerate(sorted(files, key=lambda path: kinds.suffix(path.name) != ".onnx")):
+        workspace.progress(number / len(files), f"examining {path.name}")
+        name = relative(workspace.root, path)
+        one = Examination(trusted=params.trusted)
+        examine(Piece(name=path.name, label=shown(path.name), size=path.stat().st_size, opened=lambda: path.open("rb"), path=path), one)  # noqa: B023  (done with before the next file)
+        weights |= {path.parent / location for location in one.weights}
+        whole.kinds += one.kinds
+        whole.findings += [replace(finding, location=name) for finding in one.findings]
+        whole.unread += [label for label in one.unread if not (label == shown(path.name) and path in weights)]
+    return whole
+
+
+def _strange(path: Path, kind: str, root: Path) -> Finding:
+    return Finding(
+        rule="scan/link",
+        level=Level.ERROR,
+        message=f"{shown(path.name)} is {kind}, which may lead anywhere: it was not followed",
+        location=relative(root, path),
+        hint="replace it by the file itself",
+    )
+
+
+def _told(examined: Examination, files: int) -> Iterator[Finding]:
+    """What was looked into, and what was not, in words."""
+    counts = Counter(examined.kinds)
+    parts = ", ".join(f"{count:,} of kind {kind}" for kind, count in sorted(counts.items()))
+    grave = any(finding.level is Level.ERROR for finding in examined.findings)
+    verdict = "" if grave else ": no known danger was found in what was examined"
+    looked = f"{files:,} file{'s' if files != 1 else ''} looked at ({parts or 'none of a kind that can be examined'}){verdict}"
+    yield Finding(rule="scan/examined", level=Level.NOTE, message=looked)
+    limits = "what a model computes, how it was trained, and whether it holds a backdoor"
+    named = "; ".join(examined.unread[:_NAMED]) + (f" and {len(examined.unread) - _NAMED:,} more" if len(examined.unread) > _NAMED else "")
+    message = f"not examined: {limits}" + (f"; and of the files: {named}" if named else "")
+    yield Finding(rule="scan/not-examined-here", level=Level.NOTE, message=message)
+
+
+def _metrics(counts: Counter[Level], files: int) -> tuple[Metric, ...]:
+    """Counts, for gates such as `warnings <= 0`."""
+    told = {"files": files, "errors": counts[Level.ERROR], "warnings": counts[Level.WARNING]}
+    return tuple(
+        Metric(name=name, estimate=Point(float(value)), direction="" if name == "files" else "lower") for name, value in told.items()
+    )
