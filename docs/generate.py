@@ -175,7 +175,7 @@ _TYPES: dict[str, Any] = {
     "number": {"type": ["number", "string", "null"]},
     "integer": {"type": ["integer", "string", "null"]},
     "flag": {"type": ["boolean", "string", "null"]},
-    "list": {"type": ["array", "string", "null"], "items": {"type": "string"}},
+    "list": {"type": ["array", "string", "number", "null"], "items": {"type": ["string", "number"]}},
     "mapping": {"type": ["object", "string", "null"]},
 }
 
