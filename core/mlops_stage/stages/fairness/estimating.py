@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+import numpy as np
 
-    from mlops_stage.report import Metric
+from mlops_stage.estimates import Difference, NotEstimable, Ratio
+from mlops_stage.estimates import Rate as RateEstimate
+from mlops_stage.evidence.redact import HIDDEN
+from mlops_stage.report import Metric
+from mlops_stage.stages.fairness.between import between_groups
+from mlops_stage.stages.fairness.grouping import CLASS
+from mlops_stage.stages.fairness.rates import RATES, rates_of, total
+from mlops_stage.stages.fairness.terms import DEFAULTS, Terms
+from mlops_stage.stats.overall import differences_to_overall, ratios_to_overall
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mlops_stage.estimates import Estimate
+    from mlops_stage.report import Slice
     from mlops_stage.stages.fairness.grouping import Grouping
+    from mlops_stage.stages.fairness.rates import Rate
     from mlops_stage.stats.cells import Cells
+
+__all__ = ["DEFAULTS", "Terms", "metrics_of", "overall"]
 
 
 def overall(cells: Cells, classes: Sequence[str]) -> list[Metric]:
     """Figures of all rows; `cells` of any grouping of them, shape (G, K, K)."""
-    raise NotImplementedError
-
-
-@dataclass(frozen=True, kw_only=True)
-class Terms:
-    """How groups are compared."""
-
-    min_denominator: int = 30
-    """Groups with less of a figure's own denominator are no evidence of a gap, and without them nothing passes."""
-    draws: int = 2_000
-    """Permutations for the p-values."""
-    seed: int = 0
-    """Of the permutations."""
-    reference: int | None = None
-    """Index of the group that others are compared with."""
-    hidden: frozenset[int] = frozenset()
-    """Groups whose counts must not be told: figures between groups leave them out, say so, and cannot pass."""
-
-
-DEFAULTS = Terms()
+    return [metric for rate in rates_of(total(cells), classes) for metric in _of_groups(rate, ((),), frozenset())]
 
 
 def metrics_of(cells: Cells, grouping: Grouping, classes: Sequence[str], terms: Terms = DEFAULTS) -> list[Metric]:
@@ -60,4 +56,90 @@ def metrics_of(cells: Cells, grouping: Grouping, classes: Sequence[str], terms: 
         classes: names of the K classes; (negative, positive) in a binary task.
         terms: how groups are compared.
     """
-    raise NotImplementedError
+    found: list[Metric] = []
+    slices = [grouping.slice(group) for group in range(grouping.size)]
+    rates = rates_of(cells, classes)
+    for rate in rates:
+        found += _of_groups(rate, slices, terms.hidden)
+    for rate in rates:
+        if not rate.label:
+            found += _to_overall(rate, grouping, terms.hidden)
+        if terms.reference is not None:
+            found += _to_reference(rate, grouping, terms.reference, terms.hidden)
+    return found + between_groups(cells, rates, grouping, terms)
+
+
+def _of_groups(rate: Rate, slices: Sequence[Slice], hidden: frozenset[int]) -> Iterator[Metric]:
+    """The rate of each group; of groups outside as well."""
+    for group, (where, estimate) in enumerate(zip(slices, _estimates(rate), strict=True)):
+        yield Metric(
+            name=rate.name,
+            estimate=HIDDEN if group in hidden else estimate,
+            slice=_with_class(where, rate),
+            direction=RATES[rate.name],
+        )
+
+
+def _estimates(rate: Rate) -> list[RateEstimate | NotEstimable]:
+    """The plain shares, or why there is none."""
+    counts = zip(_plain(rate.shares.part), _plain(rate.shares.whole), strict=True)
+    missing = NotEstimable(0, f"no {rate.of} in this group")
+    return [RateEstimate(part, whole) if whole > 0 else missing for part, whole in counts]
+
+
+def _plain(counts: np.ndarray) -> list[float]:
+    """Whole counts as integers."""
+    whole = np.rint(counts)
+    return list(map(int, whole.tolist())) if (whole == counts).all() else counts.tolist()
+
+
+def _to_overall(rate: Rate, grouping: Grouping, hidden: frozenset[int]) -> Iterator[Metric]:
+    """Each group beside all rows; in a multi-class task of accuracy only."""
+    differences = differences_to_overall(rate.shares, rate.rest, rate.part)
+    ratios = ratios_to_overall(rate.shares, rate.rest, rate.part)
+    for group in grouping.inside.tolist():
+        where = grouping.slice(group)
+        reason = _why_not(rate, group)
+        for kind, found in (("difference", differences[group]), ("ratio", ratios[group])):
+            estimate: Estimate = HIDDEN if group in hidden else found or NotEstimable(0, reason)
+            yield Metric(name=f"{rate.name}_{kind}_to_overall", estimate=estimate, slice=where)
+
+
+def _why_not(rate: Rate, group: int) -> str:
+    """Why a group cannot be compared with all rows."""
+    if not rate.shares.known[group]:
+        return f"no {rate.of} in this group"
+    return f"no {rate.of} outside this group" if not rate.rest.known[group] else f"{rate.name} of all rows is 0, so there is no ratio to it"
+
+
+def _to_reference(rate: Rate, grouping: Grouping, reference: int, hidden: frozenset[int]) -> Iterator[Metric]:
+    """Each other group beside one of them; groups are independent."""
+    estimates = _estimates(rate)
+    base = estimates[reference]
+    for group in grouping.inside.tolist():
+        if group == reference:
+            continue
+        difference: Estimate
+        ratio: Estimate
+        difference, ratio = _beside(estimates[group], base, rate)
+        if {group, reference} & hidden:
+            difference = ratio = HIDDEN
+        where = _with_class(grouping.slice(group), rate)
+        yield Metric(name=f"{rate.name}_difference_to_reference", estimate=difference, slice=where)
+        yield Metric(name=f"{rate.name}_ratio_to_reference", estimate=ratio, slice=where)
+
+
+def _beside(own: RateEstimate | NotEstimable, base: RateEstimate | NotEstimable, rate: Rate) -> tuple[Estimate, Estimate]:
+    """Difference and ratio of two groups."""
+    if isinstance(own, NotEstimable):
+        return own, own
+    if isinstance(base, NotEstimable):
+        missing = NotEstimable(0, f"no {rate.of} in the reference group")
+        return missing, missing
+    if base.k <= 0:
+        return Difference(own, base), NotEstimable(base.n, f"{rate.name} of the reference group is 0, so there is no ratio to it")
+    return Difference(own, base), Ratio(own, base)
+
+
+def _with_class(where: Slice, rate: Rate) -> Slice:
+    return (*where, (CLASS, rate.label)) if rate.label else where

@@ -29,6 +29,7 @@ CLASS = "class"
 """The column that figures of single classes are reported under, in a multi-class task."""
 MOST_GROUPS = 1_000
 """More groups than this are none that anybody would compare; among them are half a million pairs."""
+_FEW = 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +110,7 @@ def crossed(groupings: Sequence[Grouping]) -> Grouping:
     for grouping, length in zip(groupings[1:], lengths[1:], strict=True):
         flat *= length
         flat += grouping.codes
-    found, codes = np.unique(flat, return_inverse=True)
+    found, codes = _occurring(flat, math.prod(lengths))
     parts = np.unravel_index(found, lengths)
     levels = tuple(
         tuple(value for grouping, index in zip(groupings, place, strict=True) for value in grouping.levels[index])
@@ -121,7 +122,7 @@ def crossed(groupings: Sequence[Grouping]) -> Grouping:
         raise _too_many(groupings, f"{known:,}")
     absent = math.prod(len(grouping.inside) for grouping in groupings) - known
     columns = tuple(column for grouping in groupings for column in grouping.columns)
-    return Grouping(columns, codes.reshape(-1).astype(np.int64, copy=False), levels, outside, absent)
+    return Grouping(columns, codes, levels, outside, absent)
 
 
 def groupings(columns: Mapping[str, Codes], deepest: int = 2) -> Iterator[Grouping]:
@@ -134,6 +135,15 @@ def groupings(columns: Mapping[str, Codes], deepest: int = 2) -> Iterator[Groupi
     for depth in range(1, deepest + 1):
         for some in combinations(alone, depth):
             yield some[0] if depth == 1 else crossed(some)
+
+
+def _occurring(flat: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The codes that occur, rising, and each row's place among them; of few possible codes without sorting rows."""
+    if size > _FEW:
+        found, places = np.unique(flat, return_inverse=True)
+        return found, places.reshape(-1).astype(np.int64, copy=False)
+    there = np.bincount(flat, minlength=size) > 0
+    return np.flatnonzero(there).astype(np.int64, copy=False), (np.cumsum(there, dtype=np.int64) - 1)[flat]
 
 
 def _too_many(groupings: Sequence[Grouping], count: str) -> UsageError:

@@ -1,0 +1,168 @@
+"""The gaps between all groups of a grouping: the largest difference, the smallest ratio, and what chance alone would make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlops_stage.estimates import NotEstimable, Point, Sampled
+from mlops_stage.evidence.redact import shown
+from mlops_stage.report import Metric
+from mlops_stage.stages.fairness.grouping import CLASS
+from mlops_stage.stages.fairness.rates import COMPOSITES, RATES
+from mlops_stage.stats import redrawn
+from mlops_stage.stats.chance import Chance, chance
+from mlops_stage.stats.classification import BINARY_RATES
+from mlops_stage.stats.gaps import largest_difference, smallest_ratio
+from mlops_stage.stats.shares import Means
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mlops_stage.estimates import Estimate
+    from mlops_stage.report import Slice
+    from mlops_stage.stages.fairness.grouping import Grouping
+    from mlops_stage.stages.fairness.rates import Rate
+    from mlops_stage.stages.fairness.terms import Terms
+    from mlops_stage.stats.cells import Cells, Flags
+    from mlops_stage.stats.shares import GroupFigure, Shares
+
+_MOST_NAMED = 3
+MACRO = "recall_macro"
+"""The mean recall of all classes, in a multi-class task."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Compared:
+    """Rates of the groups that are compared, and why that may not be all there is to compare."""
+
+    rates: tuple[Rate, ...]
+    figures: tuple[GroupFigure, ...]
+    incomplete: str
+
+
+def between_groups(cells: Cells, rates: Sequence[Rate], grouping: Grouping, terms: Terms) -> list[Metric]:
+    """The figures `[by=…]` that `metrics_of` describes."""
+    shown_groups = np.zeros(grouping.size, dtype=np.bool_)
+    shown_groups[[group for group in grouping.inside.tolist() if group not in terms.hidden]] = True
+    found: list[Metric] = []
+    known: dict[str, list[Metric]] = {}
+    for name in RATES:
+        own = [rate for rate in rates if rate.name == name]
+        known[name] = list(_gaps(name, _compared(own, shown_groups, grouping, terms), grouping.by, terms))
+        found += known[name]
+        for rate in own if len(own) > 1 else ():
+            found += _gaps(name, _compared([rate], shown_groups, grouping, terms), (*grouping.by, (CLASS, rate.label)), terms)
+    if len(rates) > len(RATES):
+        found += _gaps(MACRO, _macro(rates, shown_groups, grouping, terms), grouping.by, terms)
+    for name, parts in COMPOSITES.items():
+        own = [rate for rate in rates if rate.name in parts]
+        if len(parts) == 1:
+            found += [_renamed(metric, parts[0], name) for metric in known[parts[0]]]
+        else:
+            found += _gaps(name, _compared(own, shown_groups, grouping, terms), grouping.by, terms)
+    found += _by_chance(rates, shown_groups, grouping, terms)
+    if terms.bootstrap and len(rates) == len(RATES):
+        found += _bootstrapped(cells, shown_groups, grouping, terms)
+    return found
+
+
+def _renamed(metric: Metric, old: str, new: str) -> Metric:
+    return Metric(
+        name=metric.name.replace(old, new, 1),
+        estimate=metric.estimate,
+        slice=metric.slice,
+        direction=metric.direction,
+        incomplete=metric.incomplete,
+    )
+
+
+def _gaps(name: str, compared: _Compared, where: Slice, terms: Terms) -> Iterator[Metric]:
+    """Largest difference and smallest ratio."""
+    difference = largest_difference(compared.figures, terms.min_denominator)
+    ratio = smallest_ratio(compared.figures, terms.min_denominator)
+    few = compared.incomplete or "there are no two groups to compare"
+    none = few if difference is None else "it is 0 in every group, so there is no ratio"
+    yield _metric(f"{name}_difference", difference or NotEstimable(0, few), where, compared)
+    yield _metric(f"{name}_ratio", ratio or NotEstimable(0, none), where, compared)
+
+
+def _metric(name: str, estimate: Estimate, where: Slice, compared: _Compared) -> Metric:
+    incomplete = compared.incomplete if isinstance(estimate, Sampled) else ""
+    return Metric(
+        name=name, estimate=estimate, slice=where, direction="higher" if name.endswith("_ratio") else "lower", incomplete=incomplete
+    )
+
+
+def _compared(rates: Sequence[Rate], groups: Flags, grouping: Grouping, terms: Terms) -> _Compared:
+    """Rates that have a denominator somewhere: a class without a row is nobody's disadvantage."""
+    rates = tuple(rate for rate in rates if rate.shares.whole.sum() > 0) or tuple(rates[:1])
+    reasons = (_lacking(rate.shares.whole, rate.of, grouping, terms) for rate in rates)
+    return _Compared(
+        rates, tuple(rate.shares.of(groups) for rate in rates), "; ".join(dict.fromkeys(reason for reason in reasons if reason))
+    )
+
+
+def _macro(rates: Sequence[Rate], groups: Flags, grouping: Grouping, terms: Terms) -> _Compared:
+    recalls = [rate for rate in rates if rate.name == "tpr" and rate.shares.whole.sum() > 0]
+    mean = Means([rate.shares.of(groups) for rate in recalls])
+    return _Compared(tuple(recalls), (mean,), _compared(recalls, groups, grouping, terms).incomplete)
+
+
+def _lacking(whole: np.ndarray, of: str, grouping: Grouping, terms: Terms) -> str:
+    """Which groups are too small to be compared, in words that tell no count."""
+    inside = grouping.inside.tolist()
+    none = [group for group in inside if whole[group] <= 0]
+    few = [group for group in inside if 0 < whole[group] < terms.min_denominator]
+    withheld = [group for group in inside if group in terms.hidden and group not in {*none, *few}]
+    told = []
+    for groups, have, has in (
+        (none, f"have no {of}", f"has no {of}"),
+        (few, f"have fewer than {terms.min_denominator} {of}", f"has fewer than {terms.min_denominator} {of}"),
+        (withheld, "are withheld", "is withheld"),
+    ):
+        if groups:
+            names = ", ".join(repr(shown(grouping.label(group), 40)) for group in groups[:_MOST_NAMED])
+            more = f" and {len(groups) - _MOST_NAMED} more" if len(groups) > _MOST_NAMED else ""
+            told.append(f"group {names} {has}" if len(groups) == 1 else f"groups {names}{more} {have}")
+    return ", ".join(told)
+
+
+def _by_chance(rates: Sequence[Rate], groups: Flags, grouping: Grouping, terms: Terms) -> Iterator[Metric]:
+    """How likely so large a gap is where all groups are the same; over several rates by Bonferroni's inequality."""
+    drawn: dict[str, list[tuple[Shares, Chance]]] = {}
+    names = dict.fromkeys(name for parts in COMPOSITES.values() for name in parts)
+    for name in names:
+        shares = [rate.shares.of(groups) for rate in rates if rate.name == name]
+        drawn[name] = [(one, chance(one, terms.draws, terms.seed)) for one in shares if one.known.sum() > 1]
+        if drawn[name]:
+            widest = max(expected.difference for _, expected in drawn[name])
+            rows = float(min(one.whole[one.known].min() for one, _ in drawn[name]))
+            yield Metric(name=f"{name}_difference_by_chance", estimate=Point(widest, rows), slice=grouping.by)
+    for name, parts in COMPOSITES.items():
+        tests = [test for part in parts for test in drawn[part]]
+        if tests:
+            p_value = min(1.0, len(tests) * min(expected.p_value for _, expected in tests))
+            rows = float(min(one.whole[one.known].min() for one, _ in tests))
+            yield Metric(name=f"{name}_p_value", estimate=Point(p_value, rows), slice=grouping.by)
+
+
+def _bootstrapped(cells: Cells, groups: Flags, grouping: Grouping, terms: Terms) -> Iterator[Metric]:
+    """What a bootstrap of rows gives for the gaps; its percentiles lie too high for small gaps, so it informs only."""
+    mass = cells.mass[groups]
+    rows = float(mass.sum()) ** 2 / float(cells.squares[groups].sum()) if mass.any() else 0.0
+    drawn: dict[str, list[np.ndarray]] = {}
+    for tables in redrawn.redrawn(mass, rows, terms.draws, terms.seed) if rows else ():
+        by_rate = {name: redrawn.between(redrawn.rates(tables, *BINARY_RATES[name][:2])) for parts in COMPOSITES.values() for name in parts}
+        for name, parts in COMPOSITES.items():
+            drawn.setdefault(f"{name}_difference", []).append(np.maximum.reduce([by_rate[part][0] for part in parts]))
+            drawn.setdefault(f"{name}_ratio", []).append(np.minimum.reduce([by_rate[part][1] for part in parts]))
+    for name, pieces in drawn.items():
+        draws = np.concatenate(pieces)
+        if np.isfinite(draws).all():
+            estimate: Estimate = Sampled.from_draws(float(np.median(draws)), rows, np.sort(draws).tolist())
+        else:
+            estimate = NotEstimable(0, "in some draws no two groups could be compared")
+        yield Metric(name=f"{name}_bootstrap", estimate=estimate, slice=grouping.by)

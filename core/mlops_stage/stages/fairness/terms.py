@@ -1,0 +1,26 @@
+"""On what terms groups are compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """How groups are compared."""
+
+    min_denominator: int = 30
+    """Groups with less of a figure's own denominator are no evidence of a gap, and without them nothing passes."""
+    draws: int = 2_000
+    """Permutations for the p-values."""
+    seed: int = 0
+    """Of the permutations."""
+    reference: int | None = None
+    """Index of the group that others are compared with."""
+    bootstrap: bool = False
+    """Whether to add what Fairlearn's bootstrap would give for the gaps between groups, which informs and must not be judged."""
+    hidden: frozenset[int] = frozenset()
+    """Groups whose counts must not be told: figures between groups leave them out, say so, and cannot pass."""
+
+
+DEFAULTS = Terms()
