@@ -15,7 +15,7 @@ COLUMNS = (
     "query",
     [
         "SELECT count(*) FROM people WHERE age < 18",
-        'select avg(("the plan" = \'a\') from "people";',
+        'select avg(("the plan" = \'a\')::INT) from "people";',
         "WITH old AS (SELECT * FROM people WHERE age > 60) SELECT count(*) FROM old JOIN people USING (age)",
         "SELECT max(n) FROM (SELECT count(*) AS n FROM people GROUP BY date_trunc('day', seen))",
         "SELECT count(*) FROM people, unnest([1, 2]) AS t(x) WHERE age = x",
