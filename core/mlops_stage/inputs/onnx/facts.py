@@ -54,6 +54,8 @@ class ExternalData:
     location: str
     offset: int = 0
     length: int | None = None
+    fault: str = ""
+    """Why it cannot be told which bytes are meant; empty where it can."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,9 +67,11 @@ class Tensor:
     dims: tuple[int, ...]
     stored: int
     """Bytes of numbers that the file itself holds for it."""
+    raw: bool = False
+    """Whether they lie there as the runtime will hold them, so that their number is exact."""
     external: ExternalData | None = None
     values: tuple[int, ...] | None = None
-    """The numbers of a small integer tensor, such as a shape."""
+    """The numbers of a small tensor, such as a shape, where all are whole."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +94,15 @@ class Maker:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reckoner:
+    """A node by which shapes are worked out, such as Mul or Concat."""
+
+    operator: str
+    inputs: tuple[str, ...]
+    output: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class OnnxFacts:
     """All that is read from an ONNX file without loading its weights."""
 
@@ -107,8 +120,13 @@ class OnnxFacts:
     """`domain::Operator` -> how many nodes, subgraphs and functions counted in."""
     functions: tuple[str, ...] = ()
     """`domain::Function` that the model defines itself."""
+    calls: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Function of the model's own -> the operators in its body, and how many nodes of each."""
+    twice: tuple[str, ...] = ()
+    """What the file says twice although it may say it once only, so that readers need not agree on it."""
     tensors: tuple[Tensor, ...] = ()
     makers: tuple[Maker, ...] = ()
+    reckoners: tuple[Reckoner, ...] = ()
     class_labels: tuple[tuple[str, ...], ...] = ()
     """The lists of classes that classifier nodes carry, in the order of the nodes; whole numbers as text."""
     parameters: int = 0

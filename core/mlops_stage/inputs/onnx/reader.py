@@ -5,12 +5,14 @@ from __future__ import annotations
 import mmap
 from collections import Counter
 from dataclasses import replace
+from itertools import islice
 from math import prod
 from typing import TYPE_CHECKING
 
 from mlops_stage.errors import InputError
-from mlops_stage.inputs.onnx.facts import DTYPES, ExternalData, Maker, OnnxFacts, Port, Tensor
-from mlops_stage.inputs.onnx.wire import BYTES, VARINT, MalformedError, Wire, fields, fields_but_runs, signed, text, varints
+from mlops_stage.inputs.onnx.facts import DTYPES, Maker, OnnxFacts, Port, Reckoner, Tensor
+from mlops_stage.inputs.onnx.tensors import pair, tensor, tensor_dims
+from mlops_stage.inputs.onnx.wire import BYTES, VARINT, MalformedError, Wire, enum, fields, fields_but_runs, signed, text, varints
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,12 +20,20 @@ if TYPE_CHECKING:
 MAX_DEPTH = 32
 """Subgraphs within subgraphs beyond this are hostile."""
 MAX_NODES = 2_000_000
-MAX_RANK = 64
-"""Far above what a runtime takes; without it a product of dimensions could have a million digits."""
-MAX_DIMENSION = 2**48
-"""No file holds a tensor with a larger one."""
-MAKERS = frozenset({"ConstantOfShape", "Expand", "Tile", "RandomNormal", "RandomUniform", "Range", "OneHot", "Resize", "Upsample", "Pad"})
+MAX_PARTS = 5_000_000
+"""Nodes, their inputs and outputs, tensors and the like: with more, memory would grow with the file."""
+MAKERS = frozenset(
+    {
+        *("ConstantOfShape", "Expand", "Tile", "RandomNormal", "RandomUniform", "Range", "OneHot", "Resize", "Upsample", "Pad"),
+        *("HannWindow", "HammingWindow", "BlackmanWindow", "AffineGrid", "MaxUnpool", "CenterCropPad", "DFT"),
+    }
+)
 """Operators whose output may be far larger than their inputs."""
+RECKONERS = frozenset(
+    {"Identity", "Cast", "Squeeze", "Unsqueeze", "Reshape", "Flatten", "Mul", "Add", "Sub", "Div", "Pow", "Concat", "Max", "Min"}
+)
+"""Operators by which a size may be worked out from constants."""
+MAX_RECKONERS = 20_000
 MAX_LABELS = 100_000
 """A classifier with more classes than this is read without their names."""
 _SMALL = 16
@@ -81,6 +91,11 @@ class _Walk:
         self.initializers: set[str] = set()
         self.class_labels: list[tuple[str, ...]] = []
         self.parameters = 0
+        self.parts = 0
+        self.body: Counter[str] | None = None
+        self.calls: dict[str, dict[str, int]] = {}
+        self.twice: list[str] = []
+        self.reckoners: list[Reckoner] = []
         self.words = {"producer": "", "producer_version": "", "graph_name": ""}
         self.ir_version = 0
 
@@ -94,12 +109,20 @@ class _Walk:
             outputs=tuple(self.outputs),
             operators=dict(sorted(self.operators.items())),
             functions=tuple(sorted(self.functions)),
+            calls=self.calls,
+            twice=tuple(dict.fromkeys(self.twice)),
+            reckoners=tuple(self.reckoners),
             tensors=tuple(self.tensors),
             makers=tuple(self.makers),
             class_labels=tuple(dict.fromkeys(labels for labels in self.class_labels if labels)),
             parameters=self.parameters,
             **self.words,
         )
+
+    def _one_more(self) -> None:
+        self.parts += 1
+        if self.parts > MAX_PARTS:
+            raise MalformedError(f"it has more than {MAX_PARTS:,} parts")
 
     def model(self) -> None:
         for one in fields(self.view, 0, len(self.view)):
@@ -109,6 +132,7 @@ class _Walk:
                 self._model_part(one)
 
     def _model_part(self, one: Wire) -> None:
+        self._one_more()
         match one.number:
             case 2:
                 self.words["producer"] = text(self.view, one)
@@ -116,12 +140,16 @@ class _Walk:
                 self.words["producer_version"] = text(self.view, one)
             case 7:
                 self.graphs += 1
+                if self.graphs > 1:
+                    self.twice.append("the graph")
                 self._graph(one, depth=0)
             case 8:
                 domain, version = self._opset(one)
+                if self.opsets.get(domain, version) != version:
+                    self.twice.append(f"operator set {domain}")
                 self.opsets[domain] = version
             case 14:
-                key, value = self._pair(one)
+                key, value = pair(self.view, one)
                 self.metadata[key] = value
             case 20:
                 self._training(one)
@@ -143,12 +171,9 @@ class _Walk:
                 version = signed(one.value)
         return domain or "ai.onnx", version
 
-    def _pair(self, message: Wire) -> tuple[str, str]:
-        found = {one.number: text(self.view, one) for one in fields(self.view, message.start, message.end) if one.kind == BYTES}
-        return found.get(1, ""), found.get(2, "")
-
     def _function(self, message: Wire) -> None:
         name = domain = ""
+        self.body = Counter()
         for one in fields(self.view, message.start, message.end):
             if one.kind != BYTES:
                 continue
@@ -164,7 +189,12 @@ class _Walk:
                     domain = text(self.view, one)
                 case 11:
                     self._attribute(one, depth=1)  # attribute_proto: defaults may hold tensors and graphs
-        self.functions.append(f"{domain or 'ai.onnx'}::{name}")
+        whole = f"{domain or 'ai.onnx'}::{name}"
+        if whole in self.calls:
+            self.twice.append(f"the function {whole}")
+        self.functions.append(whole)
+        self.calls[whole] = dict(Counter(self.calls.get(whole, {})) + self.body)
+        self.body = None
 
     def _graph(self, message: Wire, depth: int) -> None:
         if depth > MAX_DEPTH:
@@ -172,6 +202,7 @@ class _Walk:
         for one in fields(self.view, message.start, message.end):
             if one.kind != BYTES:
                 continue
+            self._one_more()
             match one.number:
                 case 1:
                     self._node(one, depth)
@@ -187,17 +218,23 @@ class _Walk:
                     self.outputs.append(self._port(one))
 
     def _initializer(self, message: Wire, depth: int) -> None:
-        tensor = self._tensor(message)
-        self.tensors.append(tensor)
-        self.parameters += max(0, prod(tensor.dims))
+        found = tensor(self.view, message)
+        self.tensors.append(found)
+        self.parameters += max(0, prod(found.dims))
         if depth == 0:
-            self.initializers.add(tensor.name)
+            if found.name in self.initializers:
+                self.twice.append(f"the tensor {found.name}")
+            self.initializers.add(found.name)
 
     def _sparse(self, message: Wire) -> None:
-        """SparseTensorProto: values and indices are tensors, and its own dims are what it stands for."""
+        """SparseTensorProto: values and indices are tensors, and its own dims are what it stands for, and what a runtime unfolds it to."""
+        dims: list[int] = []
         for one in fields(self.view, message.start, message.end):
             if one.kind == BYTES and one.number in {1, 2}:
-                self.tensors.append(self._tensor(one))
+                self.tensors.append(tensor(self.view, one))
+            elif one.number == 3:  # noqa: PLR2004  (SparseTensorProto.dims)
+                tensor_dims(self.view, dims, one)
+        self.makers.append(Maker(operator="SparseTensor", inputs=(), shape=tuple(dims)))
 
     def _node(self, message: Wire, depth: int) -> None:
         self.nodes += 1
@@ -208,13 +245,19 @@ class _Walk:
         before = len(self.tensors)
         for one in fields(self.view, message.start, message.end):
             if one.kind == BYTES and one.number in words:
+                self._one_more()
                 words[one.number].append(text(self.view, one))
             elif one.kind == BYTES and one.number == 5:  # noqa: PLR2004  (NodeProto.attribute)
                 numbers = self._attribute(one, depth) or numbers
         inputs, outputs, operator, domain = words[1], words[2], words[4][-1], words[7][-1]
-        self.operators[f"{domain or 'ai.onnx'}::{operator}"] += 1
+        whole = f"{domain or 'ai.onnx'}::{operator}"
+        self.operators[whole] += 1
+        if self.body is not None:
+            self.body[whole] += 1
         if operator == "Constant" and outputs:
             self._name_constant(outputs[0], before, numbers)
+        if operator in RECKONERS and outputs and len(self.reckoners) < MAX_RECKONERS:
+            self.reckoners.append(Reckoner(operator=operator, inputs=tuple(inputs[:16]), output=outputs[0]))
         if operator in MAKERS:
             self.makers.append(Maker(operator=operator, inputs=tuple(inputs), shape=numbers))
 
@@ -227,17 +270,18 @@ class _Walk:
 
     def _attribute(self, message: Wire, depth: int) -> tuple[int, ...]:
         """Walk an attribute; returns its integers when they may be a shape."""
-        name = ""
+        name, counted = "", False
         numbers: tuple[int, ...] = ()
         for one in fields_but_runs(self.view, message.start, message.end):
             if one.number == 1 and one.kind == BYTES:
                 name = text(self.view, one)
             elif one.number == 3 and one.kind == VARINT:  # noqa: PLR2004  (AttributeProto.i)
                 numbers = numbers or (signed(one.value),)
-            elif one.number == 8:  # noqa: PLR2004  (AttributeProto.ints)
-                numbers = self._few_ints(message)
+            elif one.number == 8 and not counted:  # noqa: PLR2004  (AttributeProto.ints)
+                numbers, counted = self._few_ints(message), True
             elif one.kind == BYTES and one.number in {5, 10}:
-                self.tensors.append(self._tensor(one))
+                self._one_more()
+                self.tensors.append(tensor(self.view, one))
             elif one.kind == BYTES and one.number in {6, 11}:
                 self._graph(one, depth + 1)
             elif one.kind == BYTES and one.number in {22, 23}:
@@ -253,8 +297,8 @@ class _Walk:
             if one.number == 9 and one.kind == BYTES:  # noqa: PLR2004  (AttributeProto.strings)
                 found.append(text(self.view, one))
             elif one.number == 8:  # noqa: PLR2004  (AttributeProto.ints)
-                numbers = [one.value] if one.kind == VARINT else varints(self.view, one.start, one.end)
-                found += [str(signed(number)) for number in numbers]
+                numbers = iter([one.value]) if one.kind == VARINT else varints(self.view, one.start, one.end)
+                found += [str(signed(number)) for number in islice(numbers, MAX_LABELS + 1)]
             if len(found) > MAX_LABELS:
                 return ()
         return tuple(found)
@@ -263,61 +307,10 @@ class _Walk:
         found: list[int] = []
         for one in fields(self.view, message.start, message.end):
             if one.number == 8:  # noqa: PLR2004  (AttributeProto.ints)
-                found += [signed(one.value)] if one.kind == VARINT else map(signed, varints(self.view, one.start, one.end))
+                numbers = iter([one.value]) if one.kind == VARINT else varints(self.view, one.start, one.end)
+                found += map(signed, islice(numbers, _SMALL + 1))
             if len(found) > _SMALL:
                 return ()
-        return tuple(found)
-
-    def _tensor(self, message: Wire) -> Tensor:
-        dims: list[int] = []
-        dtype, name, stored = 0, "", 0
-        outside, external = False, {}
-        payload: list[Wire] = []
-        for one in fields(self.view, message.start, message.end):
-            match one.number:
-                case 1:
-                    self._add_dims(dims, one)
-                case 2:
-                    dtype = one.value
-                case 8:
-                    name = text(self.view, one)
-                case 9 | 4 | 5 | 6 | 7 | 10 | 11:
-                    stored += one.end - one.start
-                    payload.append(one)
-                case 13:
-                    key, value = self._pair(one)
-                    external[key] = value
-                case 14:
-                    outside = one.value == 1
-        return Tensor(
-            name=name,
-            dtype=DTYPES.get(dtype, f"type {dtype}"),
-            dims=tuple(dims),
-            stored=stored,
-            external=_external(external) if outside or external else None,
-            values=self._values(dtype, payload),
-        )
-
-    def _add_dims(self, dims: list[int], one: Wire) -> None:
-        for number in [one.value] if one.kind == VARINT else varints(self.view, one.start, one.end):
-            dims.append(signed(number))
-            if len(dims) > MAX_RANK:
-                raise MalformedError(f"a tensor has more than {MAX_RANK} dimensions")
-            if abs(dims[-1]) > MAX_DIMENSION:
-                raise MalformedError(f"a tensor has a dimension of {dims[-1]:,}")
-
-    def _values(self, dtype: int, payload: list[Wire]) -> tuple[int, ...] | None:
-        """The numbers of a small int32 or int64 tensor."""
-        size = {6: 4, 7: 8}.get(dtype)
-        if size is None or sum(one.end - one.start for one in payload) > _SMALL * 10:
-            return None
-        found: list[int] = []
-        for one in payload:
-            if one.number == 9:  # noqa: PLR2004  (raw_data: little-endian)
-                raw = bytes(self.view[one.start : one.end])
-                found += [int.from_bytes(raw[at : at + size], "little", signed=True) for at in range(0, len(raw), size)]
-            elif one.number in {5, 7}:
-                found += [signed(one.value)] if one.kind == VARINT else [signed(v) for v in varints(self.view, one.start, one.end)]
         return tuple(found)
 
     def _port(self, message: Wire) -> Port:
@@ -342,7 +335,7 @@ class _Walk:
         dtype, shape = 0, None
         for one in fields(self.view, message.start, message.end):
             if one.number == 1 and one.kind == VARINT:
-                dtype = one.value
+                dtype = enum(one.value)
             elif one.number == 2 and one.kind == BYTES:  # noqa: PLR2004  (TypeProto.Tensor.shape)
                 shape = tuple(
                     self._dimension(part) for part in fields(self.view, one.start, one.end) if part.number == 1 and part.kind == BYTES
@@ -356,13 +349,3 @@ class _Walk:
             if one.number == 2 and one.kind == BYTES:  # noqa: PLR2004  (Dimension.dim_param)
                 return text(self.view, one)
         return "?"
-
-
-def _external(pairs: dict[str, str]) -> ExternalData:
-    def number(key: str) -> int | None:
-        try:
-            return int(pairs[key])
-        except (KeyError, ValueError):
-            return None
-
-    return ExternalData(location=pairs.get("location", ""), offset=number("offset") or 0, length=number("length"))

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import Counter
 from math import prod
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
 from mlops_stage.errors import InputError
 from mlops_stage.evidence.redact import shown
-from mlops_stage.inputs.onnx.facts import ExternalData, OnnxFacts, Tensor, bits
+from mlops_stage.inputs.onnx.facts import DTYPES, ExternalData, OnnxFacts, Tensor, bits
+from mlops_stage.inputs.onnx.reader import MAX_NODES
+from mlops_stage.inputs.onnx.sizes import largest, unfolded
 from mlops_stage.report import Finding, Level
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
 ALLOCATION_BYTES = 2**30
@@ -32,11 +35,20 @@ DOMAINS = frozenset(
 )
 """Operator domains that ONNX Runtime implements itself; any other needs foreign code."""
 _MOST_BYTES_PER_ELEMENT = 8
+_TYPES = frozenset(DTYPES.values()) | {"type 0"}
+"""`type 0` is UNDEFINED, which empty tensors of optional inputs have."""
 
 
 def screen(facts: OnnxFacts, path: Path) -> tuple[Finding, ...]:
     """All that is wrong with a model file; `path` is where its external data is looked for."""
-    found = [*_external_data(facts, path), *_operators(facts), *_tensors(facts), *_allocations(facts)]
+    found = [
+        *_external_data(facts, path),
+        *_operators(facts),
+        *_functions(facts),
+        *_tensors(facts),
+        *_allocations(facts),
+        *_ambiguities(facts),
+    ]
     return tuple(
         Finding(rule=f"scan/{rule}", level=Level.ERROR, message=f"{shown(path.name)}: {message}", location=path.name, hint=hint)
         for rule, message, hint in dict.fromkeys(found)
@@ -69,6 +81,8 @@ def _external_data(facts: OnnxFacts, path: Path) -> Iterator[Fault]:
 
 def _external_fault(tensor: Tensor, data: ExternalData, folder: Path) -> Fault | None:
     name, where = shown(tensor.name), shown(data.location)
+    if data.fault:
+        return "external-data-range", f"tensor {name} {shown(data.fault)}", "export the model again"
     parts = PurePosixPath(data.location).parts
     windows = PureWindowsPath(data.location)
     if not parts or "\0" in data.location or parts[0] == "/" or ".." in (*parts, *windows.parts) or windows.drive or windows.root:
@@ -116,7 +130,13 @@ def _tensors(facts: OnnxFacts) -> Iterator[Fault]:
     for tensor in facts.tensors:
         if any(size < 0 for size in tensor.dims):
             yield "tensor-size", f"tensor {shown(tensor.name)} has a negative dimension", "export the model again"
-        elif tensor.external is None and tensor.stored * 8 < _least_bits(tensor):
+        elif tensor.dtype not in _TYPES:
+            yield (
+                "tensor-size",
+                f"tensor {shown(tensor.name)} has the unknown {shown(tensor.dtype)}",
+                "export it with an older operator set",
+            )
+        elif tensor.external is None and _wrong_size(tensor):
             size = f"{_declared_bytes(tensor):,} bytes"
             yield (
                 "tensor-size",
@@ -129,6 +149,12 @@ def _declared_bytes(tensor: Tensor) -> int:
     return (prod(tensor.dims) * bits(tensor.dtype) + 7) // 8
 
 
+def _wrong_size(tensor: Tensor) -> bool:
+    """Raw numbers take exactly as much as the shape says; others at least so much."""
+    exact = tensor.raw and bits(tensor.dtype) > 0
+    return tensor.stored != _declared_bytes(tensor) if exact else tensor.stored * 8 < _least_bits(tensor)
+
+
 def _least_bits(tensor: Tensor) -> int:
     """The fewest bits that can hold the tensor: a varint takes a byte however wide its type, a string at least its length byte."""
     width = bits(tensor.dtype)
@@ -136,41 +162,34 @@ def _least_bits(tensor: Tensor) -> int:
 
 
 def _allocations(facts: OnnxFacts) -> Iterator[Fault]:
-    constants: dict[str, list[tuple[int, ...]]] = {}
-    for tensor in facts.tensors:
-        if tensor.values is not None:
-            constants.setdefault(tensor.name, []).append(tensor.values)
-    for maker in facts.makers:
-        size = max(
-            (_elements(maker.operator, values) for values in _known(maker.operator, maker.inputs, maker.shape, constants)), default=0
-        )
+    for operator, size in largest(facts):
         if size * _MOST_BYTES_PER_ELEMENT > ALLOCATION_BYTES:
             yield (
                 "allocation-bomb",
-                f"a {maker.operator} node makes a tensor of {size:,} elements out of nothing",
+                f"a {operator} makes a tensor of {size:,} elements out of nothing",
                 "export the model again; if it must be so large, it cannot be judged here",
             )
 
 
-def _known(
-    operator: str, inputs: tuple[str, ...], shape: tuple[int, ...], constants: Mapping[str, list[tuple[int, ...]]]
-) -> Iterator[tuple[int, ...]]:
-    """The constants that decide the size of a node's output; a name that several scopes use is tried with each value."""
-    if shape:
-        yield shape
-    if operator == "Range":
-        limits = [constants.get(name, []) for name in inputs[:3]]
-        if all(limits):
-            yield tuple(values[0][0] for values in limits if values[0])
-    else:
-        for name in inputs:
-            yield from constants.get(name, [])
+def _functions(facts: OnnxFacts) -> Iterator[Fault]:
+    """Functions of the model's own are unfolded where they are called: in a circle for ever, or into more nodes than any runtime can hold."""
+    sizes = unfolded(facts.calls)
+    if sizes is None:
+        yield "function-bomb", "its functions call each other in a circle", "export the model again"
+        return
+    inner: Counter[str] = Counter()
+    for body in facts.calls.values():
+        inner.update(body)
+    outer = {operator: count - inner[operator] for operator, count in facts.operators.items()}
+    total = sum(count * sizes.get(operator, 1) for operator, count in outer.items())
+    if max([total, *sizes.values()]) > MAX_NODES:
+        yield "function-bomb", f"its functions unfold to {max([total, *sizes.values()]):,} nodes", "export the model again"
 
 
-def _elements(operator: str, values: tuple[int, ...]) -> int:
-    if operator == "Range":
-        start, limit, step = (*values, 0, 0, 1)[:3]
-        return max(0, (limit - start) // step) if step else 0
-    if operator in {"OneHot", "Pad"}:
-        return max((abs(value) for value in values), default=0)
-    return abs(prod(values)) if values else 0
+def _ambiguities(facts: OnnxFacts) -> Iterator[Fault]:
+    for name in facts.twice[:1]:
+        yield (
+            "said-twice",
+            f"it holds {shown(name)} twice: readers would not agree on what counts",
+            "it was put together by hand: export it again",
+        )

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 _MAX_VARINT_BYTES = 10
+MAX_TEXT = 2**20
+"""Longer texts are read no further."""
 
 # Possessive, so that a run of millions costs no memory: the numbers of a tree ensemble are such runs.
 _RUNS = {
@@ -106,4 +108,9 @@ def signed(value: int) -> int:
 
 def text(view: memoryview, field: Wire) -> str:
     """A string field; bytes that are no UTF-8 are shown, never an error."""
-    return bytes(view[field.start : field.end]).decode("utf-8", errors="backslashreplace")
+    return bytes(view[field.start : min(field.end, field.start + MAX_TEXT)]).decode("utf-8", errors="backslashreplace")
+
+
+def enum(value: int) -> int:
+    """An int32 or an enumeration: protobuf keeps the low 32 bits of a longer number, and so must whoever wants to see what it sees."""
+    return value & 0xFFFFFFFF
