@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from mlops_stage.estimates import NotEstimable, Rate
-from mlops_stage.evidence.redact import HIDDEN, masked, masked_cells, masked_levels, shown
+from mlops_stage.evidence.redact import HIDDEN, masked, masked_cells, masked_levels, personal, redacted, shape_of, shown
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,29 @@ def test_cells_are_hidden_until_none_can_be_found_by_subtraction(counts, hidden)
 def test_what_is_masked_keeps_figures_over_all_rows_and_of_none():
     figures = {"accuracy": Rate(50, 55), "recall": Rate(2, 3), "fpr": NotEstimable(0, "no negatives"), "roc_auc": NotEstimable(3, "few")}
     assert masked(figures, {"accuracy"}) == {**figures, "recall": HIDDEN, "roc_auc": HIDDEN}
+
+
+def test_a_redacted_value_shows_its_shape_and_nothing_it_says():
+    assert shape_of("Ada.L+1@Mail.org") == "Aaa.A+9@Aaaa.aaa"
+    assert shape_of("1,234") == "9,999"
+    assert shape_of("é字\n") == "xx�"
+    assert len(shape_of("a" * 1000)) == 41
+    text = redacted("hunter2-secret", "salt")
+    assert "hunter" not in text
+    assert text == redacted("hunter2-secret", "salt") != redacted("hunter2-secret", "other")
+    assert redacted(None, "salt") == "(missing)"
+
+
+@pytest.mark.parametrize("name", ["email", "customerEmail", "card-number", "Last Name", "user_name", "ip"])
+def test_columns_that_name_people_are_known_by_their_names(name):
+    assert personal(name)
+
+
+@pytest.mark.parametrize("name", ["age", "workclass", "filename_length", "native_country", "hours", "descriptor"])
+def test_other_columns_are_not(name):
+    assert not personal(name, ["Private", "12.5", "Self-emp-not-inc", "2024", "Married-civ-spouse"])
+
+
+def test_columns_are_known_by_their_values():
+    for value in ("ada@example.org", "DE89370400440532013000", "+44 20 7946 0958", "192.168.0.1", "AKIAIOSFODNN7EXAMPLE1"):
+        assert personal("a", [value]), value

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import hashlib
+import math
 import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
@@ -181,13 +181,21 @@ def without_credentials(text: str) -> str:
 def shape_of(value: str, limit: int = 40) -> str:
     """What a value looks like, without what it says: a letter is `a`, `A` or `x`, a digit `9`; other marks stay."""
     marks = [
-        "9" if mark.isdigit() else mark if mark.isascii() and not mark.isalpha() else "a" if "a" <= mark <= "z" else "A" if "A" <= mark <= "Z" else "x"
+        "9"
+        if mark.isdigit()
+        else mark
+        if mark.isascii() and not mark.isalpha()
+        else "a"
+        if "a" <= mark <= "z"
+        else "A"
+        if "A" <= mark <= "Z"
+        else "x"
         for mark in value[: limit + 1]
     ]
     return "".join(marks[:limit]).translate(_UNPRINTABLE) + ("…" if len(marks) > limit else "")
 
 
-_UNPRINTABLE = {code: "�" for code in (*range(32), 127)}
+_UNPRINTABLE = dict.fromkeys((*range(32), 127), "�")
 
 
 def digest_of(value: str, salt: str) -> str:
@@ -195,7 +203,7 @@ def digest_of(value: str, salt: str) -> str:
 
     It keeps a value from being read, not from being guessed where few values are possible.
     """
-    return hashlib.sha256(f"{salt}\0{value}".encode("utf-8", "backslashreplace")).hexdigest()[:12]
+    return hashlib.sha256(f"{salt}|{value}".encode("utf-8", "backslashreplace")).hexdigest()[:12]
 
 
 def redacted(value: str | None, salt: str) -> str:
