@@ -34,7 +34,7 @@ def test_the_needed_rows_are_those_that_would_decide():
     gate = gate_on(near)
     assert gate.verdict == "inconclusive"
     assert near.at(gate.needed).bound(0.95) <= 0.1 < near.at(gate.needed - 1).bound(0.95)
-    assert f"About {gate.needed} positive rows of the smallest group would decide" in gate.sentence
+    assert f"To decide takes at least {gate.needed} positive rows of the smallest group." in gate.sentence
 
 
 @pytest.mark.parametrize("estimate", [WIDE, Point(0.3), Point(0.05), Rate(1, 100)])

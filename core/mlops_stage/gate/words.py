@@ -209,7 +209,7 @@ def _unit(case: Case) -> str:
 def _rest(case: Case, estimate: Bounded | Point, ruling: Ruling, digits: int) -> str:
     """What interval and requirement alone would leave open."""
     if ruling.ground == "part":
-        rows = f" About {ruling.needed:,} {_rows(case)} would decide." if ruling.needed else ""
+        rows = f" To decide takes at least {ruling.needed:,} {_rows(case)}." if ruling.needed else ""
         return f" It is known in part only: {one_line(case.metric.incomplete)}.{rows}"
     if ruling.verdict is Verdict.INCONCLUSIVE:
         if ruling.needed is None:

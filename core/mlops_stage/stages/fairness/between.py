@@ -107,15 +107,23 @@ def _compared(rates: Sequence[Rate], groups: Flags, grouping: Grouping, terms: T
 
 def _macro(rates: Sequence[Rate], groups: Flags, grouping: Grouping, terms: Terms) -> _Compared:
     recalls = [rate for rate in rates if rate.name == "tpr" and rate.shares.whole.sum() > 0]
-    mean = Means([rate.shares.of(groups) for rate in recalls])
-    return _Compared(tuple(recalls), (mean,), _compared(recalls, groups, grouping, terms).incomplete)
+    mean = Means([rate.shares for rate in recalls])
+    return _Compared(
+        tuple(recalls), (mean.of(_told(mean, groups, terms)),) if recalls else (), _compared(recalls, groups, grouping, terms).incomplete
+    )
+
+
+def _told(figure: GroupFigure, groups: Flags, terms: Terms) -> Flags:
+    """The groups that the figures between groups may tell of."""
+    told: Flags = groups & (figure.whole >= terms.least)
+    return told
 
 
 def _lacking(whole: np.ndarray, of: str, grouping: Grouping, terms: Terms) -> str:
     """Which groups are too small to be compared, in words that tell no count."""
     inside = grouping.inside.tolist()
-    none = [group for group in inside if whole[group] <= 0]
-    few = [group for group in inside if 0 < whole[group] < terms.min_denominator]
+    none = [group for group in inside if whole[group] <= 0 and group not in terms.hidden]  # of few people even a zero would tell
+    few = [group for group in inside if whole[group] < terms.min_denominator and group not in none]
     withheld = [group for group in inside if group in terms.hidden and group not in {*none, *few}]
     told = []
     for groups, have, has in (
@@ -135,7 +143,7 @@ def _by_chance(rates: Sequence[Rate], groups: Flags, grouping: Grouping, terms: 
     drawn: dict[str, list[tuple[Shares, Chance]]] = {}
     names = dict.fromkeys(name for parts in COMPOSITES.values() for name in parts)
     for name in names:
-        shares = [rate.shares.of(groups) for rate in rates if rate.name == name]
+        shares = [rate.shares.of(_told(rate.shares, groups, terms)) for rate in rates if rate.name == name]
         drawn[name] = [(one, chance(one, terms.draws, terms.seed)) for one in shares if one.known.sum() > 1]
         if drawn[name]:
             widest = max(expected.difference for _, expected in drawn[name])

@@ -17,6 +17,8 @@ class Terms:
     """Of the permutations."""
     reference: int | None = None
     """Index of the group that others are compared with."""
+    least: float = 1
+    """Groups with less of a figure's own denominator are left out of it between groups, as those in `hidden` are."""
     bootstrap: bool = False
     """Whether to add what Fairlearn's bootstrap would give for the gaps between groups, which informs and must not be judged."""
     hidden: frozenset[int] = frozenset()
