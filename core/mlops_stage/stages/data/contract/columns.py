@@ -26,14 +26,11 @@ def columns(place: Place, declared: list[Mapping[str, Any]]) -> None:
     for number, entry in enumerate(declared):
         here, name = place.below(number), str(entry["name"])
         column = _column(here, entry, keys.get(number))
-        folded = column.name.lower()
-        if name in found or folded in taken:
-            here.below("name").problem(
-                f"the column {shown(column.name)!r} is declared twice",
-                f"the first is at {taken.get(folded, found[name].where if name in found else '')}",
-            )
+        first = taken.get(column.name) or (found[name].where if name in found else "")
+        if first:
+            here.below("name").problem(f"the column {shown(column.name)!r} is declared twice", f"the first is at {first}")
             continue
-        taken[folded] = column.where
+        taken[column.name] = column.where
         found[name] = column
     place.found.columns = found
 

@@ -1,0 +1,268 @@
+"""What the columns of a table hold, in three passes and bounded memory: enough to propose a contract, and no row of it."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import duckdb
+
+from mlops_stage.inputs.tables.connection import connect, strict, translated
+from mlops_stage.inputs.tables.values import INTEGERS, NUMERIC
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from mlops_stage.inputs.tables.open import Table
+
+Kind = Literal["string", "integer", "number", "boolean", "date", "timestamp", "time", "object", "array", "bytes"]
+EXTREMES = 100
+"""Largest and smallest values that are kept of numbers and times."""
+FEW = 120
+"""Up to about so many different values are counted one by one."""
+_CHUNK = 25
+"""Columns that one query looks at."""
+_UPPER, _LOWER, _DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz", "0123456789"
+_MASKED = 40
+_ISO_DATE = r"\d{4}-\d{2}-\d{2}"
+_ISO_TIME = r"\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?"
+SHAPES = {
+    "email": r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}",
+    "ip": r"(\d{1,3}\.){3}\d{1,3}|[0-9a-fA-F]{1,4}(:[0-9a-fA-F]{0,4}){2,7}",
+    "iban": r"[A-Z]{2}\d{2}( ?[A-Z0-9]){11,30}",
+    "card": r"\d([ -]?\d){12,18}",
+    "phone": r"(\+|00)\d([ ()/.-]?\d){7,14}|\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}",
+    "ssn": r"\d{3}-\d{2}-\d{4}",
+}
+"""What identifiers of people look like; for those with a checksum, a sample is looked at more closely."""
+_SAMPLE = 200
+SENTINELS = (-999999, -99999, -9999, -999, -99, -1, 999, 9999, 99999, 999999)
+"""Numbers that often stand for a missing one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observed:
+    """One column. Values of a column that turns out to name people must not be shown."""
+
+    name: str
+    kind: Kind
+    rows: int
+    present: int
+    """Cells that are not missing."""
+    distinct: int
+    """About how many different values there are."""
+    empty: int = 0
+    """Cells of blank text."""
+    not_a_number: int = 0
+    infinite: int = 0
+    longest: int = 0
+    """Characters."""
+    shape: str = ""
+    """`AA-99` where every cell has that shape (A capital, a small letter, 9 digit); empty where they differ."""
+    largest: tuple[Any, ...] = ()
+    """Finite numbers or times, the largest first."""
+    smallest: tuple[Any, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """Value as text -> cells, where there are few values."""
+    sentinels: Mapping[int, int] = field(default_factory=dict)
+    """One of `SENTINELS` -> cells that hold it, of numbers."""
+    unique: bool = False
+    """No value occurs twice; looked at only where that seemed possible."""
+    looks: Mapping[str, int] = field(default_factory=dict)
+    """Name of one of `SHAPES` -> cells that look so."""
+    samples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Some of those cells, for the checksum."""
+
+    @property
+    def missing(self) -> int:
+        """Cells that are missing."""
+        return self.rows - self.present
+
+
+def observe(table: Table, progress: Callable[[float, str], None] = lambda _done, _told: None) -> tuple[Observed, ...]:
+    """The columns of a table, in the order of the file.
+
+    Cells of CSV and JSONL are text: a column is of the kind that all its cells can be read as, numbers with leading zeros remaining text.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    with tempfile.TemporaryDirectory(prefix="mlops-stage-") as spill:
+        connection = connect(table.paths, spill=Path(spill))
+        try:
+            return _Passes(table, connection, progress).all()
+        finally:
+            connection.close()
+
+
+class _Passes:
+    """Three readings of one table."""
+
+    def __init__(self, table: Table, connection: Any, progress: Callable[[float, str], None]) -> None:
+        self.table = table
+        self.connection = connection
+        self.progress = progress
+        self.columns = {name: f"c{position}" for position, name in enumerate(table.columns)}
+
+    def all(self) -> tuple[Observed, ...]:
+        self.progress(0.05, "looking at types")
+        found = {name: _first(name, self.table.columns[name], answer) for name, answer in self._ask(self._types).items()}
+        self.progress(0.4, "looking at values")
+        for name, answer in self._ask(lambda name: self._values(found[name])).items():
+            found[name] = _second(found[name], answer)
+        self.progress(0.75, "looking for identifiers")
+        for name, repeated in self._repeated(found).items():
+            found[name] = replace(found[name], unique=repeated == 0)
+        return tuple(found[name] for name in self.columns)
+
+    def _ask(self, of_column: Callable[[str], Mapping[str, str]]) -> dict[str, dict[str, Any]]:
+        """The answers to expressions on each column, some columns at a time."""
+        names, answers = list(self.columns), {}
+        for start in range(0, len(names), _CHUNK):
+            asked = [(name, key, sql) for name in names[start : start + _CHUNK] for key, sql in of_column(name).items()]
+            row = self._row(f"SELECT {', '.join(['count(*)', *(sql for _, _, sql in asked)])} FROM {self.table.scan}")
+            for name in names[start : start + _CHUNK]:
+                answers[name] = {"rows": row[0]}
+            for (name, key, _), value in zip(asked, row[1:], strict=True):
+                answers[name][key] = value
+        return answers
+
+    def _row(self, sql: str) -> Sequence[Any]:
+        try:
+            row: Sequence[Any] = self.connection.execute(sql).fetchone()
+        except duckdb.Error as error:
+            raise translated(error, self.table.name) from error
+        return row
+
+    def _types(self, name: str) -> Mapping[str, str]:
+        column, kind = self.columns[name], _base(self.table.columns[name])
+        asked = {"present": f"count({column})", "distinct": f"approx_count_distinct({_text(column, kind)})"}
+        if kind in {"FLOAT", "DOUBLE"}:
+            asked |= {"nan": f"count(*) FILTER (isnan({column}))", "inf": f"count(*) FILTER (isinf({column}))"}
+        return asked | _of_text(column) if _is_text(kind) else asked
+
+    def _values(self, seen: Observed) -> Mapping[str, str]:
+        column = self.columns[seen.name]
+        asked = {}
+        if seen.kind in {"integer", "number", "date", "timestamp"}:
+            value = _as(column, seen.kind, _base(self.table.columns[seen.name]))
+            finite = f" FILTER (isfinite({value}))" if seen.kind == "number" else ""
+            asked = {"largest": f"max({value}, {EXTREMES}){finite}", "smallest": f"min({value}, {EXTREMES}){finite}"}
+        if seen.kind in {"integer", "number"}:
+            asked |= {f"sentinel {mark}": f"count(*) FILTER ({value} = {mark})" for mark in SENTINELS}
+        if seen.kind in {"string", "integer", "boolean"} and 0 < seen.distinct <= FEW:
+            asked["counts"] = f"histogram(CAST({column} AS VARCHAR))"
+        for look, cells in seen.looks.items():
+            if cells:
+                asked[f"sample {look}"] = f"min({column}, {_SAMPLE}) FILTER (regexp_full_match({column}, '{SHAPES[look]}'))"
+        return asked
+
+    def _repeated(self, found: Mapping[str, Observed]) -> dict[str, int]:
+        """Column -> cells beyond the first of each value, where they may all differ."""
+        asked = [
+            name
+            for name, seen in found.items()
+            if seen.kind in {"integer", "string"} and seen.present == seen.rows and seen.distinct > seen.rows * 0.8
+        ]
+        repeated = {}
+        for name in asked:  # one at a time: their tables of values need not fit into memory together
+            text = f"md5_number_lower(CAST({self.columns[name]} AS VARCHAR))"
+            repeated[name] = int(self._row(f"SELECT count(*) - count(DISTINCT {text}) FROM {self.table.scan}")[0])
+        return repeated
+
+
+def _base(kind: str) -> str:
+    """A DuckDB type without its parameters."""
+    return kind if kind.endswith("]") else kind.split("(", maxsplit=1)[0]
+
+
+def _is_text(kind: str) -> bool:
+    return kind in {"VARCHAR", "ENUM"}
+
+
+def _text(column: str, kind: str) -> str:
+    return column if _is_text(kind) or kind in NUMERIC else f"CAST({column} AS VARCHAR)"
+
+
+def _of_text(column: str) -> dict[str, str]:
+    """Expressions on a column of text."""
+    text = f"CAST({column} AS VARCHAR)"
+    mask = f"translate({text}, '{_UPPER}{_LOWER}{_DIGITS}', '{'A' * 26}{'a' * 26}{'9' * 10}')"
+    masked = f"CASE WHEN length({text}) <= {_MASKED} THEN {mask} ELSE '' END"
+    number = f"TRY_CAST({strict(text)} AS DOUBLE)"
+    zero_led = rf"regexp_full_match({text}, '[+-]?0\d+')"
+    return {
+        "empty": f"count(*) FILTER (trim({text}) = '')",
+        "longest": f"max(length({text}))",
+        "mask low": f"min({masked})",
+        "mask high": f"max({masked})",
+        "whole": rf"count(*) FILTER (regexp_full_match({text}, '-?(0|[1-9]\d{{0,17}})'))",
+        "numbers": f"count(*) FILTER ({number} IS NOT NULL AND NOT {zero_led})",
+        "nan": f"count(*) FILTER (isnan({number}))",
+        "inf": f"count(*) FILTER (isinf({number}))",
+        "bools": f"count(*) FILTER (lower({text}) IN ('true', 'false'))",
+        "dates": f"count(*) FILTER (regexp_full_match({text}, '{_ISO_DATE}') AND TRY_CAST({text} AS DATE) IS NOT NULL)",
+        "times": f"count(*) FILTER (regexp_full_match({text}, '{_ISO_DATE}[T ]{_ISO_TIME}(Z|[+-]\\d{{2}}:?\\d{{2}})?') "
+        f"AND TRY_CAST({text} AS TIMESTAMPTZ) IS NOT NULL)",
+        **{look: f"count(*) FILTER (regexp_full_match({text}, '{shape}'))" for look, shape in SHAPES.items()},
+    }
+
+
+def _first(name: str, declared: str, answer: Mapping[str, Any]) -> Observed:
+    """What the first pass says of a column."""
+    kind = _kind(declared, answer)
+    text = kind == "string"
+    shape = answer.get("mask low") or ""
+    return Observed(
+        name=name,
+        kind=kind,
+        rows=answer["rows"],
+        present=answer["present"],
+        distinct=min(answer["distinct"], answer["present"]),
+        empty=answer.get("empty", 0) if text else 0,
+        not_a_number=answer.get("nan", 0) if kind == "number" else 0,
+        infinite=answer.get("inf", 0) if kind == "number" else 0,
+        longest=(answer.get("longest") or 0) if text else 0,
+        shape=shape if text and shape == answer.get("mask high") else "",
+        looks={look: answer[look] for look in SHAPES if look in answer},
+    )
+
+
+def _kind(declared: str, answer: Mapping[str, Any]) -> Kind:
+    base = _base(declared)
+    if base.endswith("]"):
+        return "array"
+    if _is_text(base):
+        return _kind_of_text(answer) if base == "VARCHAR" else "string"
+    if base in INTEGERS:
+        return "integer"
+    known: Mapping[str, Kind] = {"BOOLEAN": "boolean", "DATE": "date", "TIME": "time", "BLOB": "bytes", "STRUCT": "object", "MAP": "object"}
+    if base in NUMERIC:
+        return "number"
+    return known.get(base, "timestamp" if base.startswith("TIMESTAMP") else "string")
+
+
+def _kind_of_text(answer: Mapping[str, Any]) -> Kind:
+    present = answer["present"]
+    kinds: Mapping[Kind, str] = {"integer": "whole", "number": "numbers", "boolean": "bools", "date": "dates", "timestamp": "times"}
+    return next((kind for kind, key in kinds.items() if present and answer[key] == present), "string")
+
+
+def _second(seen: Observed, answer: Mapping[str, Any]) -> Observed:
+    """What the second pass adds."""
+    return replace(
+        seen,
+        largest=tuple(answer.get("largest") or ()),
+        smallest=tuple(answer.get("smallest") or ()),
+        sentinels={mark: answer[f"sentinel {mark}"] for mark in SENTINELS if answer.get(f"sentinel {mark}")},
+        counts=dict(sorted((answer.get("counts") or {}).items())),
+        samples={look: tuple(answer.get(f"sample {look}") or ()) for look, cells in seen.looks.items() if cells},
+    )
+
+
+def _as(column: str, kind: Kind, declared: str) -> str:
+    """A column as values that can be compared."""
+    wanted = {"integer": "HUGEINT", "number": "DOUBLE", "date": "DATE", "timestamp": "TIMESTAMPTZ"}[kind]
+    return f"CAST({strict(column) if declared == 'VARCHAR' and kind in {'integer', 'number'} else column} AS {wanted})"
