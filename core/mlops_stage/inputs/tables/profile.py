@@ -128,16 +128,27 @@ def histogram(column: Numbers | Categories, table: Table, salt: str) -> list[str
         edges = f"[{', '.join(map(repr, column.edges))}]::DOUBLE[]"
         return [f"histogram({cell}, {edges}) FILTER (WHERE isfinite({cell}))", nulls, f"count({raw}) - count_if(isfinite({cell}))"]
     cell = category(table, column.name)
-    digest = f"left(sha256({quoted_text(salt + '|')} || {cell}), 12)"
-    level = digest if column.hidden else cell
+    level = _digest(cell, salt) if column.hidden else cell
     # a mark before each level: the bin of all others has the empty text for its name
     levels = f"[{', '.join(quoted_text('=' + one) for one in column.levels)}]::VARCHAR[]"
-    known = f"{_listed(level, column.levels)} OR {_listed(digest, column.rare)}"
     return [
         f"histogram_exact('=' || {level}, {levels}) FILTER (WHERE {raw} IS NOT NULL)",
         nulls,
-        f"count_if({raw} IS NOT NULL AND NOT ({known}))",
+        f"count_if({unknown(column, table, salt)})",
     ]
+
+
+def unknown(column: Categories, table: Table, salt: str) -> str:
+    """SQL of the condition that a cell holds a value which the profile does not know."""
+    raw, cell = table.column(column.name, "profile"), category(table, column.name)
+    digest = _digest(cell, salt)
+    known = f"{_listed(digest if column.hidden else cell, column.levels)} OR {_listed(digest, column.rare)}"
+    return f"({raw} IS NOT NULL AND NOT ({known}))"
+
+
+def _digest(cell: str, salt: str) -> str:
+    """SQL of `evidence.redact.digest_of`."""
+    return f"left(sha256({quoted_text(salt + '|')} || {cell}), 12)"
 
 
 def counted(column: Numbers | Categories, answer: Sequence[Any]) -> tuple[NDArray[np.int64], int, int]:

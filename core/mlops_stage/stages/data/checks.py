@@ -1,0 +1,372 @@
+"""Carry out rules on a table: one pass that counts, a second for keys and queries, a third that finds rows where a rule is broken."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from mlops_stage.errors import LimitError, UsageError
+from mlops_stage.inputs.tables import profile as profiles
+from mlops_stage.inputs.tables.connection import connect, run, translated
+from mlops_stage.stages.data import rules as r
+from mlops_stage.stages.data.compiled import Compiler, matches
+from mlops_stage.stages.data.looks import looks_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from mlops_stage.estimates import Estimate
+    from mlops_stage.inputs.tables.rejects import Reading
+
+MOST_EXAMPLES = 10
+"""Rows that evidence names for one rule."""
+_CHUNK = 200
+"""Expressions in one query."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """A row that breaks a rule."""
+
+    row: int
+    """In the table, from 1."""
+    value: str | None
+    key: tuple[str | None, ...] = ()
+    like: int | None = None
+    """The earlier row with the same key."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a rule came to."""
+
+    rule: r.Rule
+    figure: float | None
+    """A count of rows or columns, or the value that the check is of; None where there is none."""
+    of: int = 0
+    """Rows that were looked at."""
+    reason: str = ""
+    """Why there is no figure."""
+    sql: str = ""
+    estimate: Estimate | None = None
+    """Where the figure is of more than these rows."""
+    culprit: str = ""
+    examples: tuple[Example, ...] = ()
+    looks: tuple[tuple[str, int], ...] = ()
+    """What failing cells look like, in words with what to do, and how many do."""
+
+    @property
+    def broken(self) -> bool:
+        """Whether the bound does not hold for the bare figure."""
+        value = self.value
+        return value is not None and self.rule.bound is not None and not self.rule.bound.holds(value)
+
+    @property
+    def value(self) -> float | None:
+        """The figure in the unit of the bound."""
+        bound = self.rule.bound
+        if self.figure is None or bound is None or isinstance(self.rule.check, r.ClassShare | r.RowCount):
+            return self.figure if bound is None or bound.unit != "percent" or self.figure is None else 100 * self.figure
+        return {"percent": 100 / max(self.of, 1), "share": 1 / max(self.of, 1)}.get(bound.unit, 1) * self.figure
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """What one table came to."""
+
+    rows: int
+    nulls: Mapping[str, int]
+    """Missing cells by column."""
+    outcomes: tuple[Outcome, ...]
+    bins: Mapping[str, tuple[NDArray[Any], int, int]]
+    """By column of the profile: counts of its bins, nulls, odd or new cells."""
+    sql: tuple[str, ...]
+    """The statements, in order."""
+
+
+class Aggregates:
+    """Expressions to be counted in one pass, each once, however often it is asked for."""
+
+    def __init__(self) -> None:
+        self._places: dict[str, int] = {}
+        self._answers: list[Any] = []
+
+    def ask(self, sql: str) -> str:
+        """Note an expression; what `answer` takes."""
+        self._places.setdefault(sql, len(self._places))
+        return sql
+
+    def answer(self, sql: str) -> Any:
+        """What it came to."""
+        return self._answers[self._places[sql]]
+
+    def collect(self, execute: Callable[[str], list[Any]], scan: str) -> None:
+        """Evaluate all that was asked, two hundred expressions at a time."""
+        asked = list(self._places)
+        for start in range(0, len(asked), _CHUNK):
+            self._answers += execute(f"SELECT {', '.join(asked[start : start + _CHUNK])} FROM {scan}")[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demands:
+    """What a table is held against."""
+
+    contract: r.Contract | None
+    """Without one, only missing cells are counted."""
+    profile: profiles.Profile | None
+    """Bins to count into."""
+    key: tuple[str, ...] = ()
+    """Columns that name a row in evidence."""
+    now: datetime
+    """What freshness is measured from."""
+    spill: Path
+    """A folder for what does not fit into memory."""
+    threads: int | None = None
+    """By default one for each core."""
+
+
+@dataclass
+class _Run:
+    """One table being checked."""
+
+    reading: Reading
+    demands: Demands
+    statements: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.table = self.reading.table
+        self.key = tuple(name for name in self.demands.key if name in self.table.columns)
+        self.compiler = Compiler(self.table, self.demands.contract, self.demands.profile)
+        self.connection = self.open()
+
+    def open(self) -> Any:
+        return connect(self.table.paths, spill=self.demands.spill, threads=self.demands.threads)
+
+    def execute(self, sql: str) -> list[Any]:
+        self.statements.append(sql)
+        return run(self.connection, sql, self.table.name)
+
+
+def check(reading: Reading, demands: Demands) -> Checked:
+    """Every rule's figure, exact and the same whatever the number of threads; a rule that cannot be evaluated costs itself only.
+
+    Rules of drift and of rows shared with the training data have no figure here.
+
+    Args:
+        reading: the table, with all its records accounted for.
+        demands: what it is held against.
+
+    Raises:
+        UsageError: a contract's query that cannot be run.
+        InputError: the table cannot be read after all.
+        LimitError: too little memory.
+    """
+    work = _Run(reading, demands)
+    contract, profile = demands.contract, demands.profile
+    try:
+        asked = Aggregates()
+        present = {name: asked.ask(f"count({work.table.column(name, 'data')})") for name in work.table.columns}
+        asked.ask("count(*)")
+        rules = contract.rules if contract else ()
+        for rule in rules:
+            for sql in _aggregates(work, rule):
+                asked.ask(sql)
+        shapes = {column.name: column for column in profile.columns if not isinstance(column, profiles.Omitted)} if profile else {}
+        bins = {
+            name: [asked.ask(sql) for sql in profiles.histogram(column, work.table, profile.salt)]
+            for name, column in shapes.items()
+            if profile and name in work.table.columns
+        }
+        asked.collect(work.execute, work.table.scan)
+        rows = int(asked.answer("count(*)"))
+        outcomes = _with_rows(work, [_outcome(work, rule, asked, rows) for rule in rules])
+        return Checked(
+            rows=rows,
+            nulls={name: rows - int(asked.answer(sql)) for name, sql in present.items()},
+            outcomes=tuple(outcomes),
+            bins={name: profiles.counted(shapes[name], [asked.answer(sql) for sql in listed]) for name, listed in bins.items()},
+            sql=tuple(work.statements),
+        )
+    finally:
+        work.connection.close()
+
+
+def _absent(work: _Run, rule: r.Rule) -> str:
+    """The first column of a rule that the table lacks."""
+    if isinstance(rule.check, r.Present | r.NoOthers):
+        return ""
+    return next((name for name in rule.columns if name not in work.table.columns), "")
+
+
+def _aggregates(work: _Run, rule: r.Rule) -> list[str]:
+    """What the first pass has to count for a rule."""
+    if _absent(work, rule):
+        return []
+    condition = work.compiler.broken(rule)
+    if condition is not None:
+        return [f"count_if({condition})"]
+    if isinstance(rule.check, r.ClassShare):
+        cell = work.compiler.cell(rule.columns[0])
+        return [f"count_if({matches(cell, (rule.check.value,))})", f"count({cell.raw})"]
+    if isinstance(rule.check, r.Fresh):
+        return [f"epoch(max({work.compiler.cell(rule.columns[0]).moment})::TIMESTAMP)"]
+    return []
+
+
+def _outcome(work: _Run, rule: r.Rule, asked: Aggregates, rows: int) -> Outcome:
+    absent = _absent(work, rule)
+    if absent:
+        return Outcome(rule=rule, figure=None, of=rows, reason="its column is not there")
+    sql = _aggregates(work, rule)
+    answers = [asked.answer(one) for one in sql]
+    made = _figure(work, rule, answers, rows)
+    return made if made.sql else replace(made, sql=", ".join(sql))
+
+
+def _figure(work: _Run, rule: r.Rule, answers: list[Any], rows: int) -> Outcome:
+    """The figure of a rule from what the first pass counted, or by the second pass."""
+    check, names = rule.check, work.table.columns
+    made = Outcome(rule=rule, figure=None, of=rows, reason="not measured")
+    match check:
+        case r.Present():
+            made = _exact(made, float(rule.columns[0] not in names))
+        case r.NoOthers():
+            others = [name for name in names if name not in check.columns]
+            made = replace(_exact(made, len(others)), culprit=", ".join(others))
+        case r.RowCount():
+            made = _exact(made, rows)
+        case r.Duplicates():
+            made = _duplicates(work, made)
+        case r.Sql():
+            made = _query(work, made, check)
+        case r.ClassShare() if answers[1]:
+            made = replace(_exact(made, answers[0] / answers[1]), of=int(answers[1]))
+        case r.ClassShare():
+            made = replace(made, of=0, reason="every cell is missing")
+        case r.Fresh() if answers[0] is None or not math.isfinite(answers[0]):
+            made = replace(made, reason="no cell is a date")
+        case r.Fresh():
+            made = _exact(made, work.demands.now.timestamp() - float(answers[0]))
+        case r.NewCategories() if not answers:
+            made = replace(made, reason="the profile has no categories of this column")
+        case _ if answers:
+            made = _exact(made, int(answers[0]))
+        case _:
+            pass  # drift and leakage are measured elsewhere
+    return made
+
+
+def _exact(made: Outcome, figure: float) -> Outcome:
+    return replace(made, figure=figure, reason="")
+
+
+def _keys(work: _Run, rule: r.Rule) -> list[str]:
+    """The cells of a key; whole numbers by their value, however they are written."""
+    cells = [work.compiler.cell(name) for name in rule.columns]
+    return [cell.typed if cell.kind == "integer" and cell.textual else cell.text for cell in cells]
+
+
+def _duplicates(work: _Run, made: Outcome) -> Outcome:
+    keys = _keys(work, made.rule)
+    where = " AND ".join(f"{key} IS NOT NULL" for key in keys)
+    listed = ", ".join(keys)
+    sql = f"SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n FROM {work.table.scan} WHERE {where} GROUP BY {listed} HAVING count(*) > 1)"
+    figure = int(work.execute(sql)[0][0])
+    return replace(_exact(made, figure), sql=sql, examples=_repeated(work, keys) if figure else ())
+
+
+def _repeated(work: _Run, keys: list[str]) -> tuple[Example, ...]:
+    """The first rows that repeat a key."""
+    names = [f"k{place}" for place in range(len(keys))]
+    cells = ", ".join(f"CAST({key} AS VARCHAR) AS {name}" for key, name in zip(keys, names, strict=True))
+    where = " AND ".join(f"{name} IS NOT NULL" for name in names)
+    numbered = f"SELECT row_number() OVER () AS r, {cells} FROM {work.table.scan}"
+    found = work.execute(
+        f"SELECT min(r, 4), {', '.join(names)} FROM ({numbered}) WHERE {where} GROUP BY {', '.join(names)} HAVING count(*) > 1 "
+        f"ORDER BY min(r) LIMIT {MOST_EXAMPLES}"
+    )
+    examples = [Example(row=int(row), value=", ".join(key), key=(), like=int(rows[0])) for rows, *key in found for row in rows[1:]]
+    return tuple(sorted(examples, key=lambda one: one.row)[:MOST_EXAMPLES])
+
+
+def _query(work: _Run, made: Outcome, check: r.Sql) -> Outcome:
+    """A contract's own query, on a connection of its own that can read the table and nothing else."""
+    connection = work.open()
+    work.statements.append(f"{check.query.strip()}  -- {made.rule.id}")
+    try:
+        connection.execute(work.compiler.view(check.table))
+        found = connection.execute(check.query).fetchmany(2)
+    except duckdb.Error as error:
+        raise _failed(error, made.rule, work.table.name) from error
+    finally:
+        connection.close()
+    value = found[0][0] if len(found) == 1 and len(found[0]) == 1 else None
+    number = _number(value)
+    if number is None:
+        why = "the query gives no number" if len(found) == 1 else f"the query gives {'no row' if not found else 'several rows'}"
+        return replace(made, reason=why, sql=check.query)
+    return replace(_exact(made, number), sql=check.query)
+
+
+def _number(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _failed(error: duckdb.Error, rule: r.Rule, name: str) -> Exception:
+    """Why a query failed, without DuckDB's own words, which may quote cells."""
+    if isinstance(error, duckdb.OutOfMemoryException):
+        told = translated(error, f"{rule.where}: the query on {name}")
+        return told if isinstance(told, LimitError) else LimitError(str(told))
+    kind = type(error).__name__.removesuffix("Exception").lower()
+    allowed = isinstance(error, duckdb.PermissionException)
+    message = "the query asks for what is not allowed" if allowed else f"the query fails on this table ({kind} error)"
+    hint = "a rule may read its table only" if allowed else "use try_cast, nullif and the like where a cell may be odd"
+    return UsageError(f"{rule.where}: {message}", hint)
+
+
+def _with_rows(work: _Run, outcomes: list[Outcome]) -> list[Outcome]:
+    """The same, with the first rows that break each broken rule, all found in one pass."""
+    broken: dict[int, str] = {}
+    for place, outcome in enumerate(outcomes):
+        counted = outcome.figure and outcome.broken and not _absent(work, outcome.rule)
+        condition = work.compiler.broken(outcome.rule) if counted else None
+        if condition is not None:
+            broken[place] = condition
+    if not broken:
+        return outcomes
+    asked = Aggregates()
+    wanted = {place: _evidence(work, outcomes[place].rule, condition, asked) for place, condition in broken.items()}
+    columns = ", ".join(f"c{place}" for place in range(len(work.table.columns)))
+    asked.collect(work.execute, f"(SELECT row_number() OVER () AS r, {columns} FROM {work.table.scan})")
+    made = list(outcomes)
+    for place, (rows, values, keys, looks) in wanted.items():
+        found = zip(asked.answer(rows) or (), asked.answer(values) or (), *(asked.answer(key) or () for key in keys), strict=True)
+        examples = tuple(Example(row=int(row), value=value, key=tuple(key)) for row, value, *key in found)
+        counted_looks = tuple((told, int(asked.answer(sql))) for told, sql in looks if asked.answer(sql))
+        made[place] = replace(made[place], examples=examples, looks=counted_looks)
+    return made
+
+
+def _evidence(work: _Run, rule: r.Rule, condition: str, asked: Aggregates) -> tuple[str, str, list[str], list[tuple[str, str]]]:
+    """The expressions that give the first failing rows, their cells and keys, and what their cells look like."""
+    cell = work.compiler.cell(rule.columns[0])
+
+    def first(text: str) -> str:
+        return asked.ask(f"arg_min(coalesce(left({text}, 200), ''), r, {MOST_EXAMPLES}) FILTER (WHERE {condition})")
+
+    rows = asked.ask(f"min(r, {MOST_EXAMPLES}) FILTER (WHERE {condition})")
+    values = first(cell.text)
+    keys = [first(work.compiler.cell(name).text) for name in work.key]
+    looks = [(told, asked.ask(f"count_if({condition} AND {like})")) for told, like in looks_of(rule.check, cell)]
+    return rows, values, keys, looks
