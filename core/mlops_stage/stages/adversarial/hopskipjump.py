@@ -9,7 +9,7 @@ import numpy as np
 
 from mlops_stage.stages.adversarial.rng import SHARED, normals, uniforms
 from mlops_stage.stages.adversarial.space import Found, Rows, distance
-from mlops_stage.stages.adversarial.starts import starts
+from mlops_stage.stages.adversarial.starts import Attacked, starts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,16 +18,20 @@ if TYPE_CHECKING:
 
     from mlops_stage.stages.adversarial.oracle import Oracle
     from mlops_stage.stages.adversarial.space import Flags, Norm, Space
-    from mlops_stage.stages.adversarial.starts import Pool
+    from mlops_stage.stages.adversarial.starts import Pool, Starts
 
 DIRECTIONS = 100
 """Directions asked in the first iteration; iteration t asks sqrt(t) times as many (the paper's B_0)."""
 MOST_DIRECTIONS = 1000
 CLOSENESS = 0.01
 """How near to the boundary a bisection goes, over sqrt(d) for L2 and over d for L-infinity, as a share of what there was to go."""
+SCOUTED = 1 / 16
+"""How near to the boundary a start goes before the best one is chosen, as a share of its way."""
 START_TOLERANCE = 1e-3
 MOST_HALVINGS = 25
 """Of a step that leaves the other label's region."""
+MEMORY = 0.5
+"""What the direction of the iteration before still counts: its random directions are as good as new ones where the boundary is smooth."""
 STRIDES = 2
 """How many of the features with a grid a random step changes, on average."""
 _BLOCK_NUMBERS = 512 * 1024
@@ -52,8 +56,8 @@ def hop_skip_jump(  # noqa: PLR0913  (what is attacked, and the budget)
 
     All rows move in step, so that the model is asked for thousands of candidates at once; in each iteration they share one bank of random directions.
     Every candidate is made valid before it is asked, and only what was asked is reported. A row's result depends on `seed`, its id and itself, not on
-    the rows beside it. Two things are added to the paper's algorithm: the search starts from the nearest reference row of another label, and
-    the last step is followed by a bisection; the best row of the whole search is kept.
+    the rows beside it. Three things are added to the paper's algorithm: the search starts from the best of some reference rows of other labels,
+    directions are averaged over iterations, and the last step is followed by a bisection; the best row of the whole search is kept.
 
     Args:
         oracle: the model; labels are enough.
@@ -75,12 +79,13 @@ def hop_skip_jump(  # noqa: PLR0913  (what is attacked, and the budget)
         InputError: the model refuses the rows.
     """
     found = Found(rows=rows.copy(), distance=np.full(len(rows), np.inf), queries=np.zeros(len(rows), dtype=np.int64))
+    attacked = Attacked(oracle, rows, labels, ids, space, norm, seed)
     for restart in range(restarts if len(rows) else 0):
-        begun = starts(oracle, rows, labels, ids, space, norm, seed, pool, restart)
-        np.add(found.queries, begun.queries, out=found.queries)
-        live = np.flatnonzero(begun.found)
-        search = _Search(oracle, space, norm, rows[live], labels[live], seed, restart, begun.rows[live])
+        begun = starts(attacked, pool, restart)
+        live, scouts = _scouted(attacked, begun, restart)
+        search = _Search(attacked, live, scouts, restart)
         search.run(iterations)
+        found.queries[:] += begun.queries
         found.queries[live] += search.queries
         better = search.nearest < found.distance[live]
         found.rows[live[better]] = search.best[better]
@@ -88,22 +93,36 @@ def hop_skip_jump(  # noqa: PLR0913  (what is attacked, and the budget)
     return found
 
 
+def _scouted(attacked: Attacked, begun: Starts, restart: int) -> tuple[NDArray[np.intp], Rows]:
+    """Rows that have a start, and the best of their starts: each goes some way towards its original, and the nearest is taken."""
+    scouts = _Search(attacked, begun.of, begun.rows, restart)
+    if len(begun.of):
+        scouts.restore_categories()
+        scouts.bisect("l2", SCOUTED)
+    near = distance(attacked.space, scouts.at, scouts.originals, attacked.norm)
+    order = np.lexsort((near, begun.of))
+    live, first = np.unique(begun.of[order], return_index=True)
+    np.add.at(begun.queries, begun.of, scouts.queries)
+    return live, scouts.at[order[first]]
+
+
 class _Search:
     """One search of k rows that have a start; arrays are (k, width) or (k,)."""
 
-    def __init__(  # noqa: PLR0913, PLR0917  (the search's own arguments)
-        self, oracle: Oracle, space: Space, norm: Norm, originals: Rows, labels: NDArray[np.int64], seed: int, restart: int, start: Rows
-    ) -> None:
-        self.oracle = oracle
+    def __init__(self, attacked: Attacked, of: NDArray[np.intp], start: Rows, restart: int) -> None:
+        space, norm, originals = attacked.space, attacked.norm, attacked.rows[of]
+        self.oracle = attacked.oracle
         self.space = space
         self.norm = norm
         self.originals = originals
-        self.labels = labels
-        self.seed = seed
+        self.labels = attacked.labels[of]
+        self.seed = attacked.seed
         self.restart = restart
         self.at = start
         """Where each row stands: always of another label."""
         self.best = start.copy()
+        self.along = np.zeros_like(start)
+        """The directions of the iteration before, in units of the space."""
         self.nearest = distance(space, start, originals, norm)
         self.queries = np.zeros(len(start), dtype=np.int64)
         width = max(space.width, 1)
@@ -117,7 +136,6 @@ class _Search:
     def run(self, iterations: int) -> None:
         if not len(self.at):
             return
-        self.restore_categories()
         self.bisect("l2", START_TOLERANCE)
         for step in range(iterations):
             if step or self.norm != "l2":
@@ -200,6 +218,9 @@ class _Search:
             found[block] = self.gradient(block, bank, strides, reach[block].astype(np.float32), held[:size])
         self.queries += count
         along: Rows = found / space.scale
+        along /= np.maximum(np.sqrt(np.einsum("ij,ij->i", along, along)), _TINY)[:, None]
+        along += np.float32(MEMORY) * self.along
+        self.along = along.copy()
         if self.norm == "l2":
             along /= np.maximum(np.sqrt(np.einsum("ij,ij->i", along, along)), _TINY)[:, None]
         else:

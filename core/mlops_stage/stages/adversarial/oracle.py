@@ -59,8 +59,9 @@ class Oracle:
         feeds: makes the model's inputs of rows (n, width).
         label: output with one label per row, or None: the largest score decides, of a single score whether it is at least .5.
         scores: output with one score per class (or one for two classes), or None.
-        classes: names of the classes in the order of the scores; needed where labels are text.
+        classes: names of the classes in the order of the scores; needed where labels are text or not 0, 1, 2 ….
         budget: largest number of queries, or None.
+        rows_per_call: largest number of rows in a call; for a server more than for a file.
     """
 
     def __init__(  # noqa: PLR0913  (each is one thing to know about the model)
@@ -72,14 +73,17 @@ class Oracle:
         scores: str | None = None,
         classes: tuple[str, ...] = (),
         budget: int | None = None,
+        rows_per_call: int = CHUNK_ROWS,
     ) -> None:
         if label is None and scores is None:
             raise InputError("the model has neither an output with labels nor one with scores", "export one of them")
         self._session = session
-        self._feeds = feeds
+        self.feeds = feeds
         self._label = label
         self._scores = scores
+        self._chunk = rows_per_call
         self._codes = {name: code for code, name in enumerate(classes)}
+        self._numbered = {int(name): code for code, name in enumerate(classes) if name.removeprefix("-").isdecimal()}
         self.budget = budget
         self.spent = Spent()
 
@@ -95,64 +99,78 @@ class Oracle:
             OutOfQueriesError: the budget does not allow n more queries.
             InputError: the model refuses the rows.
         """
-        if not len(rows):
-            return np.empty(0, dtype=np.int64)
         if self._label is None:
-            found = self._asked(rows, self._scores or "", _numbers)
-            return _decided(found)
-        return self._asked(rows, self._label, self._coded)
+            return _decided(self._asked(rows, self._scores or "")[0])
+        return self._coded(self._asked(rows, self._label)[0])
 
     def scores(self, rows: Rows) -> NDArray[np.float64] | None:
         """The model's scores for rows (n, width): (n, K), K at least 2; None where it has none. Errors as for `labels`."""
-        if self._scores is None:
-            return None
-        if not len(rows):
-            return np.empty((0, 2))
-        found = self._asked(rows, self._scores, _numbers)
-        return np.concatenate([1 - found, found], axis=1) if found.shape[1] == 1 else found
+        return None if self._scores is None else _two_or_more(self._asked(rows, self._scores)[0])
 
-    def _asked(self, rows: Rows, output: str, read: Callable[[Any], NDArray[Any]]) -> NDArray[Any]:
+    def answers(self, rows: Rows) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Labels and scores for one query a row; of a model that `has_scores`. Errors as for `labels`."""
+        if self._label is None:
+            scores = self._asked(rows, self._scores or "")[0]
+            return _decided(scores), _two_or_more(scores)
+        label, scores = self._asked(rows, self._label, self._scores or "")
+        return self._coded(label), _two_or_more(scores)
+
+    def columns(self, labels: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Which column of the scores belongs to each label."""
+        if self._label is None or not self._numbered:
+            return labels
+        return np.array([self._numbered.get(label, label) for label in labels.tolist()], dtype=np.int64)
+
+    def _asked(self, rows: Rows, *outputs: str) -> list[NDArray[Any]]:
+        """Outputs for rows: each a tensor of as many rows."""
         if self.budget is not None and self.spent.queries + len(rows) > self.budget:
             raise OutOfQueriesError(f"the attack needs more than its {self.budget:,} queries", "raise effort, or judge fewer rows")
+        if not len(rows):
+            return [np.empty((0, 2) if output == self._scores else 0, dtype=np.float64) for output in outputs]
         begun = time.perf_counter()
-        found, calls, given = [], 0, 0
-        for start in range(0, len(rows), CHUNK_ROWS):
-            piece = rows[start : start + CHUNK_ROWS]
+        found, given = [], 0
+        for start in range(0, len(rows), self._chunk):
+            piece = rows[start : start + self._chunk]
             whole = _whole(piece)
-            found.append(read(self._session.run(self._feeds(whole), [output])[0])[: len(piece)])
-            calls += 1
+            made = self._session.run(self.feeds(whole), list(outputs))
+            found.append([_tensor(one)[: len(piece)] for one in made])
             given += len(whole)
         self.spent = Spent(
             queries=self.spent.queries + len(rows),
-            calls=self.spent.calls + calls,
+            calls=self.spent.calls + len(found),
             rows=self.spent.rows + given,
             seconds=self.spent.seconds + time.perf_counter() - begun,
         )
-        return found[0] if len(found) == 1 else np.concatenate(found)
+        return found[0] if len(found) == 1 else [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
-    def _coded(self, made: Any) -> NDArray[np.int64]:
+    def _coded(self, made: NDArray[Any]) -> NDArray[np.int64]:
         """Labels as numbers: whole numbers as they are, text by its place among the classes."""
-        array = np.asarray(made).reshape(-1)
+        array = made.reshape(-1)
         if array.dtype.kind in "iub":
             return array.astype(np.int64, copy=False)
-        texts = array.tolist()
-        return np.array([self._codes.setdefault(str(text), len(self._codes)) for text in texts], dtype=np.int64)
+        return np.array([self._codes.setdefault(str(text), len(self._codes)) for text in array.tolist()], dtype=np.int64)
 
 
-def _numbers(made: Any) -> NDArray[np.float64]:
-    """Scores as (n, K): a tensor, or a list of one mapping per row (ZipMap)."""
+def _tensor(made: Any) -> NDArray[Any]:
+    """An output as an array: a tensor, or a list of one mapping of scores per row (ZipMap)."""
     if isinstance(made, list) and made and isinstance(made[0], dict):
         return np.array([list(row.values()) for row in made], dtype=np.float64)
-    array = np.asarray(made, dtype=np.float64)
-    if array.ndim not in {1, _MATRIX}:
-        raise InputError(f"the model gives scores of {array.ndim} dimensions", "export scores of shape (rows, classes)")
-    return array.reshape(len(array), -1)
+    return np.asarray(made)
 
 
-def _decided(scores: NDArray[np.float64]) -> NDArray[np.int64]:
-    if scores.shape[1] == 1:
-        return (scores[:, 0] >= EVEN).astype(np.int64)
-    best: NDArray[np.int64] = scores.argmax(axis=1)
+def _two_or_more(scores: NDArray[Any]) -> NDArray[np.float64]:
+    """Scores as (n, K) in double precision; a single one is that of the second of two classes."""
+    if scores.ndim not in {1, _MATRIX}:
+        raise InputError(f"the model gives scores of {scores.ndim} dimensions", "export scores of shape (rows, classes)")
+    found = scores.reshape(len(scores), -1).astype(np.float64)
+    return np.concatenate([1 - found, found], axis=1) if found.shape[1] == 1 else found
+
+
+def _decided(scores: NDArray[Any]) -> NDArray[np.int64]:
+    found = _two_or_more(scores)
+    if scores.size == len(scores):
+        return (found[:, 1] >= EVEN).astype(np.int64)
+    best: NDArray[np.int64] = found.argmax(axis=1)
     return best
 
 

@@ -1,4 +1,4 @@
-"""Where a search from the far side begins: a row that the model already answers otherwise."""
+"""Where a search from the far side begins: rows that the model already answers otherwise."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlops_stage.stages.adversarial.oracle import Oracle
-    from mlops_stage.stages.adversarial.space import Flags, Norm, Rows, Space
+    from mlops_stage.stages.adversarial.space import Norm, Rows, Space
 
-POOL_TRIES = 10
-"""How many rows of the pool are tried for a row, the nearest first: a projected one may lose its label."""
+    Places = NDArray[np.intp]
+
+SCOUTS = 6
+"""How many starts are tried for a row: the nearest row of each other label first, then the next nearest of any."""
+POOL_TRIES = 18
+"""How many rows of the pool are asked, where those before lost their label when they were made valid."""
 NOISE_TRIES = 100
-"""How many uniformly drawn rows are tried where the pool gave none."""
+"""How many uniformly drawn rows are asked where the pool gave none."""
 
 
 @dataclass(frozen=True)
@@ -38,91 +42,101 @@ def labelled(oracle: Oracle, rows: Rows) -> Pool:
 
 @dataclass(frozen=True)
 class Starts:
-    """A first row of another label for n rows."""
+    """Rows of another label for n rows: some for each, or none."""
 
     rows: Rows
-    """(n, width); the original where none was found."""
-    found: Flags
-    """(n,)."""
+    """(s, width)."""
+    of: Places
+    """(s,) which of the n rows each belongs to, rising."""
     queries: NDArray[np.int64]
     """(n,)."""
 
 
-def starts(  # noqa: PLR0913, PLR0917  (the search's own arguments)
-    oracle: Oracle,
-    rows: Rows,
-    labels: NDArray[np.int64],
-    ids: NDArray[np.int64],
-    space: Space,
-    norm: Norm,
-    seed: int,
-    pool: Pool | None,
-    restart: int,
-) -> Starts:
+@dataclass(frozen=True)
+class Attacked:
+    """What is attacked: n rows, and what is known of them."""
+
+    oracle: Oracle
+    rows: Rows
+    labels: NDArray[np.int64]
+    ids: NDArray[np.int64]
+    space: Space
+    norm: Norm
+    seed: int
+
+
+def starts(attacked: Attacked, pool: Pool | None, restart: int) -> Starts:
     """The nearest rows of the pool that stay of another label when made valid, else uniform noise.
 
     Args:
-        oracle: the model.
-        rows: (n, width) what is attacked.
-        labels: (n,) the label to get away from.
-        ids: (n,) names of the rows, for their random numbers.
-        space: what is valid.
-        norm: how near is measured.
-        seed: of the run.
+        attacked: what is attacked.
         pool: rows with known labels, or None.
-        restart: 0 begins at the nearest row of the pool, 1 at the next nearest, and so on.
+        restart: 0 begins at the nearest rows of the pool, 1 at the next nearest, and so on.
     """
-    found = Starts(rows=rows.copy(), found=np.zeros(len(rows), dtype=np.bool_), queries=np.zeros(len(rows), dtype=np.int64))
+    search = _Starting(attacked)
     if pool is not None and len(pool.rows):
-        _from_pool(found, oracle, rows, labels, space, _nearest(rows, labels, space, norm, pool, restart))
-    for turn in range(NOISE_TRIES):
-        live = np.flatnonzero(~found.found)
-        if not len(live):
-            break
-        drawn = uniforms(seed, "start", ids[live], restart * NOISE_TRIES + turn, space.width)
-        noise = (space.low + drawn * (space.high.astype(np.float64) - space.low)).astype(np.float32)
-        _try(found, live, noise, oracle, rows, labels, space)
-    return found
+        search.from_pool(pool, restart)
+    search.from_noise(restart)
+    return search.starts()
 
 
-def _nearest(  # noqa: PLR0913, PLR0917  (the search's own arguments)
-    rows: Rows, labels: NDArray[np.int64], space: Space, norm: Norm, pool: Pool, restart: int
-) -> list[Rows]:
-    """For each row the rows of the pool with another label, nearest first: (at most `POOL_TRIES`, width)."""
-    chosen = []
-    for row, label in zip(rows, labels, strict=True):
-        others = pool.rows[pool.labels != label]
-        order = np.argsort(_ranked(space, others, row, norm), kind="stable")
-        chosen.append(others[order[min(restart, max(len(order) - 1, 0)) :][:POOL_TRIES]])
-    return chosen
+class _Starting:
+    """The search for starts; `found` and `of` grow."""
+
+    def __init__(self, attacked: Attacked) -> None:
+        self.attacked = attacked
+        self.queries = np.zeros(len(attacked.rows), dtype=np.int64)
+        self.found: list[Rows] = []
+        self.of: list[Places] = []
+        self.none = np.ones(len(attacked.rows), dtype=np.bool_)
+
+    def starts(self) -> Starts:
+        of = np.concatenate([*self.of, np.empty(0, dtype=np.intp)])
+        rows = np.concatenate([*self.found, self.attacked.rows[:0]])
+        order = np.argsort(of, kind="stable")
+        return Starts(rows=rows[order], of=of[order], queries=self.queries)
+
+    def from_pool(self, pool: Pool, restart: int) -> None:
+        attacked = self.attacked
+        chosen = [
+            _chosen(attacked.space, row, pool.rows[other], pool.labels[other], attacked.norm)[restart * SCOUTS :]
+            for row, other in zip(attacked.rows, pool.labels[None] != attacked.labels[:, None], strict=True)
+        ]
+        for turn in range(0, POOL_TRIES, SCOUTS):
+            several = [rows[turn : turn + SCOUTS] if lost else rows[:0] for rows, lost in zip(chosen, self.none, strict=True)]
+            self.ask(np.repeat(np.arange(len(several)), [len(rows) for rows in several]), np.concatenate(several))
+
+    def from_noise(self, restart: int) -> None:
+        space, ids = self.attacked.space, self.attacked.ids
+        for turn in range(NOISE_TRIES):
+            live = np.flatnonzero(self.none)
+            if not len(live):
+                return
+            drawn = uniforms(self.attacked.seed, "start", ids[live], restart * NOISE_TRIES + turn, space.width)
+            self.ask(live, (space.low + drawn * (space.high.astype(np.float64) - space.low)).astype(np.float32))
+
+    def ask(self, of: Places, rows: Rows) -> None:
+        """Make rows valid for the ones they belong to, and keep those of another label."""
+        if not len(of):
+            return
+        attacked = self.attacked
+        valid = attacked.space.project(rows, attacked.rows[of])
+        other = attacked.oracle.labels(valid) != attacked.labels[of]
+        np.add.at(self.queries, of, 1)
+        self.found.append(valid[other])
+        self.of.append(of[other])
+        self.none[of[other]] = False
 
 
-def _ranked(space: Space, others: Rows, row: Rows, norm: Norm) -> Rows:
-    """(m,) numbers in the order of the distances; single precision is enough to choose by."""
+def _chosen(space: Space, row: Rows, others: Rows, labels: NDArray[np.int64], norm: Norm) -> Rows:
+    """Rows to try: the nearest of each label, nearest first, then the rest in the same order."""
     apart = others - row
     if not space.continuous.all():
         apart[:, ~space.continuous] = apart[:, ~space.continuous] != 0
     apart /= space.scale
-    ranked: Rows = np.einsum("ij,ij->i", apart, apart) if norm == "l2" else np.abs(apart).max(axis=1)
-    return ranked
-
-
-def _from_pool(  # noqa: PLR0913, PLR0917  (the search's own arguments)
-    found: Starts, oracle: Oracle, rows: Rows, labels: NDArray[np.int64], space: Space, chosen: list[Rows]
-) -> None:
-    for turn in range(POOL_TRIES):
-        live = np.array([row for row in np.flatnonzero(~found.found) if turn < len(chosen[row])], dtype=np.intp)
-        if not len(live):
-            return
-        _try(found, live, np.stack([chosen[row][turn] for row in live]), oracle, rows, labels, space)
-
-
-def _try(  # noqa: PLR0913, PLR0917  (the search's own arguments)
-    found: Starts, live: NDArray[np.intp], tried: Rows, oracle: Oracle, rows: Rows, labels: NDArray[np.int64], space: Space
-) -> None:
-    """Ask one valid row for each live row, and keep those of another label."""
-    valid = space.project(tried, rows[live])
-    other = oracle.labels(valid) != labels[live]
-    found.queries[live] += 1
-    found.rows[live[other]] = valid[other]
-    found.found[live[other]] = True
+    far: Rows = np.einsum("ij,ij->i", apart, apart) if norm == "l2" else np.abs(apart).max(axis=1, initial=0)
+    near = np.argsort(far, kind="stable")
+    first = np.zeros(len(near), dtype=np.bool_)
+    first[np.unique(labels[near], return_index=True)[1]] = True
+    tried: Rows = others[np.concatenate([near[first], near[~first]])]
+    return tried
