@@ -1,9 +1,8 @@
-"""Which columns name groups of people, and how their values become groups."""
+"""How the values of a column become groups of people."""
 
 from __future__ import annotations
 
 import math
-import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,54 +12,20 @@ from mlops_stage.errors import UsageError
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.answers import MISSING
 from mlops_stage.inputs.tables.values import FEW_LEVELS, Codes, number_of
+from mlops_stage.stages.fairness.names import is_age
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Sequence
 
 MOST_LEVELS = 1_000
 """More values of a column are no groups that anybody would compare."""
-NAMES = frozenset(
-    {
-        *("age", "age_group", "ancestry", "caste", "citizen", "citizenship", "country_of_birth", "country_of_origin"),
-        *("birth_country", "disability", "disabled", "ethnic", "ethnic_group", "ethnic_origin", "ethnicity", "gender", "gender_identity"),
-        *("handicap", "hispanic", "indigenous", "marital", "marital_status", "national_origin", "nationality", "native_country"),
-        *("pregnancy", "pregnant", "race", "race_ethnicity", "religion", "sex", "sexual_orientation", "skin_color", "skin_colour"),
-        *("skin_tone", "transgender", "veteran", "veteran_status"),
-    }
-)
-"""Names of columns that are taken to name groups where nobody declares any: the grounds of discrimination that European and American law list."""
 AGES = (0, 25, 40, 55, 65)
 """Where bands of age begin. From 40 the American act on age discrimination protects."""
 _PARTS = 4
 _OLDEST = 125
 _FEWEST_AGES = 13
 _NO_AGES = 0.05
-_ABOUT = r"(?:the_|a_|self_reported_|applicant_|candidate_|client_|customer_|employee_|borrower_|patient_|person_|user_|protected_|sensitive_|is_|demographic_)*"
-_FORM = r"(?:_at_birth|_band|_bin|_binned|_bracket|_bucket|_cat|_category|_class|_code|_desc|_description|_group|_label|_name|_range|_years|_yrs|_\d+)*"
-_AROUND = re.compile(rf"{_ABOUT}(.+?){_FORM}")
 _BLANK = frozenset({"", "?", "n/a", "null", "nan", "unknown", "(unknown)"})
-_AGE = re.compile(rf"{_ABOUT}age{_FORM}")
-
-
-def called_sensitive(columns: Iterable[str], taken: Collection[str] = ()) -> tuple[str, ...]:
-    """The columns whose names say that they name groups of people, such as `sex`, `Race`, `applicant_gender` and `ageGroup`.
-
-    Args:
-        columns: the names of a table's columns.
-        taken: columns that mean something else, such as the label.
-    """
-    return tuple(name for name in columns if name not in taken and _says_so(name))
-
-
-def _says_so(name: str) -> bool:
-    plain = _plain(name)
-    inner = _AROUND.fullmatch(plain)
-    return plain in NAMES or (inner is not None and inner[1] in NAMES)
-
-
-def _plain(name: str) -> str:
-    """Lower-case words joined by underscores: `ageGroup` and `Age-Group` are `age_group`."""
-    return re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.strip()).lower()).strip("_")
 
 
 class Attribute(NamedTuple):
@@ -113,7 +78,7 @@ def _banded(name: str, codes: Codes, numbers: np.ndarray) -> Attribute | None:
     """Bands of a quantity; None where numbers are names of groups, such as 1 and 2."""
     rows = np.bincount(codes.codes, minlength=len(numbers))[: len(numbers)]
     whole = bool((numbers == np.trunc(numbers)).all())
-    if _AGE.fullmatch(_plain(name)) and len(numbers) >= _FEWEST_AGES and numbers.max() >= _FEWEST_AGES:
+    if is_age(name) and len(numbers) >= _FEWEST_AGES and numbers.max() >= _FEWEST_AGES:
         impossible = (numbers < 0) | (numbers > _OLDEST)
         if rows[impossible].sum() <= _NO_AGES * rows.sum():
             return _by_age(name, codes, numbers, impossible)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from mlops_stage.estimates import Point
 from mlops_stage.evidence.redact import HIDDEN, MINIMUM_COUNT, Cell, Withheld, blurred, withheld
 from mlops_stage.stages.fairness.grouping import BY, CLASS
 
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from mlops_stage.estimates import Estimate
     from mlops_stage.report import Metric
+    from mlops_stage.report.observed import Slice
     from mlops_stage.stages.fairness.grouping import Grouping
     from mlops_stage.stats.cells import Cells
 
@@ -24,8 +27,26 @@ DECISION = "\N{NULL}decision"
 _RATES = {"tpr": LABEL, "fnr": LABEL, "fpr": LABEL, "tnr": LABEL, "precision": DECISION}
 _OF_OTHERS = ("fpr", "tnr")
 """Rates of the rows that are labelled otherwise."""
-_SUFFIXES = ("_difference_to_overall", "_ratio_to_overall", "_difference_to_reference", "_ratio_to_reference", "_difference", "_ratio")
-_PARTS = {"demographic_parity": ("selection_rate",), "equal_opportunity": ("tpr",), "equalized_odds": ("tpr", "fpr")}
+_SUFFIXES = (
+    "_p_value",
+    "_difference_by_chance",
+    "_difference_bootstrap",
+    "_ratio_bootstrap",
+    "_difference_to_overall",
+    "_ratio_to_overall",
+    "_difference_to_reference",
+    "_ratio_to_reference",
+    "_difference",
+    "_ratio",
+)
+_OF_CHANCE = ("_p_value", "_difference_by_chance")
+"""Of no group's rate, but of a denominator."""
+_PARTS = {
+    "recall_macro": ("tpr",),
+    "demographic_parity": ("selection_rate",),
+    "equal_opportunity": ("tpr",),
+    "equalized_odds": ("tpr", "fpr"),
+}
 _TOLD, _BLURRED, _HIDDEN = range(3)
 
 
@@ -55,8 +76,6 @@ class Secrets:
 
         A figure between groups leaves hidden groups out when it is made; it is rounded where it may be that of a group whose count must be blurred.
         """
-        if metric.name.endswith("_p_value"):
-            return metric
         where = dict(metric.slice)
         of_class = where.pop(CLASS, None)
         names = _base(metric.name)
@@ -72,7 +91,14 @@ class Secrets:
             look = max(self._look(name, cell, of_class) for name in names for cell in cells)
         if look == _TOLD:
             return metric
+        if isinstance(metric.estimate, Point) and metric.name.endswith(_OF_CHANCE):
+            return replace(metric, estimate=Point(metric.estimate.value, blurred(metric.estimate).n))
         return replace(metric, estimate=HIDDEN if look == _HIDDEN else blurred(metric.estimate))
+
+    def estimate(self, estimate: Estimate, names: Sequence[str], groups: Sequence[Slice]) -> Estimate:
+        """A figure of some groups as far as it may be told, where its denominators are those of the rates of these names."""
+        look = max(self._look(name, frozenset(group), None) for name in names for group in groups)
+        return estimate if look == _TOLD else HIDDEN if look == _HIDDEN else blurred(estimate)
 
     def range(self, cell: Cell) -> int | tuple[int, int]:
         """A count as it may be told: exactly, or between which numbers it lies."""

@@ -9,17 +9,20 @@ from mlops_stage.estimates import Bounded
 from mlops_stage.evidence.redact import shown
 from mlops_stage.report import NotApplicable, Observations
 from mlops_stage.stages.fairness.counting import count
-from mlops_stage.stages.fairness.estimating import Terms, metrics_of, overall
+from mlops_stage.stages.fairness.crosscheck import cross_checked
+from mlops_stage.stages.fairness.estimating import metrics_of, overall
 from mlops_stage.stages.fairness.evidence import write_counts
+from mlops_stage.stages.fairness.fairlearn import library_metrics
 from mlops_stage.stages.fairness.grouping import groupings
 from mlops_stage.stages.fairness.hiding import Counted, secrets
 from mlops_stage.stages.fairness.pictures import pictures
 from mlops_stage.stages.fairness.reading import judged
 from mlops_stage.stages.fairness.remarks import remarks
+from mlops_stage.stages.fairness.terms import Terms
 from mlops_stage.stats.resampling import DRAWS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mlops_stage.inputs.predictions import Predictions
     from mlops_stage.inputs.tables.values import Codes
@@ -45,13 +48,15 @@ def measure(params: FairnessParams, workspace: Workspace) -> Observations | NotA
     workspace.progress(0.5, f"counting {predictions.n:,} rows")
     counted = [Counted(one, count(predictions, one)) for one in groupings(found.attributes, params.intersections)]
     secret = secrets(counted, predictions.classes)
-    metrics = _metrics(params, workspace, predictions, counted, secret)
+    exact = list(_exact(params, workspace, predictions.classes, counted, secret))
+    checked = [cross_checked(predictions, counted, exact, secret)] if params.cross_check == "fairlearn" else []
+    metrics = _told(params, predictions, counted, exact, secret)
     figures = pictures(metrics, [one.grouping for one in counted], binary=predictions.task == "binary")
     evidence = write_counts(workspace.out, counted, secret)
     workspace.progress(1.0, "done")
     return Observations(
         metrics=tuple(metrics),
-        findings=(*remarks(counted, secret, params.min_denominator), *found.findings),
+        findings=(*remarks(counted, secret, params.min_denominator), *found.findings, *checked),
         subjects=found.subjects,
         evidence=evidence,
         figures=tuple(figures),
@@ -59,23 +64,31 @@ def measure(params: FairnessParams, workspace: Workspace) -> Observations | NotA
     )
 
 
-def _metrics(
-    params: FairnessParams, workspace: Workspace, predictions: Predictions, counted: Sequence[Counted], secret: Secrets
-) -> list[Metric]:
-    """Those of all rows, then those of each grouping, as far as they may be told."""
-    found = overall(counted[0].cells, predictions.classes)
+def _exact(
+    params: FairnessParams, workspace: Workspace, classes: Sequence[str], counted: Sequence[Counted], secret: Secrets
+) -> Iterator[list[Metric]]:
+    """The figures of each grouping, those between groups without groups that must not be told."""
     for place, one in enumerate(counted):
         workspace.progress(0.55 + 0.4 * place / len(counted), f"comparing groups of {one.grouping.name}")
         terms = Terms(
             min_denominator=params.min_denominator,
             draws=DRAWS[params.effort],
             seed=params.seed,
+            bootstrap=params.bootstrap,
             reference=_reference(params.reference_group, one.grouping),
             hidden=secret.groups(one.grouping),
         )
-        made = metrics_of(one.cells, one.grouping, predictions.classes, terms)
-        found += [secret.told(metric, one.grouping, params.reference_group) for metric in made]
-    return found
+        yield metrics_of(one.cells, one.grouping, classes, terms)
+
+
+def _told(
+    params: FairnessParams, predictions: Predictions, counted: Sequence[Counted], exact: Sequence[Sequence[Metric]], secret: Secrets
+) -> list[Metric]:
+    """The figures of all rows and of each grouping, as far as they may be told."""
+    found = [secret.told(metric, counted[0].grouping, {}) for metric in overall(counted[0].cells, predictions.classes)]
+    for one, metrics in zip(counted, exact, strict=True):
+        found += [secret.told(metric, one.grouping, params.reference_group) for metric in metrics]
+    return found + library_metrics(params.library_metrics, predictions, counted, secret)
 
 
 def _check_references(wanted: Mapping[str, str], attributes: Mapping[str, Codes]) -> None:

@@ -64,6 +64,9 @@ class FairnessParams(Params):
             description="metrics of scikit-learn or Fairlearn to report by group as well, such as f1_score or fairlearn.metrics.mean_prediction"
         ),
     ] = ()
+    bootstrap: Annotated[
+        bool, Field(description="whether to add what a bootstrap of rows says of the gaps between groups; it informs, and is not judged")
+    ] = False
     cross_check: Annotated[
         Literal["none", "fairlearn"],
         Field(description="recompute every share and gap with Fairlearn, and refuse to report where they differ"),

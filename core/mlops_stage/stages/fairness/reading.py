@@ -13,7 +13,8 @@ from mlops_stage.inputs.model import open_model
 from mlops_stage.inputs.predictions import Predictions, Question, read, score
 from mlops_stage.inputs.tables.open import Table, open_table
 from mlops_stage.report import Finding, Level, NotApplicable
-from mlops_stage.stages.fairness.attributes import as_attribute, called_sensitive
+from mlops_stage.stages.fairness.attributes import as_attribute
+from mlops_stage.stages.fairness.names import called_sensitive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

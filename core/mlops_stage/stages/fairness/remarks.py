@@ -25,7 +25,7 @@ def remarks(counted: Sequence[Counted], secrets: Secrets, min_denominator: int) 
     """Findings on the groups: only one, of unknown group, small, without a label, with different base rates, or masked."""
     found: list[Finding] = []
     for one in counted:
-        found += [*_lone(one), *_unknown(one, secrets), *_few(one, min_denominator), *_undefined(one, secrets)]
+        found += [*_lone(one), *_unknown(one, secrets), *_few(one, secrets, min_denominator), *_undefined(one, secrets)]
         if len(one.grouping.columns) == 1 and len(secrets.classes) == 2:  # noqa: PLR2004  (binary)
             found += _base_rates(one, secrets)
     return [*found, *_masked(counted, secrets)]
@@ -60,11 +60,11 @@ def _unknown(one: Counted, secrets: Secrets) -> list[Finding]:
     ]
 
 
-def _few(one: Counted, min_denominator: int) -> list[Finding]:
-    """Groups with too few rows of some label for any verdict; none at all of it is said elsewhere."""
+def _few(one: Counted, secrets: Secrets, min_denominator: int) -> list[Finding]:
+    """Groups with too few rows of some label for any verdict; none at all of it is said elsewhere, unless that would tell of few people."""
     by_label = one.cells.rows.sum(axis=2)
-    inside = one.grouping.inside.tolist()
-    small = [group for group in inside if (by_label[group] > 0).all() and by_label[group].min() < min_denominator]
+    inside, hidden = one.grouping.inside.tolist(), secrets.groups(one.grouping)
+    small = [group for group in inside if by_label[group].min() < min_denominator and (group in hidden or by_label[group].min() > 0)]
     if not small or len(inside) < 2:  # noqa: PLR2004  (one group is compared with nobody)
         return []
     message = (
@@ -77,10 +77,10 @@ def _few(one: Counted, min_denominator: int) -> list[Finding]:
 
 def _undefined(one: Counted, secrets: Secrets) -> list[Finding]:
     """Groups in which some label does not occur, so that a rate has no denominator."""
-    by_label = one.cells.rows.sum(axis=2)
+    by_label, hidden = one.cells.rows.sum(axis=2), secrets.groups(one.grouping)
     found = []
     for place, name in enumerate(secrets.classes):
-        without = [group for group in one.grouping.inside.tolist() if by_label[group, place] == 0]
+        without = [group for group in one.grouping.inside.tolist() if by_label[group, place] == 0 and group not in hidden]
         if without and len(one.grouping.inside) > 1:
             rate = "true positive rate" if place or len(secrets.classes) > 2 else "false positive rate"  # noqa: PLR2004  (binary)
             message = (
