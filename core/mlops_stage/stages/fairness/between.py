@@ -84,7 +84,8 @@ def _gaps(name: str, compared: _Compared, where: Slice, terms: Terms) -> Iterato
     difference = largest_difference(compared.figures, terms.min_denominator)
     ratio = smallest_ratio(compared.figures, terms.min_denominator)
     few = compared.incomplete or "there are no two groups to compare"
-    none = few if difference is None else "it is 0 in every group, so there is no ratio"
+    short = any(figure.known.sum() < 2 for figure in compared.figures)  # noqa: PLR2004  (two groups)
+    none = few if short or difference is None else "it is 0 in every group, so there is no ratio"
     yield _metric(f"{name}_difference", difference or NotEstimable(0, few), where, compared)
     yield _metric(f"{name}_ratio", ratio or NotEstimable(0, none), where, compared)
 
@@ -97,8 +98,8 @@ def _metric(name: str, estimate: Estimate, where: Slice, compared: _Compared) ->
 
 
 def _compared(rates: Sequence[Rate], groups: Flags, grouping: Grouping, terms: Terms) -> _Compared:
-    """Rates that have a denominator somewhere: a class without a row is nobody's disadvantage."""
-    rates = tuple(rate for rate in rates if rate.shares.whole.sum() > 0) or tuple(rates[:1])
+    """Rates with the groups that are compared; those of a class that no row has, or none is predicted as, are nobody's disadvantage."""
+    rates = tuple(rate for rate in rates if not rate.label or rate.shares.whole.sum() > 0) or tuple(rates[:1])
     reasons = (_lacking(rate.shares.whole, rate.of, grouping, terms) for rate in rates)
     return _Compared(
         rates, tuple(rate.shares.of(groups) for rate in rates), "; ".join(dict.fromkeys(reason for reason in reasons if reason))
@@ -121,14 +122,14 @@ def _told(figure: GroupFigure, groups: Flags, terms: Terms) -> Flags:
 
 def _lacking(whole: np.ndarray, of: str, grouping: Grouping, terms: Terms) -> str:
     """Which groups are too small to be compared, in words that tell no count."""
-    inside = grouping.inside.tolist()
+    inside, enough = grouping.inside.tolist(), max(terms.min_denominator, terms.least)
     none = [group for group in inside if whole[group] <= 0 and group not in terms.hidden]  # of few people even a zero would tell
-    few = [group for group in inside if whole[group] < terms.min_denominator and group not in none]
+    few = [group for group in inside if whole[group] < enough and group not in none]
     withheld = [group for group in inside if group in terms.hidden and group not in {*none, *few}]
     told = []
     for groups, have, has in (
         (none, f"have no {of}", f"has no {of}"),
-        (few, f"have fewer than {terms.min_denominator} {of}", f"has fewer than {terms.min_denominator} {of}"),
+        (few, f"have fewer than {enough:g} {of}", f"has fewer than {enough:g} {of}"),
         (withheld, "are withheld", "is withheld"),
     ):
         if groups:
