@@ -53,7 +53,7 @@ class FairnessParams(Params):
     standard: Standard = ()
     reference_group: Annotated[
         TextMapping,
-        Field(description="column=value: the group that the others are compared with; unset: the largest of each column"),
+        Field(description="column=value: a group that each other group is compared with as well"),
     ] = Field(default_factory=dict)
     intersections: Annotated[
         int, Field(ge=1, le=3, description="how many sensitive columns are crossed at most: 1 for each alone, 2 for all pairs as well")

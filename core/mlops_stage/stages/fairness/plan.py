@@ -22,6 +22,8 @@ from mlops_stage.stages.fairness.standards import DEFAULT, chosen
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
     from mlops_stage.inputs.tables.open import Table
     from mlops_stage.inputs.tables.values import Codes
     from mlops_stage.stages.fairness.params import FairnessParams
@@ -77,15 +79,16 @@ def _columns(params: FairnessParams, sources: Sources, found: Mapping[str, Table
     return label, {name: as_attribute(name, columns[name]).codes for name in found}
 
 
-def _positive(label: Codes, params: FairnessParams) -> np.ndarray | None:
+def _positive(label: Codes, params: FairnessParams) -> NDArray[np.bool_] | None:
     """The rows of the positive class, shape (n,); None where there are not two classes."""
     if params.task in {"multiclass", "regression"} or not 1 <= len(label.levels) <= 2:  # noqa: PLR2004  (binary)
         return None
     (_, positive), _ = binary_classes(label.levels, params.positive)
-    return label.codes == (label.levels.index(positive) if positive in label.levels else -1)
+    hit: NDArray[np.bool_] = label.codes == (label.levels.index(positive) if positive in label.levels else -1)
+    return hit
 
 
-def _note(name: str, column: Codes, positive: np.ndarray | None, needed: int, least: int) -> str:
+def _note(name: str, column: Codes, positive: NDArray[np.bool_] | None, needed: int, least: int) -> str:
     known = [place for place, level in enumerate(column.levels) if level != UNKNOWN]
     if len(known) < 2:  # noqa: PLR2004  (one group is compared with nobody)
         return f"{shown(name)}: {'one group' if known else 'no group'}, so there is nothing to compare"
@@ -105,4 +108,4 @@ def _note(name: str, column: Codes, positive: np.ndarray | None, needed: int, le
 
 
 def _count(count: int) -> str:
-    return f"{count:,}" if count == 0 or count >= MINIMUM_COUNT else f"fewer than {MINIMUM_COUNT}"
+    return f"{count:,}" if count >= MINIMUM_COUNT else f"fewer than {MINIMUM_COUNT}"
