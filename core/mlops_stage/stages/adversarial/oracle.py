@@ -57,9 +57,9 @@ class Oracle:
     Args:
         session: asked with `run`.
         feeds: makes the model's inputs of rows (n, width).
-        label: output with one label per row, or None: the largest score decides, of a single score whether it is at least .5.
+        label: output with one label per row: text, or whole numbers that are places among the scores; or None: the largest score decides, of a single score whether it is at least .5.
         scores: output with one score per class (or one for two classes), or None.
-        classes: names of the classes in the order of the scores; needed where labels are text or not 0, 1, 2 ….
+        classes: names of the classes in the order of the scores; needed where labels are text.
         budget: largest number of queries, or None.
         rows_per_call: largest number of rows in a call; for a server more than for a file.
     """
@@ -83,7 +83,6 @@ class Oracle:
         self._scores = scores
         self._chunk = rows_per_call
         self._codes = {name: code for code, name in enumerate(classes)}
-        self._numbered = {int(name): code for code, name in enumerate(classes) if name.removeprefix("-").isdecimal()}
         self.budget = budget
         self.spent = Spent()
 
@@ -114,12 +113,6 @@ class Oracle:
             return _decided(scores), _two_or_more(scores)
         label, scores = self._asked(rows, self._label, self._scores or "")
         return self._coded(label), _two_or_more(scores)
-
-    def columns(self, labels: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Which column of the scores belongs to each label."""
-        if self._label is None or not self._numbered:
-            return labels
-        return np.array([self._numbered.get(label, label) for label in labels.tolist()], dtype=np.int64)
 
     def _asked(self, rows: Rows, *outputs: str) -> list[NDArray[Any]]:
         """Outputs for rows: each a tensor of as many rows."""

@@ -126,7 +126,7 @@ class _Search:
         """Ask one valid candidate for each live row; stay where it is better."""
         labels, scores = self.oracle.answers(candidates)
         self.queries[live] += 1
-        margin = _margin(scores, self.oracle.columns(self.labels[live]))
+        margin = _margin(scores, self.labels[live])
         other = labels != self.labels[live]
         better = other | (margin < self.margin[live])
         self.at[live[better]] = candidates[better]
@@ -185,8 +185,10 @@ def _edge(rows: Rows, reach: NDArray[np.float64]) -> Rows:
     return edge
 
 
-def _margin(scores: NDArray[np.float64], columns: NDArray[np.int64]) -> NDArray[np.float64]:
+def _margin(scores: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """How far the label's score is ahead of the best other one; for a label without a score, how far the best is ahead of the second."""
     every = np.arange(len(scores))
+    columns = np.where((labels >= 0) & (labels < scores.shape[1]), labels, scores.argmax(axis=1))
     own = scores[every, columns]
     others = scores.copy()
     others[every, columns] = -np.inf
