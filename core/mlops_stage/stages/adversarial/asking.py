@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,6 @@ from mlops_stage.stages.adversarial.oracle import Oracle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -43,6 +43,10 @@ class Target:
     """Names of the classes, in the order of the scores where that is known."""
     deadline: datetime
     clock: Callable[[], datetime]
+
+    def in_overtime(self) -> Target:
+        """The same without a deadline, for what little is left to do after it."""
+        return replace(self, deadline=datetime.max.replace(tzinfo=UTC))
 
     def oracle(self, space: Tabular) -> Oracle:
         """An oracle over a session of its own.

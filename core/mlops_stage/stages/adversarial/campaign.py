@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlops_stage.errors import InternalError
+from mlops_stage.errors import InternalError, LimitError
 from mlops_stage.stages.adversarial.asking import OutOfTimeError
 from mlops_stage.stages.adversarial.hopskipjump import hop_skip_jump
 from mlops_stage.stages.adversarial.linear import linear_margin
@@ -20,17 +21,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from mlops_stage.stages.adversarial.affine import Affine
     from mlops_stage.stages.adversarial.asking import Target
     from mlops_stage.stages.adversarial.budget import Budget
-    from mlops_stage.stages.adversarial.linear import Linear
     from mlops_stage.stages.adversarial.oracle import Oracle
     from mlops_stage.stages.adversarial.params import Attack
     from mlops_stage.stages.adversarial.space import Found, Norm, Rows, Space
     from mlops_stage.stages.adversarial.starts import Pool
     from mlops_stage.stages.adversarial.tabular import Tabular
 
-BLOCK = 50
-"""Rows that are attacked together. Last digits of scores may depend on a row's neighbours in a call, so blocks are the same for every number of processes."""
 NONE = -1
 """The place of the attack where no attack succeeded."""
 
@@ -46,8 +45,8 @@ class Campaign:
     """Rising."""
     seed: int
     pool: Pool
-    linear: Linear | None = None
-    """The closed form, where the model has one."""
+    affine: Affine | None = None
+    """What the model computes, where it is linear."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,8 +61,6 @@ class Outcome:
     """(n,) which of the campaign's attacks found it."""
     queries: NDArray[np.int64]
     """(n,)."""
-    reached: NDArray[np.bool_]
-    """(attacks, n): whether each attack found anything at or below the largest size."""
 
 
 def attack(campaign: Campaign, oracle: Oracle, space: Space, rows: Rows, labels: NDArray[np.int64], ids: NDArray[np.int64]) -> Outcome:  # noqa: PLR0913, PLR0917  (a campaign and what it is against)
@@ -82,12 +79,10 @@ def attack(campaign: Campaign, oracle: Oracle, space: Space, rows: Rows, labels:
         distance=np.full(len(rows), np.inf),
         by=np.full(len(rows), NONE),
         queries=np.zeros(len(rows), dtype=np.int64),
-        reached=np.zeros((len(campaign.attacks), len(rows)), dtype=np.bool_),
     )
     for place, name in enumerate(campaign.attacks):
         for live, found in _found(name, campaign, oracle, space, rows, labels, ids, best):
             best.queries[live] += found.queries
-            best.reached[place, live] |= found.distance <= campaign.epsilons[-1]
             nearer = found.distance < best.distance[live]
             best.rows[live[nearer]] = found.rows[nearer]
             best.distance[live[nearer]] = found.distance[nearer]
@@ -106,8 +101,8 @@ def _found(  # noqa: PLR0913, PLR0917  (as above)
     best: Outcome,
 ) -> Iterator[tuple[NDArray[np.intp], Found]]:
     every = np.arange(len(rows))
-    if name == "linear" and campaign.linear is not None:
-        yield every, linear_margin(campaign.linear, oracle, rows, labels, space, norm=campaign.norm)
+    if name == "linear" and campaign.affine is not None:
+        yield every, linear_margin(oracle, campaign.affine, rows, labels, space, norm=campaign.norm).found
     elif name == "hop_skip_jump":
         budget = campaign.budget
         yield (
@@ -137,7 +132,6 @@ def _found(  # noqa: PLR0913, PLR0917  (as above)
                         labels[live],
                         ids[live],
                         space,
-                        norm=campaign.norm,
                         epsilon=epsilon,
                         queries=campaign.budget.queries,
                         seed=campaign.seed,
@@ -149,7 +143,6 @@ def _found(  # noqa: PLR0913, PLR0917  (as above)
 class Block:
     """Some of the rows, attacked together."""
 
-    place: slice
     rows: Rows
     labels: NDArray[np.int64]
     ids: NDArray[np.int64]
@@ -200,6 +193,11 @@ def _each(campaign: Campaign, target: Target, space: Tabular, blocks: list[Block
         try:
             for future in as_completed(waiting):
                 yield waiting[future], future.result()
+        except BrokenProcessPool as error:
+            raise LimitError(
+                "a process that attacked rows was ended, probably for want of memory",
+                "raise it with --limits memory=8GiB, or lower processes",
+            ) from error
         finally:
             for future in waiting:
                 future.cancel()

@@ -13,10 +13,12 @@ from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.columns import map_columns
 from mlops_stage.inputs.model import open_model
 from mlops_stage.inputs.predictions import Question, score
+from mlops_stage.inputs.scoring import answers_of
 from mlops_stage.inputs.tables.open import open_table
-from mlops_stage.inputs.tables.query import opened, rows
+from mlops_stage.inputs.tables.query import opened, rows, texts
 from mlops_stage.report import NotApplicable
 from mlops_stage.stages.adversarial.rng import uniforms
+from mlops_stage.workspace import silent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from mlops_stage.inputs.answers import Answers
     from mlops_stage.inputs.columns import Feed
     from mlops_stage.inputs.model import Model
     from mlops_stage.inputs.predictions import Predictions
@@ -69,11 +72,19 @@ class Material:
     """(n,) the place of each sampled row in the data, from 0, rising."""
     answers: Predictions
     """Labels of the sampled rows beside the model's answers."""
+    classes: tuple[str, ...]
+    """Names of the classes, in the order of the model's scores."""
+    scored: bool
+    """Whether it is known which score belongs to which class."""
+    expected: NDArray[np.int64]
+    """(n,) the model's answer to each sampled row, as a place among `classes`."""
     reference: Frame
     of_reference: str
     """Which param named the reference."""
     total: int
     """Rows of the data."""
+    names: tuple[str, ...]
+    """(n,) what `row_id` calls the sampled rows; empty without it."""
     subjects: tuple[Subject, ...]
 
 
@@ -103,6 +114,8 @@ def material(params: AdversarialParams, workspace: Workspace, rows_wanted: int) 
     answers = score(model, some, None, _question(params))
     if answers.task == "regression":
         return NotApplicable("the labels are quantities (regression), where no answer is simply wrong; these attacks change classes")
+    own = answers_of(model, some, feeds, len(ids), None, silent)
+    classes = _classes(answers, own)
     what, reference = _reference(params, workspace.root, data)
     workspace.progress(0.05, f"learning from {what} what is valid")
     subjects = (model.subject(), data.subject(), *([reference.subject()] if what != "data" else []))
@@ -112,11 +125,21 @@ def material(params: AdversarialParams, workspace: Workspace, rows_wanted: int) 
         data=_frame(some, feeds),
         ids=ids,
         answers=answers,
+        classes=classes,
+        scored=bool(own.classes) or own.width == 1,
+        expected=np.array([classes.index(name) for name in answers.classes])[answers.prediction.astype(np.int64)],
         reference=_frame(_thinned(reference), feeds),
         of_reference=what,
         total=total,
+        names=_names(some, params.row_id),
         subjects=subjects,
     )
+
+
+def _classes(answers: Predictions, own: Answers) -> tuple[str, ...]:
+    """The classes in the order of the scores, then those that only labels have; a single score is that of the second class."""
+    named = own.classes or (tuple(str(place) for place in range(own.width)) if own.decision is None and own.width > 1 else ())
+    return (*named, *(name for name in answers.classes if name not in named))
 
 
 def sampled(total: int, wanted: int, seed: int) -> NDArray[np.int64]:
@@ -154,10 +177,17 @@ def _thinned(table: Table) -> Table:
     return table if total <= MOST_REFERENCE else table.picked(range(0, total, -(-total // MOST_REFERENCE)))
 
 
+def _names(table: Table, row_id: str | None) -> tuple[str, ...]:
+    if row_id is None:
+        return ()
+    codes = texts(table, [row_id], "row_id")[row_id]
+    return tuple(codes.levels[code] if code >= 0 else "" for code in codes.codes)
+
+
 def _frame(table: Table, feeds: tuple[Feed, ...]) -> Frame:
     columns = tuple(dict.fromkeys(column for feed in feeds for column in feed.columns))
-    texts = {column for feed in feeds if feed.dtype == "string" for column in feed.columns}
-    both = texts & {column for feed in feeds if feed.dtype != "string" for column in feed.columns}
+    textual = {column for feed in feeds if feed.dtype == "string" for column in feed.columns}
+    both = textual & {column for feed in feeds if feed.dtype != "string" for column in feed.columns}
     if both:
         raise InputError(
             f"column {shown(min(both))!r} fills inputs of text and of numbers", "give each of these inputs a column of its own"
@@ -165,7 +195,7 @@ def _frame(table: Table, feeds: tuple[Feed, ...]) -> Frame:
     with ExitStack() as stack:
         selection = stack.enter_context(opened(table, columns))
         coded, numbers = selection.load(
-            texts=[one for one in columns if one in texts], numbers=[one for one in columns if one not in texts]
+            texts=[one for one in columns if one in textual], numbers=[one for one in columns if one not in textual]
         )
     for column, values in numbers.items():
         bad = np.isinf(values) | (np.abs(values) >= LARGEST)

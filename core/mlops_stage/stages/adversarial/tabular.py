@@ -40,6 +40,7 @@ class Tabular:
     ) -> None:
         self.features = tuple(features)
         self._feeds = tuple(feeds)
+        self.width = len(self.features)
         step = min(UNIT, 1 / category_distance) if category_distance else UNIT
         numbers = [isinstance(one, Number) for one in self.features]
         self.continuous: Flags = np.array(numbers, dtype=np.bool_)
@@ -54,11 +55,6 @@ class Tabular:
         self._categories = np.flatnonzero(~self.continuous)
         self._absent: Floats = _floats([_stand_in(one, frames) for one in self.features])
         self._place = {column: place for place, one in enumerate(self.features) for column in one.columns}
-
-    @property
-    def width(self) -> int:
-        """Number of features."""
-        return len(self.features)
 
     def project(self, rows: Rows, originals: Rows) -> Rows:
         """The nearest valid rows of which no feature is farther from its original; in place. See `space.Space`."""
@@ -77,14 +73,24 @@ class Tabular:
 
     def satisfied(self, rows: Rows, originals: Rows) -> Flags:
         """Which rows (n, width) are valid beside the rows that they were made from: (n,)."""
-        changed = rows != originals
-        inside = ((rows >= self.low) | (rows >= originals)) & ((rows <= self.high) | (rows <= originals))
+        changed: Flags = rows != originals
+        above, below = (rows >= self.low) | (rows >= originals), (rows <= self.high) | (rows <= originals)
+        known = self.continuous | ((rows >= 0) & (rows <= self.high))
         stepped = (self.grid == 0) | (rows == np.rint(rows))
         turned = (self._up & (rows < originals)) | (self._down & (rows > originals))
         forbidden = ~self.free | self._missing(originals) | self._missing(rows)
-        category = self.continuous | ((rows >= 0) & (rows <= self.high))
-        found: Flags = (~changed | (inside & stepped & ~turned & ~forbidden & category)).all(axis=1)
+        found: Flags = np.all(~changed | (above & below & known & stepped & ~turned & ~forbidden), axis=1)
         return found
+
+    def complete(self, rows: Rows) -> Flags:
+        """Which rows (n, width) have no empty cell of a number: (n,)."""
+        found: Flags = np.all(~self._missing(rows), axis=1)
+        return found
+
+    def snapped(self, rows: Rows) -> Rows:
+        """Rows within the ranges and on the grids, for whoever asks without an original: a copy."""
+        inside = np.clip(rows, self.low, self.high)
+        return np.where(self.grid > 0, np.rint(inside), inside).astype(np.float32)
 
     def feeds(self, rows: Rows) -> Mapping[str, NDArray[Any]]:
         """What the model is given for rows (n, width): input -> tensor."""
@@ -150,9 +156,11 @@ class Tabular:
         place = self._place[column]
         feature, values = self.features[place], rows[:, place]
         if isinstance(feature, OneHot):
-            return (values == feature.levels.index(column)).astype(np.float32)
+            flags: NDArray[np.float32] = np.equal(values, feature.levels.index(column)).astype(np.float32)
+            return flags
         absent = self._absent[place]
-        return values if np.isnan(absent) else np.where(values == absent, np.float32(np.nan), values)
+        found: NDArray[np.float32] = values if np.isnan(absent) else np.where(values == absent, np.float32(np.nan), values)
+        return found
 
 
 def _places(feature: Category, frame: Frame) -> NDArray[np.int64]:

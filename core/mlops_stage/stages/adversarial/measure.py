@@ -1,0 +1,207 @@
+"""The stage at work: read, learn what is valid, attack, confirm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlops_stage.errors import UsageError
+from mlops_stage.estimates import Bounded, NotEstimable
+from mlops_stage.inputs.outputs import outputs_of
+from mlops_stage.report import NotApplicable, Observations
+from mlops_stage.stages.adversarial import art, pictures, selftest
+from mlops_stage.stages.adversarial.asking import Target
+from mlops_stage.stages.adversarial.budget import budget
+from mlops_stage.stages.adversarial.campaign import Block, Campaign, carried_out
+from mlops_stage.stages.adversarial.evidence import write_rows, write_schema
+from mlops_stage.stages.adversarial.kinds import kind_of
+from mlops_stage.stages.adversarial.reading import blocks, material, sampled
+from mlops_stage.stages.adversarial.remarks import remarks
+from mlops_stage.stages.adversarial.results import confirmed, metrics, size
+from mlops_stage.stages.adversarial.schema import synthesised
+from mlops_stage.stages.adversarial.starts import labelled
+from mlops_stage.stages.adversarial.tabular import Tabular
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from mlops_stage.report import Finding, Metric
+    from mlops_stage.stages.adversarial.kinds import Kind
+    from mlops_stage.stages.adversarial.params import AdversarialParams, Attack
+    from mlops_stage.stages.adversarial.reading import Material
+    from mlops_stage.stages.adversarial.results import Results
+    from mlops_stage.stages.adversarial.space import Rows
+    from mlops_stage.workspace import Workspace
+
+BLOCK = 50
+"""Rows attacked together, for every number of processes: last digits of scores may depend on a row's neighbours in a call."""
+_WALL = 3600
+"""Seconds that a stage has where no limit says otherwise."""
+_SHARE = 0.8
+"""So much of the wall time attacks may take; the rest is for confirming and writing."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Prepared:
+    """All that is known before the first attack."""
+
+    material: Material
+    space: Tabular
+    target: Target
+    kind: Kind
+    campaign: Campaign
+    right: NDArray[np.intp]
+    originals: Rows
+    """Of the rows that the model gets right."""
+    labels: NDArray[np.int64]
+
+
+def measure(params: AdversarialParams, workspace: Workspace) -> Observations | NotApplicable:
+    """Robust accuracy at each size of change, with the changed rows as private evidence.
+
+    Raises:
+        UsageError: nothing to attack; a file, column, input or attack that is not there.
+        InputError: an input that cannot be used.
+        InternalError: an attack does not find what is known to be there, so nothing that it withholds could be believed.
+    """
+    art.check(params.art)
+    known = _prepared(params, workspace)
+    if isinstance(known, NotApplicable):
+        return known
+    results = _attacked(known, params, workspace)
+    workspace.progress(0.95, "writing what was found")
+    found = metrics(results, params.epsilons)
+    informing = _informing(known, results, params) if params.art else []
+    evidence = [
+        write_schema(workspace.out, known.material, known.space, params.category_distance),
+        write_rows(workspace.out, known.material, results, known.space, known.campaign.attacks),
+    ]
+    workspace.progress(1.0, "done")
+    return Observations(
+        metrics=tuple(found),
+        findings=(*remarks(known.material, known.campaign, known.kind, results, known.space), *informing),
+        subjects=known.material.subjects,
+        evidence=tuple(one for one in evidence if one is not None),
+        figures=tuple(pictures.drawn(results, known.space, params.epsilons)),
+        outputs=_outputs(found, params),
+    )
+
+
+def _prepared(params: AdversarialParams, workspace: Workspace) -> Prepared | NotApplicable:
+    spend = budget(params)
+    deadline = workspace.clock() + timedelta(seconds=_SHARE * (params.limits.wall or _WALL))
+    found = material(params, workspace, spend.rows)
+    if isinstance(found, NotApplicable):
+        return found
+    features = synthesised(found.reference, found.data, immutable=params.immutable, monotone=params.monotone)
+    if all(feature.fixed for feature in features):
+        return NotApplicable("every column that the model takes is constant or immutable: nobody can change anything")
+    space = Tabular(features, found.feeds, [found.data, found.reference], category_distance=params.category_distance)
+    label, scores = outputs_of(found.model)
+    target = Target(
+        source=params.model or "",
+        root=workspace.root,
+        env=workspace.env,
+        token_env=params.model_token_env,
+        label=label.name if label else None,
+        scores=scores.name if scores and (found.scored or label is None) else None,
+        classes=found.classes,
+        deadline=deadline,
+        clock=workspace.clock,
+    )
+    oracle = target.oracle(space)
+    kind = kind_of(found.model, target.label or target.scores or "")
+    pool = space.encoded(found.reference)[sampled(found.reference.rows, spend.pool, params.seed)]
+    campaign = Campaign(
+        attacks=_attacks(params, kind, has_scores=oracle.has_scores),
+        budget=spend,
+        norm=params.norm,
+        epsilons=params.epsilons,
+        seed=params.seed,
+        pool=labelled(oracle, pool),
+        affine=kind.affine,
+    )
+    workspace.progress(0.08, "testing the attacks on models whose answer is known")
+    selftest.check(campaign)
+    rows = space.encoded(found.data)
+    labels = oracle.labels(rows)
+    right = np.flatnonzero((found.answers.label == found.answers.prediction) & (labels == found.expected))
+    return Prepared(
+        material=found, space=space, target=target, kind=kind, campaign=campaign, right=right, originals=rows[right], labels=labels[right]
+    )
+
+
+def _attacks(params: AdversarialParams, kind: Kind, *, has_scores: bool) -> tuple[Attack, ...]:
+    able: dict[Attack, str] = {
+        "linear": "" if kind.affine is not None else f"it needs a linear model, and this one is {kind.name}",
+        "hop_skip_jump": "",
+        "square": _without_square(params, has_scores=has_scores),
+    }
+    for name in params.attacks:
+        if able[name]:
+            raise UsageError(f"attacks: {name} cannot be used: {able[name]}", f"leave {name} out")
+    return tuple(name for name, fault in able.items() if (name in params.attacks if params.attacks else not fault))
+
+
+def _without_square(params: AdversarialParams, *, has_scores: bool) -> str:
+    if params.norm != "linf":
+        return "it limits the change of each column (norm linf)"
+    return "" if has_scores else "it needs scores, and this model answers with labels only, or does not say which score is which class's"
+
+
+def _attacked(known: Prepared, params: AdversarialParams, workspace: Workspace) -> Results:
+    m = len(known.right)
+    ids = known.material.ids[known.right]
+    places = list(blocks(ids, BLOCK)) if m else []
+    work = [Block(rows=known.originals[place], labels=known.labels[place], ids=ids[place]) for place in places]
+
+    def told(done: int) -> None:
+        workspace.progress(0.1 + 0.8 * done / m, f"attacked {done:,} of {m:,} rows")
+
+    if m:
+        told(0)
+    outcomes = carried_out(known.campaign, known.target, known.space, work, processes=params.processes, progress=told)
+    workspace.progress(0.9, "confirming in a fresh session")
+    return confirmed(
+        list(zip(places, outcomes, strict=True)),
+        n=len(known.material.ids),
+        right=known.right,
+        originals=known.originals,
+        labels=known.labels,
+        space=known.space,
+        norm=params.norm,
+        fresh=known.target.in_overtime().oracle(known.space),
+    )
+
+
+def _informing(known: Prepared, results: Results, params: AdversarialParams) -> list[Finding]:
+    given = art.Attacked(
+        oracle=known.target.in_overtime().oracle(known.space),
+        space=known.space,
+        results=results,
+        norm=params.norm,
+        epsilon=params.epsilons[-1],
+        seed=params.seed,
+    )
+    return art.informed(params.art, given)
+
+
+def _outputs(found: Sequence[Metric], params: AdversarialParams) -> dict[str, str]:
+    by_label = {metric.label: metric.estimate for metric in found}
+    clean = by_label["clean_accuracy"]
+    told = {"rows": f"{clean.n:.0f}", "epsilon": size(params.epsilons[0])}
+    if not isinstance(clean, NotEstimable):
+        told["clean_accuracy"] = f"{clean.value:.6g}"
+    robust = next(metric.estimate for metric in found if metric.name == "robust_accuracy")
+    if not isinstance(robust, Bounded):
+        return told
+    return told | {
+        "robust_accuracy": f"{robust.value:.6g}",
+        "robust_accuracy_low": f"{robust.bound(0.025):.6g}",
+        "robust_accuracy_high": f"{robust.bound(0.975):.6g}",
+    }

@@ -1,0 +1,141 @@
+"""What is to be said beside the figures: what was done, what it proves, and what speaks against it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlops_stage.report import Finding, Level
+from mlops_stage.stages.adversarial import words
+from mlops_stage.stages.adversarial.criteria import CONSTANT_RULE
+from mlops_stage.stages.adversarial.evidence import ROWS
+from mlops_stage.stages.adversarial.results import SLACK, size
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mlops_stage.stages.adversarial.campaign import Campaign
+    from mlops_stage.stages.adversarial.kinds import Kind
+    from mlops_stage.stages.adversarial.reading import Material
+    from mlops_stage.stages.adversarial.results import Results
+    from mlops_stage.stages.adversarial.tabular import Tabular
+
+_FEW = 30
+"""Fewer equal answers may be chance."""
+_MOST_NAMED = 3
+
+
+def remarks(material: Material, campaign: Campaign, kind: Kind, results: Results, space: Tabular) -> list[Finding]:
+    """Findings, the gravest first."""
+    return [
+        *_constant(material, campaign, results),
+        *_unfinished(results),
+        *_unconfirmed(results),
+        *_fooled(results, space, campaign),
+        *_untouched(results),
+        _done(material, campaign, kind, results),
+        *_valid(material, space),
+    ]
+
+
+def _constant(material: Material, campaign: Campaign, results: Results) -> list[Finding]:
+    seen = {*campaign.pool.labels.tolist(), *results.labels.tolist(), *results.others.tolist()}
+    rows = len(campaign.pool.labels) + results.n
+    answers = material.answers.prediction
+    if len(seen) > 1 or rows < _FEW or bool((answers != answers[0]).any()) or not results.complete:
+        return []
+    message = f"the model gave the same answer to all {rows:,} rows and to everything that attacks tried: there is nothing to change"
+    return [Finding(rule=CONSTANT_RULE, level=Level.ERROR, message=message, hint="check the model's input, its threshold and its training")]
+
+
+def _unfinished(results: Results) -> list[Finding]:
+    if results.complete:
+        return []
+    message = (
+        f"the time was over when {results.done:,} of {len(results.right):,} rows had been attacked: there are no figures of robustness"
+    )
+    hint = "raise limits wall, or lower effort or rows; with several processors, raise processes"
+    return [Finding(rule="adversarial/out-of-time", level=Level.WARNING, message=message, hint=hint)]
+
+
+def _unconfirmed(results: Results) -> list[Finding]:
+    if not results.unconfirmed:
+        return []
+    count = "1 changed row" if results.unconfirmed == 1 else f"{results.unconfirmed:,} changed rows"
+    message = f"{count} got another answer from a fresh session, or did not stay valid: not counted as broken"
+    hint = "a model that answers the same rows differently at different times cannot be judged by attacks; look for randomness in it"
+    return [Finding(rule="adversarial/unconfirmed", level=Level.WARNING, message=message, hint=hint)]
+
+
+def _fooled(results: Results, space: Tabular, campaign: Campaign) -> list[Finding]:
+    """A sentence for each size; at the largest, which columns did it."""
+    m = len(results.right)
+    if not results.complete or not m:
+        return []
+    found = []
+    for epsilon in campaign.epsilons:
+        broken = results.broken(epsilon)
+        count = int(np.count_nonzero(broken))
+        told = f"an attacker {words.change(campaign.norm, epsilon)}"
+        told += f" fooled {count:,} of {m:,} rows that the model gets right"
+        if epsilon == campaign.epsilons[-1] and count:
+            told += f", most often through {words.listed(_columns(results, space, epsilon))}"
+        rest = "all withstood" if not count else f"the other {m - count:,} withstood" if count < m else "none withstood"
+        message = f"{told}; {rest} these attacks within this budget"
+        hint = f"the rows and their changes are in {ROWS}, which no page shows" if count else ""
+        found.append(Finding(rule="adversarial/fooled", level=Level.NOTE, message=message, hint=hint))
+    return found
+
+
+def _columns(results: Results, space: Tabular, epsilon: float) -> list[str]:
+    broken = results.broken(epsilon)
+    apart = np.abs(results.rows[broken] - results.originals[broken]) / np.where(space.continuous, space.scale, 1)
+    moved = (apart > SLACK).sum(axis=0)
+    order = np.argsort(-moved, kind="stable")[:_MOST_NAMED]
+    return [words.feature_name(space.features[place]) for place in order if moved[place]]
+
+
+def _untouched(results: Results) -> list[Finding]:
+    """Rows for which nothing valid at all was found are either safe or beyond these attacks; nobody can tell which."""
+    none = int(np.count_nonzero(~np.isfinite(results.distance)))
+    if not results.complete or not none:
+        return []
+    message = f"for {none:,} of {len(results.right):,} rows no valid change of any size got another answer: only an attack that finds one could tell how near it is"
+    return [Finding(rule="adversarial/no-change-found", level=Level.NOTE, message=message)]
+
+
+def _done(material: Material, campaign: Campaign, kind: Kind, results: Results) -> Finding:
+    names = words.listed([words.ATTACKS[name] for name in campaign.attacks])
+    per_row = f", {results.queries / results.done:,.0f} queries a row" if results.done else ""
+    found = [(name, int(np.count_nonzero(results.by == place))) for place, name in enumerate(campaign.attacks)]
+    best = "; ".join(f"{words.ATTACKS[name]} found the smallest change of {count:,} rows" for name, count in found if count)
+    message = (
+        f"{results.n:,} of {material.total:,} rows were sampled; {len(results.right):,} that the model gets right were attacked by {names}{per_row}. "
+        f"The model is {_article(kind.name)} ({kind.why})" + (f"; {best}" if best else "")
+    )
+    return Finding(rule="adversarial/attacks", level=Level.NOTE, message=message)
+
+
+def _article(name: str) -> str:
+    return {"remote": "served", "linear": "linear", "differentiable": "differentiable", "opaque": "opaque"}.get(name, f"a {name}")
+
+
+def _valid(material: Material, space: Tabular) -> list[Finding]:
+    rows = material.reference.rows
+    message = f"every change stays valid: {words.validity(space.features)}; ranges and units were learned from {rows:,} rows of {material.of_reference}"
+    hint = "say with immutable and monotone what else nobody can change; evidence/valid-rows.json lists what counted as valid"
+    found = [Finding(rule="adversarial/valid-rows", level=Level.NOTE, message=message, hint=hint)]
+    if material.of_reference == "data":
+        message = "neither reference nor train was given: what is valid was learned from the rows that are judged"
+        found.append(
+            Finding(
+                rule="adversarial/no-reference", level=Level.NOTE, message=message, hint="give train, or another table of the same kind"
+            )
+        )
+    return found
+
+
+def sizes_told(epsilons: Sequence[float]) -> str:
+    """`0.05, 0.1 and 0.2`."""
+    return words.listed([size(epsilon) for epsilon in epsilons])

@@ -1,0 +1,164 @@
+"""What the attacks did to each row, confirmed in a fresh session; and the figures that follow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlops_stage.estimates import NotEstimable, Point, Rate, Sampled
+from mlops_stage.report import Metric
+from mlops_stage.stages.adversarial.space import distance
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from mlops_stage.estimates import Estimate
+    from mlops_stage.stages.adversarial.campaign import Outcome
+    from mlops_stage.stages.adversarial.oracle import Oracle
+    from mlops_stage.stages.adversarial.space import Flags, Norm, Rows
+    from mlops_stage.stages.adversarial.tabular import Tabular
+
+SLACK = 1e-5
+"""A change counts as of a size when it is larger by at most this share of it, which is what single precision takes."""
+EPSILON = "epsilon"
+"""The name of the slice of figures at one size."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Results:
+    """n sampled rows, of which the model gets m right; those were attacked."""
+
+    n: int
+    right: NDArray[np.intp]
+    """(m,) which of the sampled rows."""
+    originals: Rows
+    """(m, width)."""
+    rows: Rows
+    """(m, width) the nearest row of another label; the original where none was found."""
+    labels: NDArray[np.int64]
+    """(m,) the model's label of the original."""
+    others: NDArray[np.int64]
+    """(m,) the model's label of the row that was found."""
+    distance: NDArray[np.float64]
+    """(m,) infinite where no valid row of another label was found."""
+    by: NDArray[np.int64]
+    """(m,) which attack found it; -1 for none."""
+    queries: int
+    """Of all attacks on all rows."""
+    done: int
+    """How many of the m rows were attacked before the time was over."""
+    unconfirmed: int
+    """Rows that attacks reported, but that are not valid or that a fresh session answers otherwise; they count as not found."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every row was attacked."""
+        return self.done == len(self.right)
+
+    def broken(self, epsilon: float) -> Flags:
+        """(m,) the rows for which a change of at most that size was found."""
+        return self.distance <= epsilon * (1 + SLACK)
+
+
+def confirmed(  # noqa: PLR0913  (what was attacked, and with what)
+    outcomes: Sequence[tuple[slice, Outcome | None]],
+    *,
+    n: int,
+    right: NDArray[np.intp],
+    originals: Rows,
+    labels: NDArray[np.int64],
+    space: Tabular,
+    norm: Norm,
+    fresh: Oracle,
+) -> Results:
+    """The outcomes of all blocks as one; only what is valid and what a fresh session confirms counts.
+
+    Args:
+        outcomes: for each block its place among the m rows, and what was found; None where the time was over.
+        n: sampled rows.
+        right: (m,) which of them were attacked.
+        originals: (m, width).
+        labels: (m,) the model's labels of the originals.
+        space: what is valid.
+        norm: how distances are measured.
+        fresh: an oracle over a session that no attack has used.
+    """
+    rows, by = originals.copy(), np.full(len(right), -1)
+    queries = done = 0
+    for place, outcome in outcomes:
+        if outcome is not None:
+            rows[place], by[place] = outcome.rows, np.where(np.isfinite(outcome.distance), outcome.by, -1)
+            queries += int(outcome.queries.sum())
+            done += place.stop - place.start
+    reported = by >= 0
+    others = fresh.labels(rows)
+    kept = reported & (others != labels) & (fresh.labels(originals) == labels) & space.satisfied(rows, originals)
+    rows[~kept] = originals[~kept]
+    far = distance(space, rows, originals, norm)
+    return Results(
+        n=n,
+        right=right,
+        originals=originals,
+        rows=rows,
+        labels=labels,
+        others=np.where(kept, others, labels),
+        distance=np.where(kept, far, np.inf),
+        by=np.where(kept, by, -1),
+        queries=queries,
+        done=done,
+        unconfirmed=int(np.count_nonzero(reported & ~kept)),
+    )
+
+
+def metrics(results: Results, epsilons: Sequence[float]) -> list[Metric]:
+    """Clean accuracy, and for each size robust accuracy and the success of the attacks; the size that it takes, and what it cost."""
+    m = len(results.right)
+    found = [Metric(name="clean_accuracy", estimate=Rate(m, results.n), direction="higher")]
+    for epsilon in epsilons:
+        where = ((EPSILON, size(epsilon)),)
+        robust, success = _at(results, epsilon)
+        found.append(Metric(name="robust_accuracy", estimate=robust, slice=where, direction="higher"))
+        found.append(Metric(name="attack_success_rate", estimate=success, slice=where, direction="lower"))
+    found.append(Metric(name="median_distance", estimate=_median(results), direction="higher"))
+    cost = Point(results.queries / results.done, results.done) if results.done else NotEstimable(0, "no row was attacked")
+    return [*found, Metric(name="queries_per_row", estimate=cost)]
+
+
+def size(epsilon: float) -> str:
+    """A size as it stands in slices and sentences: `0.1`."""
+    return f"{epsilon:.12g}"
+
+
+def _at(results: Results, epsilon: float) -> tuple[Estimate, Estimate]:
+    m = len(results.right)
+    if not results.complete:
+        told = NotEstimable(None, f"the time was over when {results.done:,} of {m:,} rows had been attacked")
+        return told, told
+    broken = int(np.count_nonzero(results.broken(epsilon)))
+    success = Rate(broken, m) if m else NotEstimable(0, "the model gets no row right")
+    return Rate(m - broken, results.n), success
+
+
+def _median(results: Results) -> Estimate:
+    """Half of the attacked rows need a larger change; bounds are order statistics, which need no assumption (David and Nagaraja 2003)."""
+    if not results.complete:
+        return NotEstimable(None, "the time was over before all rows had been attacked")
+    rising = np.sort(results.distance)
+    m = len(rising)
+    if not m:
+        return NotEstimable(0, "the model gets no row right")
+    value = float((rising[(m - 1) // 2] + rising[m // 2]) / 2)
+    if not np.isfinite(value):
+        return NotEstimable(m, "for half of the rows or more no valid change was found")
+
+    def limit(score: float) -> float:
+        place = round(m / 2 + score * m**0.5 / 2) + (0 if score > 0 else -1)
+        return value if score == 0 else float(rising[min(max(place, 0), m - 1)])
+
+    if not np.isfinite(limit(4.0)):
+        return Point(value, m)
+    return Sampled.from_limits(value, m, limit)
