@@ -87,6 +87,6 @@ def ip(text: str) -> bool:
 _CHECKS = {"card": luhn, "iban": iban, "ip": ip}
 
 
-def told(column: Observed, why: str) -> str:
+def told(why: str) -> str:
     """The comment above a sensitive column."""
     return f"Sensitive: {shown(why, 160)}. So nothing is said here about its values, and reports show only their shape."
