@@ -101,9 +101,8 @@ def _compared(rates: Sequence[Rate], groups: Flags, grouping: Grouping, terms: T
     """Rates with the groups that are compared; those of a class that no row has, or none is predicted as, are nobody's disadvantage."""
     rates = tuple(rate for rate in rates if not rate.label or rate.shares.whole.sum() > 0) or tuple(rates[:1])
     reasons = (_lacking(rate.shares.whole, rate.of, grouping, terms) for rate in rates)
-    return _Compared(
-        rates, tuple(rate.shares.of(groups) for rate in rates), "; ".join(dict.fromkeys(reason for reason in reasons if reason))
-    )
+    figures = tuple(rate.shares.of(_told(rate.shares, groups, terms)) for rate in rates)
+    return _Compared(rates, figures, "; ".join(dict.fromkeys(reason for reason in reasons if reason)))
 
 
 def _macro(rates: Sequence[Rate], groups: Flags, grouping: Grouping, terms: Terms) -> _Compared:
