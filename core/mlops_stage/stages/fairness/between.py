@@ -100,28 +100,22 @@ def _metric(name: str, estimate: Estimate, where: Slice, compared: _Compared) ->
 def _compared(rates: Sequence[Rate], groups: Flags, grouping: Grouping, terms: Terms) -> _Compared:
     """Rates with the groups that are compared; those of a class that no row has, or none is predicted as, are nobody's disadvantage."""
     rates = tuple(rate for rate in rates if not rate.label or rate.shares.whole.sum() > 0) or tuple(rates[:1])
-    reasons = (_lacking(rate.shares.whole, rate.of, grouping, terms) for rate in rates)
-    figures = tuple(rate.shares.of(_told(rate.shares, groups, terms)) for rate in rates)
+    reasons = (_lacking(rate, grouping, terms) for rate in rates)
+    figures = tuple(rate.shares.of(groups & (rate.rows >= terms.least)) for rate in rates)
     return _Compared(rates, figures, "; ".join(dict.fromkeys(reason for reason in reasons if reason)))
 
 
 def _macro(rates: Sequence[Rate], groups: Flags, grouping: Grouping, terms: Terms) -> _Compared:
     recalls = [rate for rate in rates if rate.name == "tpr" and rate.shares.whole.sum() > 0]
     mean = Means([rate.shares for rate in recalls])
-    return _Compared(
-        tuple(recalls), (mean.of(_told(mean, groups, terms)),) if recalls else (), _compared(recalls, groups, grouping, terms).incomplete
-    )
+    told = np.logical_and.reduce([groups, *(rate.rows >= terms.least for rate in recalls)])
+    return _Compared(tuple(recalls), (mean.of(told),) if recalls else (), _compared(recalls, groups, grouping, terms).incomplete)
 
 
-def _told(figure: GroupFigure, groups: Flags, terms: Terms) -> Flags:
-    """The groups that the figures between groups may tell of."""
-    told: Flags = groups & (figure.whole >= terms.least)
-    return told
-
-
-def _lacking(whole: np.ndarray, of: str, grouping: Grouping, terms: Terms) -> str:
+def _lacking(rate: Rate, grouping: Grouping, terms: Terms) -> str:
     """Which groups are too small to be compared, in words that tell no count."""
-    inside, enough = grouping.inside.tolist(), max(terms.min_denominator, terms.least)
+    whole, of, inside = np.minimum(rate.shares.whole, rate.rows), rate.of, grouping.inside.tolist()
+    enough = max(terms.min_denominator, terms.least)
     none = [group for group in inside if whole[group] <= 0 and group not in terms.hidden]  # of few people even a zero would tell
     few = [group for group in inside if whole[group] < enough and group not in none]
     withheld = [group for group in inside if group in terms.hidden and group not in {*none, *few}]
@@ -143,7 +137,7 @@ def _by_chance(rates: Sequence[Rate], groups: Flags, grouping: Grouping, terms: 
     drawn: dict[str, list[tuple[Shares, Chance]]] = {}
     names = dict.fromkeys(name for parts in COMPOSITES.values() for name in parts)
     for name in names:
-        shares = [rate.shares.of(_told(rate.shares, groups, terms)) for rate in rates if rate.name == name]
+        shares = [rate.shares.of(groups & (rate.rows >= terms.least)) for rate in rates if rate.name == name]
         drawn[name] = [(one, chance(one, terms.draws, terms.seed)) for one in shares if one.known.sum() > 1]
         if drawn[name]:
             widest = max(expected.difference for _, expected in drawn[name])

@@ -11,6 +11,7 @@ import numpy as np
 
 from mlops_stage.errors import InternalError
 from mlops_stage.estimates import Bounded
+from mlops_stage.evidence.redact import MINIMUM_COUNT
 from mlops_stage.report import Finding, Level
 from mlops_stage.stages.fairness.fairlearn import required
 from mlops_stage.stages.fairness.grouping import CLASS
@@ -112,7 +113,7 @@ class _Frames:
         """The largest difference and the smallest ratio of each rate between the groups that are compared."""
         inside = np.array([group for group in self._grouping.inside.tolist() if group not in hidden], dtype=np.intp)
         found: dict[str, tuple[float, float]] = {}
-        for groups, rates in self._together({rate: inside[whole[inside] > 0] for rate, whole in self._whole.items()}):
+        for groups, rates in self._together({rate: inside[whole[inside] >= MINIMUM_COUNT] for rate, whole in self._whole.items()}):
             if len(groups) > 1:
                 frame = self._frame(rates, groups)
                 differences, ratios = frame.difference(method="between_groups"), frame.ratio(method="between_groups")

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from mlops_stage.errors import UsageError, nearest
 from mlops_stage.estimates import Bounded
-from mlops_stage.evidence.redact import shown
-from mlops_stage.report import NotApplicable, Observations
+from mlops_stage.evidence.redact import MINIMUM_COUNT, shown
+from mlops_stage.report import NotApplicable, Observations, metric_label
 from mlops_stage.stages.fairness.counting import count
 from mlops_stage.stages.fairness.crosscheck import cross_checked
 from mlops_stage.stages.fairness.estimating import metrics_of, overall
 from mlops_stage.stages.fairness.evidence import write_counts
 from mlops_stage.stages.fairness.fairlearn import library_metrics
-from mlops_stage.stages.fairness.grouping import groupings
+from mlops_stage.stages.fairness.grouping import BY, groupings
 from mlops_stage.stages.fairness.hiding import Counted, secrets
 from mlops_stage.stages.fairness.pictures import pictures
 from mlops_stage.stages.fairness.reading import judged
@@ -77,6 +77,7 @@ def _exact(
             bootstrap=params.bootstrap,
             reference=_reference(params.reference_group, one.grouping),
             hidden=secret.groups(one.grouping),
+            least=MINIMUM_COUNT,
         )
         yield metrics_of(one.cells, one.grouping, classes, terms)
 
@@ -110,13 +111,23 @@ def _reference(wanted: Mapping[str, str], grouping: Grouping) -> int | None:
 
 
 def _outputs(metrics: Sequence[Metric], counted: Sequence[Counted], predictions: Predictions) -> dict[str, str]:
-    inside = {frozenset(one.grouping.slice(group)) for one in counted for group in one.grouping.inside.tolist()}
-    found = {"rows": str(predictions.n), "groups": str(len(inside))}
-    names = ("equalized_odds_difference", "demographic_parity_difference") if predictions.task == "binary" else ("tpr_difference",)
-    for name in names[:1]:
-        gaps = [metric for metric in metrics if metric.name == name and isinstance(metric.estimate, Bounded) and len(metric.slice) == 1]
-        if not gaps:
-            continue
-        worst = max(gaps, key=lambda metric: metric.estimate.value if isinstance(metric.estimate, Bounded) else 0.0)
-        found |= {"worst_metric": worst.label, "worst_gap": f"{worst.estimate.value:.6g}"} if isinstance(worst.estimate, Bounded) else {}
-    return found
+    """Values of the stage's outputs; those of the worst gap are empty where none can be estimated."""
+    groups = {one.grouping.slice(group) for one in counted for group in one.grouping.inside.tolist()}
+    found = {"rows": str(predictions.n), "groups": str(len(groups))}
+    names = ("tpr_difference", "fpr_difference")
+    gaps = [(metric.estimate.value, metric) for metric in metrics if metric.name in names and isinstance(metric.estimate, Bounded)]
+    gaps = [(value, metric) for value, metric in gaps if metric.slice[:1] == metric.slice and metric.slice[0][0] == BY]
+    if not gaps:
+        return found
+    value, worst = max(gaps, key=lambda gap: gap[0])
+    grouping = next(one.grouping for one in counted if one.grouping.by == worst.slice)
+    ends = _ends(metrics, worst.name.removesuffix("_difference"), grouping)
+    return found | {"worst_metric": worst.label, "worst_gap": f"{value:.6g}", "worst_groups": " / ".join(ends)}
+
+
+def _ends(metrics: Sequence[Metric], name: str, grouping: Grouping) -> list[str]:
+    """The groups with the lowest and the highest rate."""
+    inside = {grouping.slice(group) for group in grouping.inside.tolist()}
+    own = [(metric.estimate.value, metric) for metric in metrics if metric.name == name and isinstance(metric.estimate, Bounded)]
+    rates = sorted(((value, metric) for value, metric in own if metric.slice in inside), key=lambda rate: rate[0])
+    return [metric_label("", metric.slice)[1:-1] for _, metric in (rates[0], rates[-1])] if rates else []

@@ -53,6 +53,8 @@ class Rate:
     """For each group the same rate of all rows that are not of it."""
     part: Floats
     """Shape (G,): each group's part of the denominator of all rows; NaN where there is none."""
+    rows: Floats
+    """Shape (G,): the denominator in rows, whatever their weights."""
     of: str
     """What the denominator counts: `positives`."""
     label: str = ""
@@ -86,25 +88,26 @@ def total(cells: Cells) -> Cells:
 def _rate(cells: Cells, name: str, of: str, label: str = "") -> Rate:
     part, whole, _ = BINARY_RATES[name]
     groups = len(cells.rows)
-    mass, squares = cells.mass.reshape(groups, 4), cells.squares.reshape(groups, 4)
-    sums = [table[:, list(some)].sum(axis=1) for table, some in ((mass, part), (mass, whole), (squares, whole))]
+    rows, mass, squares = (table.reshape(groups, 4) for table in (cells.rows, cells.mass, cells.squares))
+    sums = [table[:, list(some)].sum(axis=1) for table, some in ((mass, part), (mass, whole), (squares, whole), (rows, whole))]
     return _shared(name, sums, of, label)
 
 
 def _accuracy(cells: Cells) -> Rate:
     """Of all classes together."""
     hits = np.trace(cells.mass, axis1=1, axis2=2)
-    return _shared("accuracy", [hits, cells.mass.sum(axis=(1, 2)), cells.squares.sum(axis=(1, 2))], "rows", "")
+    return _shared("accuracy", [hits, *(table.sum(axis=(1, 2)) for table in (cells.mass, cells.squares, cells.rows))], "rows", "")
 
 
 def _shared(name: str, sums: Sequence[np.ndarray], of: str, label: str) -> Rate:
-    """From the mass that counts, the mass it is a share of, and the squares of the latter."""
+    """From the mass that counts, the mass it is a share of, and the squares and the number of rows of the latter."""
+    *sums, rows = sums
     everything = [table.sum() for table in sums]
     whole = sums[1].astype(np.float64)
     share = np.full(len(whole), np.nan)
     np.divide(whole, everything[1], out=share, where=everything[1] > 0)
     rest = _shares(*(table - some for table, some in zip(everything, sums, strict=True)))
-    return Rate(name, _shares(*sums), rest, share, of, label)
+    return Rate(name, _shares(*sums), rest, share, rows, of, label)
 
 
 def _shares(part: np.ndarray, mass: np.ndarray, squares: np.ndarray) -> Shares:

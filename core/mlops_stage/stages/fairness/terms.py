@@ -17,8 +17,8 @@ class Terms:
     """Of the permutations."""
     reference: int | None = None
     """Index of the group that others are compared with."""
-    least: float = 1
-    """Groups with less of a figure's own denominator are left out of it between groups, as those in `hidden` are."""
+    least: int = 1
+    """Groups with fewer rows of a figure's own denominator are left out of it between groups, as those in `hidden` are of all figures."""
     bootstrap: bool = False
     """Whether to add what Fairlearn's bootstrap would give for the gaps between groups, which informs and must not be judged."""
     hidden: frozenset[int] = frozenset()
