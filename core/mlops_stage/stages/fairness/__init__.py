@@ -15,10 +15,9 @@ STAGE = Stage(
     outputs={
         "rows": "number of rows judged",
         "groups": "number of groups compared, without the rows whose group is unknown",
-        "worst_metric": "the gap that is largest for its allowance, such as tpr_difference",
+        "worst_metric": "the gap in true or false positive rates that is largest beyond doubt, such as tpr_difference[by=sex]; empty where there is none",
         "worst_gap": "its value",
-        "worst_groups": "the two groups between which it was found, such as sex=female / sex=male",
-        "smallest_group": "the group with the fewest rows",
+        "worst_groups": "the groups with the lowest and the highest rate in it, such as sex=female / sex=male",
     },
     extra="fairness",
 )

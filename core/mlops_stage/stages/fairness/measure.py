@@ -13,7 +13,7 @@ from mlops_stage.stages.fairness.crosscheck import cross_checked
 from mlops_stage.stages.fairness.estimating import metrics_of, overall
 from mlops_stage.stages.fairness.evidence import write_counts
 from mlops_stage.stages.fairness.fairlearn import library_metrics
-from mlops_stage.stages.fairness.grouping import BY, groupings
+from mlops_stage.stages.fairness.grouping import groupings
 from mlops_stage.stages.fairness.hiding import Counted, secrets
 from mlops_stage.stages.fairness.pictures import pictures
 from mlops_stage.stages.fairness.reading import judged
@@ -60,7 +60,7 @@ def measure(params: FairnessParams, workspace: Workspace) -> Observations | NotA
         subjects=found.subjects,
         evidence=evidence,
         figures=tuple(figures),
-        outputs=_outputs(metrics, counted, predictions),
+        outputs=_outputs(metrics, counted, predictions, params.min_denominator),
     )
 
 
@@ -110,24 +110,30 @@ def _reference(wanted: Mapping[str, str], grouping: Grouping) -> int | None:
     return grouping.levels.index(levels) if levels in grouping.levels and all(column in wanted for column in grouping.columns) else None
 
 
-def _outputs(metrics: Sequence[Metric], counted: Sequence[Counted], predictions: Predictions) -> dict[str, str]:
+def _outputs(metrics: Sequence[Metric], counted: Sequence[Counted], predictions: Predictions, least: int) -> dict[str, str]:
     """Values of the stage's outputs; those of the worst gap are empty where none can be estimated."""
     groups = {one.grouping.slice(group) for one in counted for group in one.grouping.inside.tolist()}
     found = {"rows": str(predictions.n), "groups": str(len(groups))}
-    names = ("tpr_difference", "fpr_difference")
-    gaps = [(metric.estimate.value, metric) for metric in metrics if metric.name in names and isinstance(metric.estimate, Bounded)]
-    gaps = [(value, metric) for value, metric in gaps if metric.slice[:1] == metric.slice and metric.slice[0][0] == BY]
-    if not gaps:
+    names, alone = (
+        ("tpr_difference", "fpr_difference"),
+        {one.grouping.by: one.grouping for one in counted if len(one.grouping.columns) == 1},
+    )
+    gaps = [metric for metric in metrics if metric.name in names and metric.slice in alone]
+    known = [(metric.estimate.bound(0.05), metric.estimate.value, metric) for metric in gaps if isinstance(metric.estimate, Bounded)]
+    if not known:
         return found
-    value, worst = max(gaps, key=lambda gap: gap[0])
-    grouping = next(one.grouping for one in counted if one.grouping.by == worst.slice)
-    ends = _ends(metrics, worst.name.removesuffix("_difference"), grouping)
+    _, value, worst = max(known, key=lambda gap: gap[:2])
+    ends = _ends(metrics, worst.name.removesuffix("_difference"), alone[worst.slice], least)
     return found | {"worst_metric": worst.label, "worst_gap": f"{value:.6g}", "worst_groups": " / ".join(ends)}
 
 
-def _ends(metrics: Sequence[Metric], name: str, grouping: Grouping) -> list[str]:
-    """The groups with the lowest and the highest rate."""
+def _ends(metrics: Sequence[Metric], name: str, grouping: Grouping, least: int) -> list[str]:
+    """The groups with the lowest and the highest rate, among those that are large enough for a verdict."""
     inside = {grouping.slice(group) for group in grouping.inside.tolist()}
-    own = [(metric.estimate.value, metric) for metric in metrics if metric.name == name and isinstance(metric.estimate, Bounded)]
+    own = [
+        (metric.estimate.value, metric)
+        for metric in metrics
+        if metric.name == name and isinstance(metric.estimate, Bounded) and metric.estimate.n >= least
+    ]
     rates = sorted(((value, metric) for value, metric in own if metric.slice in inside), key=lambda rate: rate[0])
     return [metric_label("", metric.slice)[1:-1] for _, metric in (rates[0], rates[-1])] if rates else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlops_stage.estimates import Bounded, NotEstimable, Point, Ratio
@@ -21,8 +22,11 @@ if TYPE_CHECKING:
 FOUR_FIFTHS = 0.8
 """The ratio below which 29 CFR 1607.4(D) generally sees adverse impact."""
 _MOST_GROUPS = 40
-_MOST_LEVELS = 20
+_MOST_LEVELS = 40
+_MOST_ACROSS = 8
 _LOW, _HIGH = 0.025, 0.975
+_UPPER = 0.95
+"""A one-sided bound, as verdicts use it."""
 _TITLES = {
     "selection_rate": ("Selection rate", "share of rows with a positive decision"),
     "tpr": ("True positive rate", "share found among those who are positive"),
@@ -38,11 +42,21 @@ class Told:
     """Metrics of a report by name and slice, as they are told."""
 
     def __init__(self, metrics: Sequence[Metric]) -> None:
-        self._found = {(metric.name, frozenset(metric.slice)): metric.estimate for metric in metrics}
+        self._found = {(metric.name, frozenset(metric.slice)): metric for metric in metrics}
 
     def get(self, name: str, where: Slice) -> Estimate | None:
         """The estimate, if the report has that metric."""
-        return self._found.get((name, frozenset(where)))
+        found = self._found.get((name, frozenset(where)))
+        return None if found is None else found.estimate
+
+    def ruled_out(self, name: str, grouping: Grouping) -> str:
+        """Which gaps between groups these rows speak against, as a sentence; empty where none can be estimated."""
+        found = self._found.get((f"{name}_difference", frozenset(grouping.by)))
+        if found is None or not isinstance(found.estimate, Bounded):
+            return ""
+        part = ", among the groups that are large enough to be compared" if found.incomplete else ""
+        bound = math.ceil(found.estimate.bound(_UPPER) * 1000) / 1000
+        return f" There is no evidence of a gap above {bound:g} at this sample size{part}."
 
 
 def pictures(metrics: Sequence[Metric], groupings: Sequence[Grouping], *, binary: bool) -> list[Figure]:
@@ -77,7 +91,7 @@ def _side_by_side(told: Told, grouping: Grouping, name: str) -> list[Figure]:
             name=f"{name}_by_{column}",
             title=f"{title} by {one_line(column)}",
             caption=f"{title}: {meaning}. Each line is a group with its 95 % interval; where intervals lie apart, chance alone hardly explains it. "
-            f"The vertical line is all rows.{more}",
+            f"The vertical line is all rows.{told.ruled_out(name, grouping)}{more}",
             x_label=title.lower(),
             rows=tuple(_fewer(rows)),
             reference=None if overall is None or isinstance(overall, NotEstimable) else overall.value,
@@ -118,7 +132,7 @@ def _impact_ratios(told: Told, grouping: Grouping) -> list[Figure]:
                 Interval(label=label, value=1.0, low=None, high=None, n=known[best].n, note="highest rate: the others are divided by it")
             )
         elif isinstance(rate, Bounded):
-            rows.append(interval(label, Ratio(rate, known[best])))
+            rows.append(replace(interval(label, Ratio(rate, known[best])), n=rate.n))
         elif rate is not None:
             rows.append(interval(label, rate))
     (column,) = grouping.columns
@@ -137,31 +151,29 @@ def _impact_ratios(told: Told, grouping: Grouping) -> list[Figure]:
 
 
 def _crossed(told: Told, grouping: Grouping, name: str, orders: Mapping[str, Sequence[str]]) -> list[Figure]:
-    first, second = grouping.columns
     places = {levels: group for group, levels in enumerate(grouping.levels) if UNKNOWN not in levels}
-    rows, columns = ([level for level in orders[column] if level != UNKNOWN] for column in grouping.columns)
-    if not 2 <= len(rows) <= _MOST_LEVELS or not 2 <= len(columns) <= _MOST_LEVELS:  # noqa: PLR2004  (one line is no map)
+    first, second = ([level for level in orders[column] if level != UNKNOWN] for column in grouping.columns)
+    sizes = sorted((len(first), len(second)))
+    if sizes[0] < 2 or sizes[0] > _MOST_ACROSS or sizes[1] > _MOST_LEVELS:  # noqa: PLR2004  (one line is no map)
         return []
-    values: list[tuple[float | None, ...]] = []
-    counts: list[tuple[float | None, ...]] = []
-    for row in rows:
-        cells = [_cell(told, grouping, name, places.get((row, column))) for column in columns]
-        values.append(tuple(value for value, _ in cells))
-        counts.append(tuple(count for _, count in cells))
+    turned = len(second) > len(first)  # more levels go down the page than across it
+    rows, columns = (second, first) if turned else (first, second)
+    cells = [[_cell(told, grouping, name, places.get((column, row) if turned else (row, column))) for column in columns] for row in rows]
+    row_label, column_label = reversed(grouping.columns) if turned else grouping.columns
     title, meaning = _TITLES[name]
     return [
         Matrix(
-            name=f"{name}_by_{first}_and_{second}",
-            title=f"{title} by {one_line(first)} and {one_line(second)}",
-            caption=f"{title}: {meaning}. Under each share stands the number of rows that it is of; hatched cells cannot be estimated, and those without "
-            "a number are masked, for they would tell of few people.",
-            row_label=first,
-            column_label=second,
+            name=f"{name}_by_{grouping.columns[0]}_and_{grouping.columns[1]}",
+            title=f"{title} by {one_line(grouping.columns[0])} and {one_line(grouping.columns[1])}",
+            caption=f"{title}: {meaning}. Under each share stands the number of rows that it is of; hatched cells have none, and masked ones would tell of "
+            "few people.",
+            row_label=row_label,
+            column_label=column_label,
             rows=tuple(rows),
             columns=tuple(columns),
-            values=tuple(values),
+            values=tuple(tuple(value for value, _ in line) for line in cells),
             shares=True,
-            counts=tuple(counts),
+            counts=tuple(tuple(count for _, count in line) for line in cells),
         )
     ]
 

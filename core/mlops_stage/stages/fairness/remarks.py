@@ -11,7 +11,7 @@ from mlops_stage.stages.fairness.grouping import UNKNOWN
 from mlops_stage.stages.fairness.hiding import LABEL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from mlops_stage.stages.fairness.grouping import Grouping
     from mlops_stage.stages.fairness.hiding import Counted, Secrets
@@ -28,7 +28,7 @@ def remarks(counted: Sequence[Counted], secrets: Secrets, min_denominator: int) 
         found += [*_lone(one), *_unknown(one, secrets), *_few(one, secrets, min_denominator), *_undefined(one, secrets)]
         if len(one.grouping.columns) == 1 and len(secrets.classes) == 2:  # noqa: PLR2004  (binary)
             found += _base_rates(one, secrets)
-    return [*found, *_masked(counted, secrets)]
+    return [*found, *_masked(secrets)]
 
 
 def _lone(one: Counted) -> list[Finding]:
@@ -120,21 +120,15 @@ def _base_rates(one: Counted, secrets: Secrets) -> list[Finding]:
     return [_finding("fairness/base-rates-differ", Level.NOTE, message, f"see the metrics precision, tpr and fpr by {shown(column)}")]
 
 
-def _masked(counted: Sequence[Counted], secrets: Secrets) -> list[Finding]:
-    groups = {frozenset(one.grouping.slice(group)) for one in counted for group in range(one.grouping.size)}
-    hidden, blurred = groups & secrets.kept.hidden, secrets.kept.blurred
-    if not secrets.kept.hidden:
+def _masked(secrets: Secrets) -> list[Finding]:
+    hidden, blurred = secrets.kept
+    if not hidden:
         return []
     message = (
-        f"small counts are masked: {_some(hidden, 'group')} of fewer than {MINIMUM_COUNT} rows are not shown, nor is a rate of fewer; "
-        f"{len(blurred):,} counts from which they could be worked out, and the figures on them, are rounded"
+        f"small counts are masked: {len(hidden):,} counts of 1 to {MINIMUM_COUNT - 1} rows, of groups or of a label or decision in a group, with the figures "
+        f"on them; {len(blurred):,} others, from which they could be worked out, are rounded"
     )
     return [_finding("fairness/small-counts", Level.NOTE, message, "all counts are in evidence/private/counts.json, which no page shows")]
-
-
-def _some(groups: Iterable[object], noun: str) -> str:
-    count = len(list(groups))
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _counted(count: int, total: int, grouping: Grouping) -> str:
