@@ -88,7 +88,7 @@ def zip_listing(stream: BinaryIO, size: int) -> Listing:
             opened=partial(_opened, archive, item),
         )
         for item in items
-        if not item.is_dir() and not item.flag_bits & 1
+        if not item.is_dir() and not item.flag_bits & 1 and not stat.S_ISLNK(item.external_attr >> 16)
     )
     return Listing(entries=entries, faults=tuple(dict.fromkeys(faults)))
 

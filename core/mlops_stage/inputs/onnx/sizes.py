@@ -57,7 +57,7 @@ def unfolded(calls: Mapping[str, Mapping[str, int]]) -> dict[str, int] | None:
                 sizes.setdefault(name, sum(count * sizes.get(other, 1) for other, count in calls[name].items()))
                 entered.discard(stack.pop())
                 continue
-            if name in entered or len(stack) > _DEEPEST:
+            if name in entered or len(entered) > _DEEPEST:
                 return None
             entered.add(name)
             stack += waiting

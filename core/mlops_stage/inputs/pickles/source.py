@@ -7,8 +7,8 @@ from typing import Protocol
 _CHUNK = 2**18
 MOST_BYTES = 2**36
 """So many bytes of one stream are read before it counts as too large (64 GiB)."""
-FOLDED_BYTES, FOLDED_RATIO = 2**28, 200
-"""What unfolds to more than 256 MiB and to more than 200 times its own size is a decompression bomb: weights are noise and do not shrink so."""
+FOLDED_BYTES, FOLDED_RATIO = 2**27, 100
+"""What unfolds to more than 128 MiB and to more than 100 times its own size is a decompression bomb: weights are noise and do not shrink so."""
 
 
 class BombError(ValueError):

@@ -28,8 +28,6 @@ _TEXT = 1024
 _FEW = 64
 _DEEPEST = 50
 _NUMBER = re.compile(rb"[+-]?\d{1,20}[Ll]?")
-TORCH_MAGIC = 0x1950A86A20F9469CFC6C
-"""The number that torch.save of before 1.6 writes first (torch/serialization.py)."""
 
 
 class BrokenError(ValueError):
@@ -77,8 +75,6 @@ class Walked:
     fault: str = ""
     """Why the walk ended before a complete pickle did; empty where it did not."""
     endless: bool = False
-    torch: bool = False
-    """Whether it begins as files of old torch.save do: a few pickles, then the numbers of tensors."""
 
 
 _MARK, _OTHER = object(), object()
@@ -152,7 +148,6 @@ class _Machine:
             if opcode is None:
                 raise BrokenError(f"byte {source.at:,} is no opcode")
             if opcode.name == "STOP":
-                self._last()
                 return
             argument = opcode.read(source)
             special = _SPECIAL.get(opcode.name)
@@ -160,11 +155,6 @@ class _Machine:
                 special(self, argument)
             else:
                 self._plain(opcode, argument)
-
-    def _last(self) -> None:
-        top = self.stack[-1] if self.stack else None
-        if not self.found.pickles and not self.depth and isinstance(top, int) and top == TORCH_MAGIC:
-            self.found.torch = True
 
     def _plain(self, opcode: _Opcode, argument: Any) -> None:
         """By what the opcode takes from the stack and leaves there."""
@@ -313,7 +303,9 @@ def _put(machine: _Machine, argument: Any) -> None:
 
 
 def _get(machine: _Machine, argument: Any) -> None:
-    machine.stack.append(machine.memo.get(argument if isinstance(argument, int) else -1, _OTHER))
+    if argument not in machine.memo:
+        raise BrokenError(f"byte {machine.source.at:,} recalls what was never remembered")
+    machine.stack.append(machine.memo[argument])
 
 
 def _tuple(machine: _Machine, size: int | None) -> None:

@@ -1,0 +1,432 @@
+"""Crafted model files: each hostile one does one thing that a scan must refuse, each harmless one looks as much like it as it can."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import json
+import lzma
+import os
+import pickle
+import stat
+import struct
+import tarfile
+import zipfile
+import zlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+from onnx import TensorProto, helper, numpy_helper
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+FLOAT = TensorProto.FLOAT
+
+
+class Reduced:
+    """An object whose pickle calls a function."""
+
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+def calling(function, *arguments, protocol=4):
+    return pickle.dumps(Reduced(function, *arguments), protocol)
+
+
+def named(module, name, arguments=b")"):
+    """A pickle of protocol 0 that would import a name and call it."""
+    return b"c" + module.encode() + b"\n" + name.encode() + b"\n" + arguments + b"R."
+
+
+SYSTEM = calling(os.system, "echo pwned")
+
+
+# ONNX
+
+
+def onnx_file(path, nodes=(), tensors=(), *, opsets=(("", 17),), functions=(), inputs=None, sparse=()):
+    x = helper.make_tensor_value_info("x", FLOAT, ["N", 2])
+    y = helper.make_tensor_value_info("y", FLOAT, None)
+    nodes = list(nodes) or [helper.make_node("Relu", ["x"], ["y"])]
+    graph = helper.make_graph(nodes, "g", [x] if inputs is None else inputs, [y], list(tensors), sparse_initializer=list(sparse))
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid(*pair) for pair in opsets], functions=list(functions))
+    model.ir_version = 8
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def outside(location="w.bin", dims=(2,), **extra):
+    tensor = TensorProto(name="w", data_type=FLOAT, dims=list(dims), data_location=TensorProto.EXTERNAL)
+    for key, value in {"location": location, **extra}.items():
+        entry = tensor.external_data.add()
+        entry.key, entry.value = key, str(value)
+    return tensor
+
+
+ADD = [helper.make_node("Add", ["x", "w"], ["y"])]
+
+
+def with_external(location, **extra):
+    def make(folder):
+        (folder / "w.bin").write_bytes(bytes(8))
+        return onnx_file(folder / "m.onnx", ADD, [outside(location, **extra)])
+
+    return make
+
+
+def symlink(folder):
+    (folder.parent / "secret.txt").write_bytes(bytes(8))
+    (folder / "w.bin").symlink_to(folder.parent / "secret.txt")
+    return onnx_file(folder / "m.onnx", ADD, [outside()])
+
+
+def hardlink(folder):
+    (folder.parent / "secret.txt").write_bytes(bytes(8))
+    os.link(folder.parent / "secret.txt", folder / "w.bin")
+    return onnx_file(folder / "m.onnx", ADD, [outside()])
+
+
+def device(folder):
+    (folder / "w.bin").symlink_to("/dev/zero")
+    return onnx_file(folder / "m.onnx", ADD, [outside()])
+
+
+def custom_operator(folder):
+    node = helper.make_node("Shell", ["x"], ["y"], domain="evil")
+    return onnx_file(folder / "m.onnx", [node], opsets=(("", 17), ("evil", 1)))
+
+
+def bomb(folder):
+    shape = numpy_helper.from_array(np.array([10 * 2**30 // 4]), "s")
+    return onnx_file(folder / "m.onnx", [helper.make_node("ConstantOfShape", ["s"], ["y"])], [shape], inputs=[])
+
+
+def reckoned_bomb(folder):
+    a, b = (numpy_helper.from_array(np.array([2**17]), name) for name in "ab")
+    nodes = [helper.make_node("Mul", ["a", "b"], ["s"]), helper.make_node("ConstantOfShape", ["s"], ["y"])]
+    return onnx_file(folder / "m.onnx", nodes, [a, b], inputs=[])
+
+
+def hidden_bomb(folder):
+    """A shape whose type and bytes stand there twice: protobuf takes the low 32 bits of a type, and the last bytes."""
+    shape = numpy_helper.from_array(np.array([2**33]), "s")
+    raw = bytes([9 << 3 | 2, 8]) + bytes(8)  # zeros first, which make every product zero
+    kind = bytes([2 << 3]) + bytes([0x87, 0x80, 0x80, 0x80, 0x10])  # 2**32 + 7
+    tensor = raw + shape.SerializeToString() + kind
+    path = onnx_file(folder / "m.onnx", [helper.make_node("ConstantOfShape", ["s"], ["y"])], inputs=[])
+    graph = bytes([5 << 3 | 2, len(tensor)]) + tensor
+    path.write_bytes(path.read_bytes() + bytes([7 << 3 | 2, len(graph)]) + graph)
+    return path
+
+
+def sparse_bomb(folder):
+    values = numpy_helper.from_array(np.array([1], dtype=np.float32), "w")
+    indices = numpy_helper.from_array(np.array([5]), "i")
+    sparse = helper.make_sparse_tensor(values, indices, [2**40])
+    return onnx_file(folder / "m.onnx", ADD, sparse=[sparse])
+
+
+def function_bomb(folder):
+    """Thirty functions, each of which calls the one before ten times."""
+    domain, opsets = "ours", [helper.make_opsetid("", 17), helper.make_opsetid("ours", 1)]
+    functions = [helper.make_function(domain, "F0", ["a"], ["b"], [helper.make_node("Relu", ["a"], ["b"])], opsets)]
+    for level in range(1, 30):
+        names = ["a", *(f"t{step}" for step in range(9)), "b"]
+        nodes = [helper.make_node(f"F{level - 1}", [names[step]], [names[step + 1]], domain=domain) for step in range(10)]
+        functions.append(helper.make_function(domain, f"F{level}", ["a"], ["b"], nodes, opsets))
+    node = helper.make_node("F29", ["x"], ["y"], domain=domain)
+    return onnx_file(folder / "m.onnx", [node], opsets=(("", 17), ("ours", 1)), functions=functions)
+
+
+def function_circle(folder):
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ours", 1)]
+    function = helper.make_function("ours", "F", ["a"], ["b"], [helper.make_node("F", ["a"], ["b"], domain="ours")], opsets)
+    node = helper.make_node("F", ["x"], ["y"], domain="ours")
+    return onnx_file(folder / "m.onnx", [node], opsets=(("", 17), ("ours", 1)), functions=[function])
+
+
+def custom_in_function(folder):
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("evil", 1)]
+    function = helper.make_function("ours", "F", ["a"], ["b"], [helper.make_node("Shell", ["a"], ["b"], domain="evil")], opsets)
+    node = helper.make_node("F", ["x"], ["y"], domain="ours")
+    return onnx_file(folder / "m.onnx", [node], opsets=(("", 17), ("ours", 1), ("evil", 1)), functions=[function])
+
+
+def custom_in_subgraph(folder):
+    inner = helper.make_graph(
+        [helper.make_node("Shell", ["x"], ["z"], domain="evil")], "i", [], [helper.make_tensor_value_info("z", 1, None)]
+    )
+    node = helper.make_node("If", ["x"], ["y"], then_branch=inner, else_branch=inner)
+    return onnx_file(folder / "m.onnx", [node], opsets=(("", 17), ("evil", 1)))
+
+
+def nested(folder):
+    """Forty graphs, each in a node of the one around it; written by hand, for the library of protobuf refuses to."""
+
+    def part(number, content):
+        return bytes([number << 3 | 2, len(content) & 127 | 128, len(content) >> 7]) + content
+
+    graph = part(2, b"g")
+    for _ in range(40):
+        graph = part(1, part(4, b"If") + part(5, part(1, b"then_branch") + part(6, graph)))
+    path = folder / "m.onnx"
+    path.write_bytes(bytes([8, 8]) + part(7, graph) + part(8, bytes([16, 17])))
+    return path
+
+
+def same_name(folder):
+    first, second = (numpy_helper.from_array(np.array([value, value], dtype=np.float32), "w") for value in (1, 2))
+    return onnx_file(folder / "m.onnx", ADD, [first, second])
+
+
+def offset_of_words(folder):
+    (folder / "w.bin").write_bytes(bytes(8))
+    return onnx_file(folder / "m.onnx", ADD, [outside(offset="0x10")])
+
+
+def location_twice(folder):
+    (folder / "w.bin").write_bytes(bytes(8))
+    tensor = outside()
+    entry = tensor.external_data.add()
+    entry.key, entry.value = "location", "../secret.txt"
+    first = tensor.external_data[0]
+    first.value, entry.value = entry.value, first.value
+    return onnx_file(folder / "m.onnx", ADD, [tensor])
+
+
+def cut_onnx(folder):
+    path = onnx_file(folder / "m.onnx", ADD, [numpy_helper.from_array(np.ones(2, dtype=np.float32), "w")])
+    path.write_bytes(path.read_bytes()[:-9])
+    return path
+
+
+# Pickles and what holds them
+
+
+def file(name, content):
+    """A maker of a file with that content."""
+
+    def make(folder):
+        path = folder / name
+        path.write_bytes(content() if callable(content) else content)
+        return path
+
+    return make
+
+
+def zipped(*members, compression=zipfile.ZIP_STORED):
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", compression) as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    return held.getvalue()
+
+
+def torch_zip(data, extra=()):
+    return zipped(("m/data.pkl", data), ("m/byteorder", "little"), ("m/data/0", b"\x80\x02" + bytes(14)), ("m/version", "3\n"), *extra)
+
+
+def torch_legacy(data):
+    """As torch.save of before 1.6: magic number, version, system, the object, the keys of its storages, then their numbers."""
+    parts = [0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}]
+    return b"".join(pickle.dumps(part, 2) for part in parts) + data + pickle.dumps(["0"], 2) + struct.pack("<q", 4) + bytes(range(1, 17))
+
+
+def tarred(*members, kind=tarfile.REGTYPE, link=""):
+    held = io.BytesIO()
+    with tarfile.open(fileobj=held, mode="w") as archive:
+        for name, content in members:
+            item = tarfile.TarInfo(name)
+            item.type, item.linkname, item.size = kind, link, len(content) if kind == tarfile.REGTYPE else 0
+            archive.addfile(item, io.BytesIO(content))
+    return held.getvalue()
+
+
+def npy(array, *, objects=False):
+    held = io.BytesIO()
+    np.save(held, array, allow_pickle=objects)
+    return held.getvalue()
+
+
+def object_array():
+    made = np.empty(1, dtype=object)
+    made[0] = Reduced(os.system, "echo pwned")
+    return npy(made, objects=True)
+
+
+def joblib_dump(value, **how):
+    import joblib
+
+    held = io.BytesIO()
+    joblib.dump(value, held, **how)
+    return held.getvalue()
+
+
+def behind_an_array():
+    """What is dangerous stands behind the bytes of an array, where a reader that does not know joblib is lost."""
+    return joblib_dump([np.arange(100.0), Reduced(os.system, "echo pwned")])
+
+
+def forest():
+    from sklearn.ensemble import RandomForestClassifier
+
+    rng = np.random.default_rng(0)
+    return RandomForestClassifier(5, max_depth=3, random_state=0).fit(rng.random((50, 3)), rng.integers(0, 2, 50))
+
+
+def zip_link():
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as archive:
+        item = zipfile.ZipInfo("m/data.pkl")
+        item.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(item, "/etc/passwd")
+    return held.getvalue()
+
+
+def zip_bomb():
+    return zipped(("m/data.pkl", pickle.dumps(bytes(2**29))), compression=zipfile.ZIP_DEFLATED)
+
+
+def lying_zip():
+    """The directory names a harmless entry; the entry itself says another name."""
+    made = zipped(("m/data.pkl", SYSTEM))
+    return made.replace(b"m/data.pkl", b"m/data.txt", 1)
+
+
+def safetensors(tensors, data=b"", *, raw=None, length=None):
+    header = raw if raw is not None else json.dumps(tensors).encode()
+    return struct.pack("<Q", len(header) if length is None else length) + header + data
+
+
+def tensor(begin, end, shape=None, dtype="F32"):
+    return {"dtype": dtype, "shape": [(end - begin) // 4] if shape is None else shape, "data_offsets": [begin, end]}
+
+
+SIZE_AND_PATH: dict[str, Callable[[Path], Path]] = {
+    "path with ..": with_external("../secret.txt"),
+    "absolute path": with_external("/etc/passwd"),
+    "device": device,
+    "symbolic link": symlink,
+    "hard link": hardlink,
+    "negative offset": with_external("w.bin", offset=-4),
+    "a terabyte": with_external("w.bin", length=10**12),
+    "beyond the end": with_external("w.bin", offset=4),
+}
+"""The eight cases of paths and sizes."""
+
+HOSTILE_ONNX: dict[str, Callable[[Path], Path]] = {
+    **SIZE_AND_PATH,
+    "custom operator": custom_operator,
+    "allocation bomb": bomb,
+    "allocation bomb of a product": reckoned_bomb,
+    "allocation bomb in an ambiguous file": hidden_bomb,
+    "sparse tensor": sparse_bomb,
+    "functions that unfold": function_bomb,
+    "functions in a circle": function_circle,
+    "custom operator in a function": custom_in_function,
+    "custom operator in a subgraph": custom_in_subgraph,
+    "deep nesting": nested,
+    "one name twice": same_name,
+    "offset that is no number": offset_of_words,
+    "location given twice": location_twice,
+    "cut short": cut_onnx,
+}
+
+HOSTILE_PICKLES: dict[str, Callable[[Path], Path]] = {
+    "os.system": file("m.pkl", SYSTEM),
+    "os.system, protocol 0": file("m.pkl", calling(os.system, "echo pwned", protocol=0)),
+    "eval": file("m.pkl", calling(eval, "1")),
+    "importlib": file("m.pkl", named("importlib", "import_module")),
+    "marshal": file("m.pkl", named("marshal", "loads")),
+    "numpy.load": file("m.pkl", named("numpy", "load")),
+    "pandas.read_pickle": file("m.pkl", named("pandas", "read_pickle")),
+    "torch.load": file("m.pkl", named("torch.serialization", "load")),
+    "a method of a class": file("m.pkl", named("sklearn.base", "BaseEstimator.set_params")),
+    "cloudpickle": file("m.pkl", named("cloudpickle.cloudpickle", "_make_function")),
+    "unknown package": file("m.pkl", named("mypackage.models", "Model")),
+    "names from the memo": file("m.pkl", b"\x80\x04\x8c\x02os\x94\x8c\x06system\x940h\x00h\x01\x93\x8c\x02id\x85R."),
+    "names worked out": file("m.pkl", b"\x80\x04]\x8c\x06system\x93\x8c\x02id\x85R."),
+    "extension registry": file("m.pkl", b"\x80\x02\x82\x01)R."),
+    "INST": file("m.pkl", b'(S"id"\nios\nsystem\n.'),
+    "OBJ": file("m.pkl", b'(cpty\nspawn\nS"id"\no.'),
+    "second pickle": file("m.pkl", pickle.dumps(1) + SYSTEM),
+    "cut short": file("m.pkl", SYSTEM[:-6]),
+    "cut short, harmless so far": file("m.pkl", pickle.dumps(list(range(1000)))[:500]),
+    "pickle in a pickle": file("m.pkl", calling(pickle.loads, SYSTEM)),
+    "joblib": file("m.joblib", lambda: joblib_dump(Reduced(os.system, "echo pwned"))),
+    "joblib, behind an array": file("m.joblib", behind_an_array),
+    "joblib, compressed": file("m.joblib", lambda: joblib_dump([np.arange(9), Reduced(os.system, "x")], compress=3)),
+    "joblib, objects in an array": file("m.joblib", lambda: joblib_dump(np.array([Reduced(os.system, "x")], dtype=object))),
+    "gzip": file("m.pkl.gz", gzip.compress(SYSTEM)),
+    "bzip2": file("m.pkl", bz2.compress(SYSTEM)),
+    "xz": file("m.pkl.xz", lzma.compress(SYSTEM)),
+    "zlib": file("m.joblib", zlib.compress(SYSTEM)),
+    "torch zip": file("m.pt", torch_zip(SYSTEM)),
+    "torch legacy": file("m.pth", torch_legacy(SYSTEM)),
+    "torch tar": file("m.pt", tarred(("pickle", SYSTEM))),
+    "zip called .bin": file("m.bin", torch_zip(SYSTEM)),
+    "zip in a zip": file("m.zip", zipped(("inner.zip", torch_zip(SYSTEM)))),
+    "object array": file("m.npy", object_array),
+    "object array in npz": file("m.npz", lambda: zipped(("a.npy", object_array()))),
+    "pickle called .npy": file("m.npy", SYSTEM),
+    "pickle called .onnx": file("m.onnx", SYSTEM),
+    "pickle called .safetensors": file("m.safetensors", SYSTEM),
+    "pickle called .json": file("config.json", SYSTEM),
+    "pickle of protocol 0 called .txt": file("notes.txt", calling(os.system, "x", protocol=0)),
+    "pickle without suffix": file("model", SYSTEM),
+    "pickle and zip at once": file("m.pkl", pickle.dumps({}) + torch_zip(SYSTEM)),
+}
+
+HOSTILE_OTHERS: dict[str, Callable[[Path], Path]] = {
+    "zip with ..": file("m.zip", zipped(("../../home/.bashrc", b"x"))),
+    "zip with an absolute path": file("m.zip", zipped(("/etc/cron.d/x", b"x"))),
+    "zip with a link": file("m.pt", zip_link),
+    "zip bomb": file("m.pt", zip_bomb),
+    "zip that names an entry twice over": file("m.pt", lying_zip),
+    "tar with ..": file("m.tar", tarred(("../x", b"x"))),
+    "tar with a link": file("m.tar", tarred(("w", b""), kind=tarfile.SYMTYPE, link="/etc/passwd")),
+    "tar with a device": file("m.tar", tarred(("w", b""), kind=tarfile.CHRTYPE)),
+    "gzip bomb": file("m.pkl.gz", lambda: gzip.compress(bytes(2**29), 1)),
+    "Keras": file("m.h5", b"\x89HDF\r\n\x1a\n" + bytes(64)),
+    "Keras, new": file("m.keras", zipped(("config.json", b"{}"), ("model.weights.h5", b"x"), ("metadata.json", b"{}"))),
+    "Keras called .pt": file("m.pt", zipped(("config.json", b"{}"), ("model.weights.h5", b"x"))),
+    "R": file("m.rds", gzip.compress(b"RDX3\n")),
+    "safetensors, header too long": file("m.safetensors", safetensors({}, length=2**60)),
+    "safetensors, beyond the end": file("m.safetensors", safetensors({"a": tensor(0, 8)}, bytes(4))),
+    "safetensors, overlap": file("m.safetensors", safetensors({"a": tensor(0, 8), "b": tensor(4, 12)}, bytes(12))),
+    "safetensors, hole": file("m.safetensors", safetensors({"a": tensor(0, 4), "b": tensor(8, 12)}, bytes(12))),
+    "safetensors, bytes behind": file("m.safetensors", safetensors({"a": tensor(0, 4)}, bytes(8))),
+    "safetensors, wrong size": file("m.safetensors", safetensors({"a": tensor(0, 4, [2])}, bytes(4))),
+    "safetensors, negative shape": file("m.safetensors", safetensors({"a": tensor(0, 4, [-1, -1])}, bytes(4))),
+    "safetensors, name twice": file(
+        "m.safetensors", safetensors({}, bytes(4), raw=b'{"a":%b,"a":%b}' % ((json.dumps(tensor(0, 4)).encode(),) * 2))
+    ),
+    "safetensors, deep JSON": file("m.safetensors", safetensors({}, raw=b'{"a":' * 100_000 + b"1" + b"}" * 100_000)),
+    "safetensors, metadata": file("m.safetensors", safetensors({"__metadata__": {"a": {"b": 1}}})),
+    "empty": file("m.pkl", b""),
+    "Git LFS pointer": file("m.onnx", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"),
+}
+
+HARMLESS: dict[str, Callable[[Path], Path]] = {
+    "ONNX": lambda folder: onnx_file(folder / "m.onnx"),
+    "ONNX with weights beside it": with_external("w.bin"),
+    "ONNX without suffix": lambda folder: onnx_file(folder / "model"),
+    "safetensors": file(
+        "m.safetensors", safetensors({"__metadata__": {"format": "pt"}, "a": tensor(0, 8), "b": tensor(8, 8, [0, 3])}, bytes(8))
+    ),
+    "arrays": file("m.npz", lambda: zipped(("a.npy", npy(np.arange(5))), ("b.npy", npy(np.array(["x"]))))),
+    "pickle of plain values": file("m.pkl", pickle.dumps({"a": [1, 2.5, "x", None, {3}], "b": np.arange(3)})),
+    "pickle of a forest": file("m.pkl", lambda: pickle.dumps(forest())),
+    "joblib of a forest": file("m.joblib", lambda: joblib_dump(forest())),
+    "joblib of a forest, compressed": file("m.joblib", lambda: joblib_dump(forest(), compress=("xz", 3))),
+    "weights of torch": file("m.pt", torch_zip(b"\x80\x02ccollections\nOrderedDict\nq\x00)Rq\x01.")),
+    "weights of old torch": file("m.pth", torch_legacy(b"\x80\x02ccollections\nOrderedDict\nq\x00)Rq\x01.")),
+    "tar": file("m.tar", tarred(("model/weights.bin", bytes(100)), ("model/config.json", b"{}"), ("model/a.npy", npy(np.arange(5))))),
+}

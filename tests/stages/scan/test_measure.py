@@ -1,0 +1,163 @@
+"""The stage as a user meets it: files, folders, links, addresses; exit codes, pages, digests."""
+
+import hashlib
+import json
+import os
+
+import pytest
+
+from mlops_stage.errors import InputError, UsageError
+from mlops_stage.report import Level, NoFinding, NotApplicable
+from mlops_stage.stages.scan.criteria import criteria
+from mlops_stage.stages.scan.init import init
+from mlops_stage.stages.scan.params import ScanParams
+from mlops_stage.stages.scan.plan import plan
+from mlops_stage.workspace import Workspace
+
+
+def told(seen, rule):
+    return [finding.message for finding in seen.findings if finding.rule == f"scan/{rule}"]
+
+
+def test_a_folder_of_several_files_with_digests_as_subjects(corpus, scan, folder):
+    corpus.onnx_file(folder / "a.onnx")
+    (folder / "sub").mkdir()
+    (folder / "sub" / "b.pkl").write_bytes(corpus.SYSTEM)
+    (folder / "README.md").write_text("a model\n")
+    seen = scan()
+    assert {subject.name for subject in seen.subjects} == {"model/a.onnx", "model/sub/b.pkl", "model/README.md"}
+    for subject in seen.subjects:
+        assert subject.sha256 == hashlib.sha256((folder.parent / subject.name).read_bytes()).hexdigest()
+    assert [finding.location for finding in seen.findings if finding.level is Level.ERROR] == ["model/sub/b.pkl"]
+    assert seen.outputs == {"files": "3", "findings": "1", "errors": "1"}
+    assert "README.md" in told(seen, "not-examined-here")[0]
+    assert "no known danger" not in told(seen, "examined")[0]
+
+
+def test_what_was_examined_and_what_was_not_is_said_and_nothing_is_called_safe(corpus, scan, folder):
+    corpus.onnx_file(folder / "a.onnx")
+    seen = scan()
+    assert "no known danger was found in what was examined" in told(seen, "examined")[0]
+    assert "backdoor" in told(seen, "not-examined-here")[0]
+    assert not any(" safe" in finding.message for finding in seen.findings)
+
+
+def test_files_with_the_weights_of_an_onnx_model_are_not_called_unexamined(corpus, scan, folder):
+    corpus.with_external("w.bin")(folder)
+    assert "w.bin" not in told(scan(), "not-examined-here")[0]
+
+
+def test_a_model_cannot_hide_a_pickle_among_its_weights(corpus, scan, folder):
+    corpus.with_external("w.bin")(folder)
+    (folder / "w.bin").write_bytes(corpus.SYSTEM)
+    assert told(scan(), "dangerous-import")
+
+
+def test_links_and_pipes_are_findings_and_not_followed(corpus, scan, folder):
+    corpus.onnx_file(folder / "a.onnx")
+    (folder / "b.pkl").symlink_to("/dev/zero")
+    (folder / "sub").symlink_to("/etc")
+    os.mkfifo(folder / "pipe.pkl")
+    seen = scan()
+    assert len(told(seen, "link")) == 3
+    assert {subject.name for subject in seen.subjects} == {"model/a.onnx"}
+
+
+def test_code_beside_a_model_is_a_warning(corpus, scan, folder):
+    corpus.onnx_file(folder / "a.onnx")
+    (folder / "modeling_custom.py").write_text("import os\n")
+    seen = scan()
+    assert len(told(seen, "code")) == 1
+    assert seen.outputs["errors"] == "0"
+
+
+def test_torchscript_is_a_warning(corpus, scan, folder):
+    (folder / "m.pt").write_bytes(corpus.torch_zip(b"\x80\x02}.", [("m/code/__torch__.py", "class M(Module): ...")]))
+    assert "TorchScript" in told(scan(), "code")[0]
+
+
+def test_trusted_packages(corpus, scan, folder):
+    (folder / "m.pkl").write_bytes(corpus.named("mypackage.models", "Model"))
+    assert scan().outputs["errors"] == "1"
+    seen = scan(trusted=("mypackage",))
+    assert seen.outputs["errors"] == "0"
+    assert told(seen, "pickle")
+
+
+def test_what_is_no_model_at_all_is_said_clearly(scan, folder):
+    (folder / "data.csv").write_text("a,b\n1,2\n")
+    for model in ("model/data.csv", "model"):
+        with pytest.raises(InputError, match="no model file of any kind known here"):
+            scan(model)
+    with pytest.raises(UsageError, match="nothing to look into"):
+        scan("")
+    with pytest.raises(UsageError, match="does not exist"):
+        scan("model/m.onx")
+
+
+def test_a_served_model_has_no_file(scan):
+    assert isinstance(scan("https://example.org/v2/models/m"), NotApplicable)
+
+
+def test_gates_of_the_user_never_replace_the_stages_own():
+    (own,) = criteria(ScanParams(model="m", gates=("warnings <= 0",)), None)
+    assert own == NoFinding(level=Level.ERROR, source="scan")
+    (strict,) = criteria(ScanParams(model="m", fail_on="warning"), None)
+    assert strict.level is Level.WARNING
+
+
+def test_hostile_files_exit_1_and_the_parent_lives(corpus, mlops):
+    for name, make in [*list(corpus.SIZE_AND_PATH.items())[:2], ("bomb", corpus.bomb), ("pickle", corpus.HOSTILE_PICKLES["os.system"])]:
+        folder = mlops.cwd / name.replace(" ", "-") / "model"
+        folder.mkdir(parents=True)
+        done = mlops("scan", "--model", make(folder).relative_to(mlops.cwd).as_posix(), "--out", f"out-{folder.parent.name}")
+        assert done.returncode == 1, done.stderr
+        assert "Traceback" not in done.stderr + done.stdout
+        sarif = json.loads((mlops.cwd / f"out-{folder.parent.name}" / "report.sarif").read_text())
+        results = [
+            result for result in sarif["runs"][0]["results"] if result["level"] == "error" and not result["ruleId"].endswith("/gate")
+        ]
+        assert results[0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].endswith(("m.onnx", "m.pkl"))
+        assert results[0]["ruleId"].startswith("scan/")
+
+
+def test_other_stages_exit_3_on_a_hostile_model(corpus, mlops):
+    (mlops.cwd / "model").mkdir()
+    corpus.bomb(mlops.cwd / "model")
+    mlops.write("data.csv", "x,y\n1,0\n2,1\n")
+    done = mlops("quality", "--model", "model/m.onnx", "--data", "data.csv", "--label", "y")
+    assert done.returncode == 3
+    assert "ConstantOfShape" in done.stdout + done.stderr
+
+
+def test_a_gate_on_warnings_joins(corpus, mlops):
+    (mlops.cwd / "m.pkl").write_bytes(corpus.named("sklearn.svm", "SVC"))
+    assert mlops("scan", "--model", "m.pkl").returncode == 0
+    assert mlops("scan", "--model", "m.pkl", "--gate", "warnings <= 0").returncode == 1
+    assert mlops("scan", "--model", "m.pkl", "--fail-on", "warning").returncode == 1
+
+
+def test_two_runs_give_the_same_bytes(corpus, mlops):
+    (mlops.cwd / "m.pkl").write_bytes(corpus.SYSTEM)
+    first, second = (
+        (mlops("scan", "--model", "m.pkl", "--out", out), (mlops.cwd / out / "scan" / "report.json").read_bytes())[1] for out in ("a", "b")
+    )
+    assert first == second
+
+
+def test_plan_counts_and_opens_nothing(corpus, folder, tmp_path):
+    (folder / "m.pkl").write_bytes(corpus.SYSTEM)
+    workspace = Workspace(root=tmp_path, run_dir=tmp_path, out=tmp_path, cache=tmp_path)
+    assert "1 file of 48 bytes" in plan(ScanParams(model="model"), workspace).notes[0]
+    assert plan(ScanParams(model="http://host/m"), workspace).cost == "nothing"
+
+
+def test_init_finds_models(tmp_path):
+    assert init(tmp_path) is None
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "a.pkl").touch()
+    assert init(tmp_path) == {"model": "models/a.pkl"}
+    (tmp_path / "models" / "b.onnx").touch()
+    assert init(tmp_path) == {"model": "models"}
+    (tmp_path / "c.onnx").touch()
+    assert init(tmp_path) == {"model": "c.onnx"}
