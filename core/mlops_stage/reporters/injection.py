@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -142,9 +142,8 @@ def _strings(value: Any) -> Iterator[str]:
     elif isinstance(value, (list, tuple)):
         for item in value:
             yield from _strings(item)
-    elif hasattr(value, "label"):  # a row of a figure
-        yield value.label
-        yield value.note
+    elif is_dataclass(value):  # a row of a figure
+        yield from _strings(vars(value))
 
 
 def _strings_of_mapping(value: Mapping[Any, Any]) -> Iterator[str]:
