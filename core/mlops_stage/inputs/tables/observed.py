@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["string", "integer", "number", "boolean", "date", "timestamp", "time", "object", "array", "bytes"]
 EXTREMES = 100
-"""Largest and smallest values that are kept of numbers and times."""
+"""Largest and smallest values that are kept of numbers."""
 FEW = 120
 """Up to about so many different values are counted one by one."""
 _CHUNK = 25
@@ -61,9 +61,11 @@ class Observed:
     """Characters."""
     shape: str = ""
     """`AA-99` where every cell has that shape (A capital, a small letter, 9 digit); empty where they differ."""
-    largest: tuple[Any, ...] = ()
-    """Finite numbers or times, the largest first."""
-    smallest: tuple[Any, ...] = ()
+    largest: tuple[float, ...] = ()
+    """Finite numbers, the largest first."""
+    smallest: tuple[float, ...] = ()
+    earliest: str = ""
+    """Of dates and timestamps (UTC), as DuckDB writes it."""
     counts: Mapping[str, int] = field(default_factory=dict)
     """Value as text -> cells, where there are few values."""
     sentinels: Mapping[int, int] = field(default_factory=dict)
@@ -146,11 +148,12 @@ class _Passes:
     def _values(self, seen: Observed) -> Mapping[str, str]:
         column = self.columns[seen.name]
         asked = {}
-        if seen.kind in {"integer", "number", "date", "timestamp"}:
+        if seen.kind in {"date", "timestamp"}:  # as text: Python has no dates before Christ, and needs a further package for time zones
+            asked = {"earliest": f"CAST(min({_as(column, seen.kind, _base(self.table.columns[seen.name]))}) AS VARCHAR)"}
+        if seen.kind in {"integer", "number"}:
             value = _as(column, seen.kind, _base(self.table.columns[seen.name]))
             finite = f" FILTER (isfinite({value}))" if seen.kind == "number" else ""
             asked = {"largest": f"max({value}, {EXTREMES}){finite}", "smallest": f"min({value}, {EXTREMES}){finite}"}
-        if seen.kind in {"integer", "number"}:
             asked |= {f"sentinel {mark}": f"count(*) FILTER ({value} = {mark})" for mark in SENTINELS}
         if seen.kind in {"string", "integer", "boolean"} and 0 < seen.distinct <= FEW:
             asked["counts"] = f"histogram(CAST({column} AS VARCHAR))"
@@ -257,6 +260,7 @@ def _second(seen: Observed, answer: Mapping[str, Any]) -> Observed:
         largest=tuple(answer.get("largest") or ()),
         smallest=tuple(answer.get("smallest") or ()),
         sentinels={mark: answer[f"sentinel {mark}"] for mark in SENTINELS if answer.get(f"sentinel {mark}")},
+        earliest=answer.get("earliest") or "",
         counts=dict(sorted((answer.get("counts") or {}).items())),
         samples={look: tuple(answer.get(f"sample {look}") or ()) for look, cells in seen.looks.items() if cells},
     )

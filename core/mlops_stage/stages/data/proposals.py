@@ -22,6 +22,7 @@ MOST_LISTED = 50
 _FEW_NUMBERS = 10
 _RARE = 0.05
 _SHAPED = 100
+_LAST_YEAR = 9999
 _ID = re.compile(r"(^|_)(id|uuid|guid|key|index|code|no|nr|number)$")
 _NO_VALUE = {"n/a", "na", "#n/a", "null", "none", "nan", "?", "-", "--", "unknown", "missing", "not available", "undefined"}
 _APART = 0.6
@@ -252,8 +253,8 @@ def _end(value: float, *, whole: bool) -> float | int:
 
 def _since(column: Observed) -> Iterator[Demand]:
     """Times have a beginning; later rows come later."""
-    year = column.smallest[0].year - 1 if column.smallest else 0
-    if year > 1:
+    year = 0 if "BC" in column.earliest else int(column.earliest.partition("-")[0] or 0) - 1
+    if 1 < year < _LAST_YEAR:
         value = f"{year}-01-01" if column.kind == "date" else f"{year}-01-01T00:00:00"
         why = "A year before everything seen: earlier ones are mistakes such as 1900 or 1970. No maximum: later rows come later."
         yield Demand(place="option", key="minimum", value=value, why=why)
@@ -275,8 +276,13 @@ def _pattern(shape: str) -> str:
     parts = []
     for found in re.finditer(r"(.)\1*", shape):
         mark, times = found[1], len(found[0])
-        parts.append(_MASKS.get(mark, re.escape(mark)) + (f"{{{times}}}" if times > 1 else ""))
+        parts.append(_MASKS.get(mark, _literal(mark)) + (f"{{{times}}}" if times > 1 else ""))
     return f"^{''.join(parts)}$"
+
+
+def _literal(mark: str) -> str:
+    """A mark that means itself."""
+    return f"\\{mark}" if mark in r".^$*+?{}[]\|()" else mark
 
 
 def _classes(column: Observed) -> Iterator[Demand]:
