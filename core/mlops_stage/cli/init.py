@@ -1,4 +1,4 @@
-"""`mlops-stage init`: write a first mlops.yaml for this repository."""
+"""`mlops-stage init`: write a first mlops.yaml for this repository, or a script that exports a model."""
 
 from __future__ import annotations
 
@@ -15,13 +15,24 @@ def command(suite: Suite) -> click.Command:
     """The command, over the suite's catalogue."""
 
     @click.command(name="init", short_help="Write a first mlops.yaml for this repository.")
-    @click.option("--force", is_flag=True, help="replace an mlops.yaml that is there already")
-    def init(*, force: bool) -> None:
-        """Look at this folder and write an mlops.yaml that fits it; what only you can know is marked CHOOSE."""
+    @click.option(
+        "--export",
+        type=click.Choice(["sklearn", "torch"]),
+        help="write export_model.py instead, which turns a model into what can be judged",
+    )
+    @click.option("--force", is_flag=True, help="replace a file that is there already")
+    def init(*, export: str | None, force: bool) -> None:
+        """Look at this folder and write an mlops.yaml that fits it; what only you can know is marked CHOOSE.
+
+        With --export, write a script instead that runs where your model was trained: it writes predictions and, where possible, the model as ONNX.
+        """
         from mlops_stage.config import synthesis
         from mlops_stage.params import CHOOSE
 
         root = Path.cwd()
+        if export:
+            _export(root, export, force=force)
+            return
         path = synthesis.write(root, suite.catalogue, force=force)
         open_questions = path.read_text(encoding="utf-8").count(f": {CHOOSE}")
         click.echo(f"wrote {path.name}")
@@ -32,3 +43,11 @@ def command(suite: Suite) -> click.Command:
             click.echo(f"\nadd this to your {name} pipeline:\n\n{text}", nl=False)
 
     return init
+
+
+def _export(root: Path, kind: str, *, force: bool) -> None:
+    from mlops_stage.config import exporting
+
+    path = exporting.write(root, kind, force=force)
+    click.echo(f"wrote {path.name}: fill in what is marked CHOOSE")
+    click.echo(f"next: python {path.name}, in the environment that your model was trained in")
