@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlops_stage.hookspecs import hookimpl
-from mlops_stage.stages import adversarial, fairness, quality, scan
+from mlops_stage.stages import adversarial, data, fairness, quality, scan
 
 if TYPE_CHECKING:
     from mlops_stage.stage import Stage
 
-BUILTIN = (quality, fairness, scan, adversarial)
+BUILTIN = (data, quality, fairness, scan, adversarial)
 """Modules that each hold one record, `STAGE`; nothing heavy is imported until a stage runs."""
 
 

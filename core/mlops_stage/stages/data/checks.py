@@ -14,81 +14,17 @@ from mlops_stage.inputs.tables.connection import connect, run, translated
 from mlops_stage.stages.data import rules as r
 from mlops_stage.stages.data.compiled import Compiler, matches
 from mlops_stage.stages.data.looks import looks_of
+from mlops_stage.stages.data.outcomes import Checked, Demands, Example, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from datetime import datetime
-    from pathlib import Path
+    from collections.abc import Callable
 
-    from numpy.typing import NDArray
-
-    from mlops_stage.estimates import Estimate
     from mlops_stage.inputs.tables.rejects import Reading
 
 MOST_EXAMPLES = 10
 """Rows that evidence names for one rule."""
 _CHUNK = 200
 """Expressions in one query."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Example:
-    """A row that breaks a rule."""
-
-    row: int
-    """In the table, from 1."""
-    value: str | None
-    key: tuple[str | None, ...] = ()
-    like: int | None = None
-    """The earlier row with the same key."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What a rule came to."""
-
-    rule: r.Rule
-    figure: float | None
-    """A count of rows or columns, or the value that the check is of; None where there is none."""
-    of: int = 0
-    """Rows that were looked at."""
-    reason: str = ""
-    """Why there is no figure."""
-    sql: str = ""
-    estimate: Estimate | None = None
-    """Where the figure is of more than these rows."""
-    culprit: str = ""
-    examples: tuple[Example, ...] = ()
-    looks: tuple[tuple[str, int], ...] = ()
-    """What failing cells look like, in words with what to do, and how many do."""
-
-    @property
-    def broken(self) -> bool:
-        """Whether the bound does not hold for the bare figure."""
-        value = self.value
-        return value is not None and self.rule.bound is not None and not self.rule.bound.holds(value)
-
-    @property
-    def value(self) -> float | None:
-        """The figure in the unit of the bound."""
-        bound = self.rule.bound
-        if self.figure is None or bound is None or isinstance(self.rule.check, r.ClassShare | r.RowCount):
-            return self.figure if bound is None or bound.unit != "percent" or self.figure is None else 100 * self.figure
-        return {"percent": 100 / max(self.of, 1), "share": 1 / max(self.of, 1)}.get(bound.unit, 1) * self.figure
-
-
-@dataclass(frozen=True, kw_only=True)
-class Checked:
-    """What one table came to."""
-
-    rows: int
-    nulls: Mapping[str, int]
-    """Missing cells by column."""
-    outcomes: tuple[Outcome, ...]
-    bins: Mapping[str, tuple[NDArray[Any], int, int]]
-    """By column of the profile: counts of its bins, nulls, odd or new cells."""
-    sql: tuple[str, ...]
-    """The statements, in order."""
 
 
 class Aggregates:
@@ -112,24 +48,6 @@ class Aggregates:
         asked = list(self._places)
         for start in range(0, len(asked), _CHUNK):
             self._answers += execute(f"SELECT {', '.join(asked[start : start + _CHUNK])} FROM {scan}")[0]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Demands:
-    """What a table is held against."""
-
-    contract: r.Contract | None
-    """Without one, only missing cells are counted."""
-    profile: profiles.Profile | None
-    """Bins to count into."""
-    key: tuple[str, ...] = ()
-    """Columns that name a row in evidence."""
-    now: datetime
-    """What freshness is measured from."""
-    spill: Path
-    """A folder for what does not fit into memory."""
-    threads: int | None = None
-    """By default one for each core."""
 
 
 @dataclass
@@ -246,21 +164,24 @@ def _figure(work: _Run, rule: r.Rule, answers: list[Any], rows: int) -> Outcome:
             made = _duplicates(work, made)
         case r.Sql():
             made = _query(work, made, check)
-        case r.ClassShare() if answers[1]:
-            made = replace(_exact(made, answers[0] / answers[1]), of=int(answers[1]))
-        case r.ClassShare():
-            made = replace(made, of=0, reason="every cell is missing")
-        case r.Fresh() if answers[0] is None or not math.isfinite(answers[0]):
-            made = replace(made, reason="no cell is a date")
-        case r.Fresh():
-            made = _exact(made, work.demands.now.timestamp() - float(answers[0]))
-        case r.NewCategories() if not answers:
-            made = replace(made, reason="the profile has no categories of this column")
-        case _ if answers:
-            made = _exact(made, int(answers[0]))
         case _:
-            pass  # drift and leakage are measured elsewhere
+            made = _counted(work, made, answers)
     return made
+
+
+def _counted(work: _Run, made: Outcome, answers: list[Any]) -> Outcome:
+    """The figure of a rule that follows from what the first pass counted; drift and leakage have none here."""
+    match made.rule.check:
+        case r.ClassShare():
+            among = int(answers[1])
+            return replace(_exact(made, answers[0] / among), of=among) if among else replace(made, of=0, reason="every cell is missing")
+        case r.Fresh():
+            known = answers[0] is not None and math.isfinite(answers[0])
+            return _exact(made, work.demands.now.timestamp() - float(answers[0])) if known else replace(made, reason="no cell is a date")
+        case r.NewCategories() if not answers:
+            return replace(made, reason="the profile has no categories of this column")
+        case _:
+            return _exact(made, int(answers[0])) if answers else made
 
 
 def _exact(made: Outcome, figure: float) -> Outcome:

@@ -1,0 +1,126 @@
+"""Rules as metrics and gates: one gate for each rule that may fail a run, at the line that declared it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from mlops_stage.estimates import NotEstimable, Point
+from mlops_stage.report import Criterion, Metric, NoFinding, Observations
+from mlops_stage.stages.data import rules as r
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from mlops_stage.report import Op
+    from mlops_stage.stages.data.outcomes import Outcome
+    from mlops_stage.stages.data.params import DataParams
+
+UNREADABLE, LOST, EMPTY = "unreadable_records", "lost_records", "empty_columns"
+NAMES: Mapping[type, str] = {
+    r.Present: "absent",
+    r.NoOthers: "undeclared_columns",
+    r.Typed: "wrongly_typed",
+    r.Nulls: "nulls",
+    r.NotNumber: "not_a_number",
+    r.Infinite: "infinite",
+    r.Empty: "empty_text",
+    r.Sentinels: "sentinels",
+    r.Range: "out_of_range",
+    r.MultipleOf: "no_multiple",
+    r.OneOf: "outside_set",
+    r.Pattern: "pattern_misses",
+    r.Length: "wrong_length",
+    r.DistinctItems: "repeated_items",
+    r.Duplicates: "duplicate_keys",
+    r.RowCount: "row_count",
+    r.Fresh: "age",
+    r.ClassShare: "class_share",
+    r.Sql: "query",
+    r.NewCategories: "new_categories",
+    r.SharedRows: "shared_rows",
+    r.SharedKeys: "shared_keys",
+}
+"""The metric of each check."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held(Observations):
+    """What was observed of a table, and the gates that its contract, profile and training data declare."""
+
+    declared: Annotated[tuple[Criterion | NoFinding, ...], Field(exclude=True)] = ()
+
+
+def criteria(params: DataParams, observations: Observations) -> tuple[Criterion | NoFinding, ...]:
+    """The gates that were declared; of source `default` without a contract: no unreadable record and no empty column."""
+    del params
+    return observations.declared if isinstance(observations, Held) else ()
+
+
+def of_reading(source: str = "default") -> tuple[Criterion, ...]:
+    """The gates on how the files could be read."""
+    return (
+        Criterion(metric=UNREADABLE, op="<=", number=0.0, source=source),
+        Criterion(metric=LOST, op="<=", number=0.0, source="reader"),
+    )
+
+
+def of_columns() -> tuple[Criterion, ...]:
+    """The gate on columns, where there is no contract."""
+    return (Criterion(metric=EMPTY, op="<=", number=0.0),)
+
+
+def metric_of(outcome: Outcome) -> Metric:
+    """The figure of a rule in the unit of its bound; exact, so a point."""
+    rule, bound, value = outcome.rule, outcome.rule.bound, outcome.value
+    estimate = NotEstimable(None, outcome.reason or "not measured") if value is None else Point(value)
+    units = {"rows": "rows", "percent": "%", "share": "", "value": "s" if isinstance(rule.check, r.Fresh) else ""}
+    unit = units[bound.unit] if bound else ""
+    if isinstance(rule.check, r.Present | r.NoOthers) and unit == "rows":
+        unit = "columns"
+    return Metric(name=NAMES[type(rule.check)], estimate=estimate, unit=unit, slice=(("rule", rule.id),))
+
+
+def metrics_and_criteria(outcomes: Iterable[Outcome]) -> tuple[list[Metric], list[Criterion]]:
+    """The metrics of all rules, and the gates of those of severity `error`."""
+    metrics: list[Metric] = []
+    gates: list[Criterion] = []
+    for outcome in outcomes:
+        metric, bound = metric_of(outcome), outcome.rule.bound
+        metrics.append(metric)
+        if bound is None or outcome.rule.severity != "error":
+            continue
+        if bound.op in {"!=", "not between"}:
+            metric = _distance(metric, bound)
+            metrics.append(metric)
+        gates += [
+            Criterion(metric=metric.name, op=op, number=number, slice=metric.slice, source=outcome.rule.where)
+            for op, number in _sides(bound)
+        ]
+    return metrics, gates
+
+
+def _sides(bound: r.Bound) -> list[tuple[Op, float]]:
+    """A bound as one or two comparisons, which is all that a gate can say."""
+    low = float(bound.low)
+    high = low if bound.high is None else float(bound.high)
+    if bound.op in {"!=", "not between"}:
+        return [(">", 0.0)]
+    if bound.op == "==" and low == 0 and bound.unit != "value":
+        return [("<=", 0.0)]  # no figure that counts is below 0
+    if bound.op in {"==", "between"}:
+        return [(">=", low), ("<=", high)]
+    ops: Mapping[str, Op] = {">": ">", ">=": ">=", "<": "<", "<=": "<="}
+    return [(ops[bound.op], low)]
+
+
+def _distance(metric: Metric, bound: r.Bound) -> Metric:
+    """How far a figure lies from what it must not be."""
+    if isinstance(metric.estimate, NotEstimable) or not isinstance(metric.estimate, Point):
+        estimate: NotEstimable | Point = NotEstimable(None, getattr(metric.estimate, "reason", "not measured"))
+    else:
+        value, high = metric.estimate.value, bound.low if bound.high is None else bound.high
+        estimate = Point(max(bound.low - value, value - high, 0.0))
+    return Metric(name=f"{metric.name}_from_forbidden", estimate=estimate, unit=metric.unit, slice=metric.slice)

@@ -1,0 +1,206 @@
+"""What a reader should know, each at the contract's own line: broken rules with rows and hints, drift, records that cannot be read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mlops_stage.estimates import NotEstimable
+from mlops_stage.evidence.redact import shown
+from mlops_stage.report import Finding, Level
+from mlops_stage.stages.data import rules as r
+from mlops_stage.stages.data.drift import NEW
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from mlops_stage.inputs.tables.rejects import Reading
+    from mlops_stage.report import Criterion
+    from mlops_stage.stages.data.drift import Effect
+    from mlops_stage.stages.data.outcomes import Checked, Outcome
+
+_LEVELS: Mapping[str, Level] = {"error": Level.ERROR, "warning": Level.WARNING, "info": Level.NOTE}
+_RULES: Mapping[type, str] = {
+    r.Present: "data/column-absent",
+    r.NoOthers: "data/undeclared-column",
+    r.Typed: "data/wrong-type",
+    r.Nulls: "data/missing-cells",
+    r.NotNumber: "data/not-a-number",
+    r.Infinite: "data/infinite",
+    r.Empty: "data/empty-text",
+    r.Sentinels: "data/sentinel",
+    r.Range: "data/out-of-range",
+    r.MultipleOf: "data/no-multiple",
+    r.OneOf: "data/outside-set",
+    r.Pattern: "data/pattern",
+    r.Length: "data/length",
+    r.DistinctItems: "data/repeated-items",
+    r.Duplicates: "data/duplicate-key",
+    r.RowCount: "data/row-count",
+    r.Fresh: "data/not-fresh",
+    r.ClassShare: "data/class-share",
+    r.Sql: "data/query",
+    r.Drift: "data/drift",
+    r.NewCategories: "data/new-category",
+    r.SharedRows: "data/shared-rows",
+    r.SharedKeys: "data/shared-keys",
+}
+_NAMED = 5
+_UNREADABLE = "data/unreadable-record"
+
+
+def of_rules(outcomes: Iterable[Outcome], reading: Reading) -> list[Finding]:
+    """A finding for every rule that is broken, and for every one that could not be evaluated."""
+    return [finding for outcome in outcomes if (finding := _of_rule(outcome, reading)) is not None]
+
+
+def _of_rule(outcome: Outcome, reading: Reading) -> Finding | None:
+    rule = outcome.rule
+    if outcome.figure is None and not isinstance(rule.check, r.Drift):
+        message = f"{rule.sentence}: cannot be told, for {outcome.reason}"
+        return Finding(
+            rule="data/not-evaluated",
+            level=min(_LEVELS[rule.severity], Level.WARNING, key=lambda one: one.gravity),
+            message=message,
+            location=rule.where,
+        )
+    if not outcome.broken:
+        return None
+    message = f"{rule.sentence}: {_measured(outcome)}{_where(outcome, reading)}"
+    hint = "; ".join(f"{count:,} {'look' if count > 1 else 'looks'} like {told}" for told, count in outcome.looks)
+    return Finding(rule=_RULES[type(rule.check)], level=_LEVELS[rule.severity], message=message, location=rule.where, hint=hint)
+
+
+def _measured(outcome: Outcome) -> str:
+    """What was found, in the words of the check."""
+    check, figure = outcome.rule.check, outcome.figure or 0
+    match check:
+        case r.Present():
+            told = "the table has no such column"
+        case r.NoOthers():
+            told = f"it has {shown(outcome.culprit, 120)} too"
+        case r.RowCount():
+            told = f"it has {figure:,.0f} rows"
+        case r.Fresh():
+            told = f"the latest is {_span(figure)} old"
+        case r.ClassShare():
+            told = f"it is {figure:.4g}, of {outcome.of:,} cells"
+        case r.Sql():
+            told = f"the query gives {figure:,.12g}"
+        case r.Duplicates():
+            told = f"{figure:,.0f} of {outcome.of:,} rows repeat the key of an earlier one"
+        case _:
+            share = f" ({figure / outcome.of:.2%})" if outcome.of else ""
+            told = f"{figure:,.0f} of {outcome.of:,} rows{share} {'break' if figure != 1 else 'breaks'} it"
+    return told
+
+
+def _span(seconds: float) -> str:
+    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if abs(seconds) >= size:
+            return f"{seconds / size:,.1f} {unit}"
+    return f"{seconds:,.0f} seconds"
+
+
+def _where(outcome: Outcome, reading: Reading) -> str:
+    """`; the first: data.csv, rows 3, 17`, with the earlier row of a key."""
+    places: dict[str, list[str]] = {}
+    for example in outcome.examples[:_NAMED]:
+        file, record = reading.place(example.row)
+        like = f" (as row {_row(reading, example.like, file)})" if example.like is not None else ""
+        places.setdefault(file, []).append(f"{record:,}{like}")
+    told = [f"{shown(file)}, row{'s' if len(rows) > 1 else ''} {', '.join(rows)}" for file, rows in places.items()]
+    return f"; the first: {'; '.join(told)}" if told else ""
+
+
+def _row(reading: Reading, row: int, file: str) -> str:
+    other, record = reading.place(row)
+    return f"{record:,}" if other == file else f"{record:,} of {shown(other)}"
+
+
+def of_reading(reading: Reading) -> list[Finding]:
+    """Records that cannot be read, by what is wrong with them; and records that were lost."""
+    found = []
+    by_reason: dict[str, list[tuple[str, int]]] = {}
+    for reject in reading.rejects:
+        by_reason.setdefault(reject.reason, []).append((reject.file, reject.line))
+    told_of = Counter({reason: len(places) for reason, places in by_reason.items()})
+    for reason, count in told_of.most_common(_NAMED):
+        file, line = by_reason[reason][0]
+        lines = ", ".join(f"{at:,}" for name, at in by_reason[reason][:_NAMED] if name == file)
+        some = "1 record" if count == 1 else f"{count:,} records"
+        message = f"{some} of {shown(file) if len({name for name, _ in by_reason[reason]}) == 1 else 'several files'} cannot be read: {reason} (line {lines})"
+        found.append(Finding(rule=_UNREADABLE, level=Level.ERROR, message=message, location=f"{file}:{line}", hint=_remedy(reason)))
+    rest = len(told_of) - _NAMED
+    if rest > 0 or reading.rejected > len(reading.rejects):
+        message = f"{reading.rejected:,} records in all cannot be read; evidence/rejects.json lists the first of them"
+        found.append(Finding(rule=_UNREADABLE, level=Level.ERROR, message=message, hint="check the step that wrote the files"))
+    if reading.lost:
+        message = f"{reading.records:,} records were counted, and {reading.rows:,} rows and {reading.rejected:,} rejects were read: {reading.lost:,} are lost"
+        found.append(
+            Finding(
+                rule="data/lost-records",
+                level=Level.ERROR,
+                message=message,
+                hint="report this file's form as a bug, and convert it meanwhile",
+            )
+        )
+    return found
+
+
+def _remedy(reason: str) -> str:
+    if "cells where" in reason:
+        return "quote values that hold a comma, and write every column in every row"
+    if "UTF-8" in reason:
+        return "convert the file: `iconv -f cp1252 -t UTF-8 old.csv > new.csv`"
+    if "quote" in reason:
+        return 'close quotes, and write a quote inside a quoted value twice: ""'
+    return "write one JSON object per line" if "JSON" in reason else "check the step that wrote it"
+
+
+def of_columns(checked: Checked, *, declared: bool) -> list[Finding]:
+    """Columns in which every cell is missing; a contract says itself what may be missing."""
+    empty = [name for name, nulls in checked.nulls.items() if nulls == checked.rows]
+    level = Level.NOTE if declared else Level.ERROR
+    return [
+        Finding(
+            rule="data/empty-column",
+            level=level,
+            message=f"every cell of the column {shown(name)!r} is missing",
+            hint="drop the column, or mend the step that fills it",
+        )
+        for name in empty
+    ]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What a distance from the profile may be."""
+
+    effect: Effect
+    criterion: Criterion
+    """Its source is where it was declared."""
+    level: Level
+
+
+def of_drift(broken: Iterable[Limit]) -> list[Finding]:
+    """Columns that drifted beyond doubt."""
+    found = []
+    for limit in broken:
+        effect = limit.effect
+        value = "" if isinstance(effect.estimate, NotEstimable) else f"{effect.estimate.value:.3g}"
+        told = f": {effect.culprit}" if effect.culprit else ""
+        message = (
+            f"{shown(effect.column)} is not distributed as in the profile ({effect.name} {value}, at most {limit.criterion.number:g}){told}"
+        )
+        rule = "data/new-category" if effect.name == NEW else "data/drift"
+        hint = "find out what changed upstream; if the change is right, train anew and write the profile anew"
+        found.append(Finding(rule=rule, level=limit.level, message=message, location=limit.criterion.source, hint=hint))
+    return found
+
+
+def of_contract(contract: r.Contract) -> list[Finding]:
+    """What the contract declares and nobody checks."""
+    levels = {"note": Level.NOTE, "warning": Level.WARNING}
+    return [Finding(rule="data/not-checked", level=levels[one.level], message=one.what, location=one.where) for one in contract.unchecked]
