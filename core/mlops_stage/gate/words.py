@@ -60,6 +60,9 @@ BY = "by"
 """The column that figures between all groups of something are reported under: `tpr_difference[by=sex]`."""
 _KINDS = {"difference": "largest difference in", "ratio": "smallest ratio of"}
 
+_THINGS = {"rows", "cells", "columns", "records"}
+"""Units of counts."""
+
 _LIMIT = {">=": "at least", ">": "more than", "<=": "at most", "<": "less than"}
 _OPPOSITE = {">=": "at most", ">": "less than", "<=": "at least", "<": "more than"}
 _NO_SHIFT = {">=": "not lower", ">": "higher", "<=": "not higher", "<": "lower"}
@@ -72,7 +75,9 @@ def sentence(case: Case, ruling: Ruling) -> str:
     if isinstance(estimate, NotEstimable):
         return sentence_case(f"{subject} cannot be estimated: {one_line(estimate.reason)}; {required}.")
     digits = _digits(case, estimate, ruling)
-    if isinstance(estimate, Point):
+    if _is_count(case):
+        ground = "counted"
+    elif isinstance(estimate, Point):
         ground = "a single figure, so no interval is possible" + (f", {_counted(case, estimate.n)}" if estimate.n else "")
     else:
         ground = f"{_interval(case, estimate, digits)}, {_counted(case, estimate.n)}"
@@ -227,9 +232,17 @@ def _rest(case: Case, estimate: Bounded | Point, ruling: Ruling, digits: int) ->
     return f" With {percent:.4g} % confidence it is {told}."
 
 
+def _is_count(case: Case) -> bool:
+    """Whether the figure is a whole number of things that were all counted."""
+    estimate = case.estimate
+    return isinstance(estimate, Point) and case.metric.unit in _THINGS and float(estimate.value).is_integer()
+
+
 def _digits(case: Case, estimate: Bounded | Point, ruling: Ruling) -> int:
     """Decimals that show the interval to two digits, the value to three, and no two different numbers as the same."""
     bounds = () if isinstance(estimate, Point) else (estimate.bound(0.025), estimate.bound(0.975))
+    if _is_count(case):
+        return 0
     size = max(abs(estimate.value), abs(case.criterion.number), 1e-12)
     digits = 3 - max(0, math.floor(math.log10(size)))
     if not bounds and estimate.value:
