@@ -155,7 +155,7 @@ def _two_or_more(scores: NDArray[Any]) -> NDArray[np.float64]:
     """Scores as (n, K) in double precision; a single one is that of the second of two classes."""
     if scores.ndim not in {1, _MATRIX}:
         raise InputError(f"the model gives scores of {scores.ndim} dimensions", "export scores of shape (rows, classes)")
-    found = scores.reshape(len(scores), -1).astype(np.float64)
+    found = (scores[:, None] if scores.ndim == 1 else scores).astype(np.float64)
     return np.concatenate([1 - found, found], axis=1) if found.shape[1] == 1 else found
 
 
