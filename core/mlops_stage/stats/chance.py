@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mlops_stage.stats.cells import Floats
     from mlops_stage.stats.shares import Shares
 
 _MOST_ROWS = 10**9  # that the sampler takes
+_AT_ONCE = 2**18  # counts held in memory
 _ROUNDING = 1e-9
 _COMMON = 0.95
 
@@ -47,25 +50,31 @@ def chance(figure: Shares, draws: int, seed: int) -> Chance:
     rows, cases = whole.sum(), part.sum()
     if len(whole) < 2 or cases <= 0 or cases >= rows:  # noqa: PLR2004  (a pair)
         return Chance(1.0, reached=True, difference=0.0, ratio=1.0)
-    found = _dealt(whole, cases, draws, np.random.Generator(np.random.PCG64(seed)))
     expected = whole * (cases / rows)
     scale = np.sqrt(expected * (1 - cases / rows) * (1 - whole / rows))
-    observed = (np.abs(part - expected) / scale).max()
-    reached = int(((np.abs(found - expected) / scale).max(axis=1) >= observed - _ROUNDING).sum())
-    rates = found / whole
-    highest, lowest = rates.max(axis=1), rates.min(axis=1)
-    ratios = np.divide(lowest, highest, out=np.zeros(draws), where=highest > 0)
-    difference, ratio = np.quantile(highest - lowest, _COMMON), np.quantile(ratios, 1 - _COMMON)
-    return Chance((1 + reached) / (1 + draws), reached > 0, float(difference), float(max(ratio, 0.0)))
+    observed = (np.abs(part - expected) / scale).max() - _ROUNDING
+    reached, differences, ratios = 0, [], []
+    for dealt in _dealt(whole, cases, draws, np.random.Generator(np.random.PCG64(seed))):
+        reached += int(((np.abs(dealt - expected) / scale).max(axis=1) >= observed).sum())
+        shares = dealt / whole
+        highest, lowest = shares.max(axis=1), shares.min(axis=1)
+        differences.append(highest - lowest)
+        ratios.append(np.divide(lowest, highest, out=np.zeros(len(dealt)), where=highest > 0))
+    difference, ratio = np.quantile(np.concatenate(differences), _COMMON), np.quantile(np.concatenate(ratios), 1 - _COMMON)
+    return Chance((1 + reached) / (1 + draws), reached > 0, float(difference), float(ratio))
 
 
-def _dealt(whole: Floats, cases: float, draws: int, generator: np.random.Generator) -> Floats:
-    """Cases by group, shape (draws, G); of more rows than the sampler takes, by the normal distribution with the same moments."""
+def _dealt(whole: Floats, cases: float, draws: int, generator: np.random.Generator) -> Iterator[Floats]:
+    """Cases by group, a few draws at a time: shape (d, G); of more rows than the sampler takes, by the normal distribution with the same moments."""
     rows = whole.sum()
-    if rows < _MOST_ROWS:
-        return generator.multivariate_hypergeometric(whole.astype(np.int64), int(cases), size=draws, method="marginals").astype(np.float64)
     share = cases / rows
-    noise = generator.standard_normal((draws, len(whole))) * np.sqrt(whole)
-    noise -= noise.sum(axis=1, keepdims=True) * (whole / rows)
-    found: Floats = np.clip(whole * share + noise * np.sqrt(share * (1 - share)), 0, whole)
-    return found
+    while draws > 0:
+        count = min(draws, max(1, _AT_ONCE // len(whole)))
+        draws -= count
+        if rows < _MOST_ROWS:
+            colours = whole.astype(np.int64)
+            yield generator.multivariate_hypergeometric(colours, int(cases), size=count, method="marginals").astype(np.float64)
+            continue
+        noise = generator.standard_normal((count, len(whole))) * np.sqrt(whole)
+        noise -= noise.sum(axis=1, keepdims=True) * (whole / rows)
+        yield np.clip(whole * share + noise * np.sqrt(share * (1 - share)), 0, whole)
