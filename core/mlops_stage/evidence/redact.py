@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _CREDENTIALS = re.compile(r"(\w://)[^/\s@]+@")
 
+_LEAST_WIDTH = 4
+"""A hidden count may be one of five numbers, by bounds sum after sum; in 366 small tables it then was one of three at least for a reader who solves all sums at once."""
 MINIMUM_COUNT = 10
 """Counts below this name people more than groups; the threshold most statistical offices use."""
 
@@ -84,8 +86,9 @@ class Withheld(NamedTuple):
 def withheld(counts: Mapping[Cell, int]) -> Withheld:
     """What to withhold of counts by one axis, by several, and in all, that are published together.
 
-    Hidden is every count from 1 to 9; a zero names nobody. Blurred are others, the smallest first, until in every sum that a reader could do (the
-    counts along one axis make their total) either nothing is unknown or two things are. All rows together are always told.
+    Hidden is every count from 1 to 9; a zero names nobody. Blurred, and told as the ten numbers among which they are, are others, the smallest first:
+    until in every sum that a reader could do (the counts along one axis make their total) either nothing is unknown or two things are, and until all
+    bounds that follow from one sum after another leave at least five numbers that a hidden count may be. All rows together are always told.
 
     Args:
         counts: of cells, and of the totals that are published: the cell without one of its axes.
@@ -96,18 +99,83 @@ def withheld(counts: Mapping[Cell, int]) -> Withheld:
     for place, members in enumerate(sums):
         for cell in members:
             through[cell].append(place)
-    unknown = set(hidden)
-    waiting = [place for cell in sorted(hidden, key=sorted) for place in through[cell]]
+    unknown: set[Cell] = set()
+    added = set(hidden)
+    while added:
+        _paired(unknown, added, counts, sums, through)
+        ranges = _deduced(
+            {cell: count_range(counts[cell], hidden=cell in hidden, blurred=cell in unknown) for cell in counts}, sums, through
+        )
+        exposed = sorted((cell for cell in hidden if ranges[cell][1] - ranges[cell][0] < _LEAST_WIDTH), key=sorted)
+        added = {found for cell in exposed if (found := _another(cell, unknown, counts, sums, through)) is not None}
+    return Withheld(hidden, frozenset(unknown - hidden))
+
+
+def count_range(count: int, *, hidden: bool, blurred: bool) -> tuple[int, int]:
+    """The numbers between which a count lies, as far as it is told."""
+    if hidden:
+        return 1, MINIMUM_COUNT - 1
+    return (count // 10 * 10, count // 10 * 10 + 9) if blurred else (count, count)
+
+
+def _paired(
+    unknown: set[Cell],
+    added: set[Cell],
+    counts: Mapping[Cell, int],
+    sums: Sequence[tuple[Cell, ...]],
+    through: Mapping[Cell, Sequence[int]],
+) -> None:
+    """Make cells unknown, and others with them, until no sum has a single unknown one."""
+    unknown |= added
+    waiting = [place for cell in sorted(added, key=sorted) for place in through[cell]]
     while waiting:
         members = sums[waiting.pop()]
-        if len(unknown.intersection(members)) != 1:
-            continue
-        others = [cell for cell in members if cell and cell not in unknown and counts[cell] > 0]
-        if others:
-            chosen = min(others, key=lambda cell: (counts[cell], sorted(cell)))
-            unknown.add(chosen)
-            waiting += through[chosen]
-    return Withheld(hidden, frozenset(unknown - hidden))
+        if len(unknown.intersection(members)) == 1:
+            chosen = _smallest(members, unknown, counts)
+            if chosen is not None:
+                unknown.add(chosen)
+                waiting += through[chosen]
+
+
+def _another(
+    cell: Cell, unknown: set[Cell], counts: Mapping[Cell, int], sums: Sequence[tuple[Cell, ...]], through: Mapping[Cell, Sequence[int]]
+) -> Cell | None:
+    """One more cell to make unknown, in a sum with the cell, else in one with a cell that it shares a sum with."""
+    near = [other for place in through[cell] for other in sums[place]]
+    found = _smallest(near, unknown, counts)
+    return (
+        found
+        if found is not None
+        else _smallest([last for one in near if one in unknown for place in through[one] for last in sums[place]], unknown, counts)
+    )
+
+
+def _smallest(cells: Iterable[Cell], unknown: set[Cell], counts: Mapping[Cell, int]) -> Cell | None:
+    return min(
+        (cell for cell in cells if cell and cell not in unknown and counts[cell] > 0),
+        key=lambda cell: (counts[cell], sorted(cell)),
+        default=None,
+    )
+
+
+def _deduced(
+    ranges: dict[Cell, tuple[int, int]], sums: Sequence[tuple[Cell, ...]], through: Mapping[Cell, Sequence[int]]
+) -> dict[Cell, tuple[int, int]]:
+    """What follows from all sums about each count, by tightening its bounds until nothing changes."""
+    waiting = {place for cell, (low, high) in ranges.items() if low < high for place in through[cell]}
+    while waiting:
+        total, *parts = sums[waiting.pop()]
+        low, high = (sum(ranges[part][end] for part in parts) for end in (0, 1))
+        least, most = ranges[total]
+        found = {total: (max(least, low), min(most, high))}
+        for part in parts:
+            own_low, own_high = ranges[part]
+            found[part] = (max(own_low, least - (high - own_high)), min(own_high, most - (low - own_low)))
+        for cell, told in found.items():
+            if told != ranges[cell]:
+                ranges[cell] = told
+                waiting.update(through[cell])
+    return ranges
 
 
 def _sums(counts: Mapping[Cell, int]) -> list[tuple[Cell, ...]]:

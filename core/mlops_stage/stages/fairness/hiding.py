@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mlops_stage.estimates import Point
-from mlops_stage.evidence.redact import HIDDEN, MINIMUM_COUNT, Cell, Withheld, blurred, withheld
+from mlops_stage.evidence.redact import HIDDEN, MINIMUM_COUNT, Cell, Withheld, blurred, count_range, withheld
 from mlops_stage.stages.fairness.grouping import BY, CLASS
 
 if TYPE_CHECKING:
@@ -102,10 +102,8 @@ class Secrets:
 
     def range(self, cell: Cell) -> int | tuple[int, int]:
         """A count as it may be told: exactly, or between which numbers it lies."""
-        count = self.counts[cell]
-        if cell in self.kept.hidden:
-            return 1, MINIMUM_COUNT - 1
-        return (max(count // 10 * 10, 1), count // 10 * 10 + 9) if cell in self.kept.blurred else count
+        low, high = count_range(self.counts[cell], hidden=cell in self.kept.hidden, blurred=cell in self.kept.blurred)
+        return low if low == high else (low, high)
 
     def _known(self, cell: Cell) -> bool:
         return cell not in self.kept.hidden
