@@ -46,7 +46,7 @@ class Affine:
 
     def scores(self, fed: Mapping[str, NDArray[Any]]) -> Matrix:
         """(n, K), in double precision, of what the model would be given."""
-        columns = [np.asarray(fed[name], dtype=np.float64).reshape(len(fed[name]), -1) for name in self.inputs]
+        columns = [np.asarray(fed[name], dtype=np.float64) for name in self.inputs]
         found: Matrix = np.concatenate(columns, axis=1) @ self.weights + self.intercepts
         return found
 

@@ -1,0 +1,134 @@
+import numpy as np
+import pytest
+from scipy.optimize import linprog, minimize
+
+from mlops_stage.stages.adversarial.affine import Affine
+from mlops_stage.stages.adversarial.kinds import kind_of
+from mlops_stage.stages.adversarial.linear import linear_margin
+from mlops_stage.stages.adversarial.oracle import Oracle
+from mlops_stage.stages.adversarial.space import Box, box
+
+
+class Sums:
+    """Scores of weighted sums, in double precision."""
+
+    def __init__(self, affine):
+        self.affine = affine
+
+    def run(self, inputs, _):
+        return [self.affine.scores(inputs).argmax(axis=1)]
+
+
+def margins(affine, rows, space, norm):
+    oracle = Oracle(Sums(affine), lambda x: {"x": x}, label="label")
+    return linear_margin(oracle, affine, rows, oracle.labels(rows), space, norm=norm)
+
+
+def drawn(seed, width, classes):
+    rng = np.random.default_rng(seed)
+    affine = Affine(("x",), rng.normal(size=(width, classes)), rng.normal(size=classes), "")
+    return affine, rng.random((20, width)).astype(np.float32), rng
+
+
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+def test_without_bounds_it_is_the_gap_over_the_dual_norm(norm):
+    affine, rows, rng = drawn(0, 5, 2)
+    scale = rng.uniform(0.5, 2, 5).astype(np.float32)
+    told = margins(affine, rows, box(5, low=-100, high=100, scale=scale), norm)
+    scores = affine.scores({"x": rows})
+    slope = (affine.weights[:, 1] - affine.weights[:, 0]) * scale
+    dual = np.abs(slope).sum() if norm == "linf" else np.sqrt(np.square(slope).sum())
+    assert told.bound == pytest.approx(np.abs(scores[:, 1] - scores[:, 0]) / dual, rel=1e-6)
+    assert told.found.distance == pytest.approx(told.bound, rel=1e-3)
+    assert (told.found.distance >= told.bound * (1 - 1e-6)).all()
+    assert told.found.fooled.all()
+
+
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+@pytest.mark.parametrize("seed", range(4))
+def test_with_bounds_it_is_what_a_general_solver_finds(norm, seed):
+    affine, rows, _ = drawn(seed, 4, 3)
+    told = margins(affine, rows[:6], box(4), norm)
+    scores = affine.scores({"x": rows})
+    for place in range(6):
+        own = scores[place].argmax()
+        far = min(solved(affine, rows[place].astype(float), own, other, norm) for other in range(3) if other != own)
+        if np.isfinite(far):
+            assert told.bound[place] == pytest.approx(far, abs=2e-4)
+        else:
+            assert told.bound[place] == far
+
+
+def solved(affine, row, own, other, norm):
+    """The least change within [0, 1]: a linear program, or sequential quadratic programming."""
+    along = affine.weights[:, other] - affine.weights[:, own]
+    gap = (row @ affine.weights + affine.intercepts)[[own, other]] @ [1, -1]
+    if np.maximum(along * (1 - row), -along * row).sum() < gap:
+        return np.inf
+    bounds = [(-x, 1 - x) for x in row]
+    if norm == "linf":
+        every = np.eye(len(row))
+        limits = np.block([[every, -np.ones((len(row), 1))], [-every, -np.ones((len(row), 1))], [-along[None], np.zeros((1, 1))]])
+        found = linprog(
+            np.append(np.zeros(len(row)), 1), A_ub=limits, b_ub=np.append(np.zeros(2 * len(row)), -gap), bounds=[*bounds, (0, 1)]
+        )
+        return found.fun
+    start = np.where(along > 0, 1 - row, -row)
+    limits = [{"type": "ineq", "fun": lambda v: v @ along - gap}]
+    found = minimize(
+        lambda v: v @ v, start, jac=lambda v: 2 * v, bounds=bounds, constraints=limits, method="SLSQP", options={"ftol": 1e-12}
+    )
+    assert found.success
+    return np.sqrt(found.fun)
+
+
+def test_where_the_bounds_allow_no_other_label_it_is_infinite():
+    affine = Affine(("x",), np.array([[0.0, 1.0]]), np.array([5.0, 0.0]), "")
+    told = margins(affine, np.array([[0.5]], dtype=np.float32), box(1), "l2")
+    assert np.isinf(told.bound).all()
+    assert not told.found.fooled.any()
+    assert told.found.queries.sum() == 0
+
+
+def test_features_that_stay_and_categories_give_no_way():
+    affine = Affine(("x",), np.array([[0.0, 9.0], [0.0, 9.0], [0.0, 1.0]]), np.array([0.5, 0.0]), "")
+    plain = box(3)
+    space = Box(
+        plain.low, plain.high, plain.scale, np.array([0, 1, 0], dtype=np.float32), np.array([True, False, True]), np.arange(3) > 0, None
+    )
+    told = margins(affine, np.zeros((1, 3), dtype=np.float32), space, "linf")
+    assert told.bound[0] == pytest.approx(0.5)
+    assert told.found.rows[0].tolist() == pytest.approx([0, 0, 0.5], abs=1e-5)
+
+
+def test_whole_numbers_get_a_lower_bound_and_no_row_that_is_not_whole():
+    class Whole(Box):
+        def project(self, rows, originals):
+            return np.rint(super().project(rows, originals))
+
+    affine = Affine(("x",), np.array([[0.0, 1.0]]), np.array([1.5, 0.0]), "")
+    plain = box(1, high=9)
+    space = Whole(plain.low, plain.high, plain.scale, np.ones(1, dtype=np.float32), plain.continuous, plain.free, plain.corners)
+    told = margins(affine, np.zeros((1, 1), dtype=np.float32), space, "linf")
+    assert told.bound[0] == pytest.approx(1.5)
+    assert told.found.rows[0, 0] in {0, 2}
+
+
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+@pytest.mark.parametrize("name", ["cancer_logreg", "digits_logreg", "cancer_scaled"])
+def test_a_session_confirms_the_closed_form_within_a_thousandth_and_nothing_nearer(victim, name, norm):
+    one = victim(name)
+    space, oracle = box(one.rows.shape[1]), one.oracle()
+    told = linear_margin(oracle, kind_of(one.model(), "label").affine, one.rows, one.labels, space, norm=norm)
+    assert told.found.fooled.all()
+    assert np.max(told.found.distance / told.bound) < 1.002
+    assert (one.oracle().labels(told.found.rows) != one.labels).all()
+    short = (one.rows + 0.999 * (told.found.rows - one.rows)).astype(np.float32)
+    assert (one.oracle().labels(short) == one.labels).mean() > 0.95
+    assert oracle.spent.queries <= 5 * len(one.rows)
+
+
+def test_no_rows_are_no_work(victim):
+    one = victim("cancer_logreg")
+    affine = kind_of(one.model(), "label").affine
+    assert linear_margin(one.oracle(budget=0), affine, one.rows[:0], one.labels[:0], box(30), norm="l2").bound.shape == (0,)
