@@ -4,6 +4,7 @@ import csv
 import datetime as dt
 import json
 import re
+import shutil
 from functools import cache
 from importlib.resources import files
 from itertools import pairwise
@@ -17,12 +18,16 @@ from jsonschema import Draft201909Validator
 from ruamel.yaml import YAML
 
 from mlops_stage.errors import UsageError
+from mlops_stage.gate import Rules, judge
 from mlops_stage.stages.data.contract.loading import load_contract
-from mlops_stage.stages.data.params import SynthParams
+from mlops_stage.stages.data.criteria import criteria
+from mlops_stage.stages.data.measure import measure
+from mlops_stage.stages.data.params import DataParams, SynthParams
 from mlops_stage.stages.data.synth import run
 from mlops_stage.workspace import Workspace
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
+INCOME = Path(__file__).resolve().parents[3] / "docs" / "examples" / "income"
 SURNAMES = ("Abel", "Brandt", "Castro", "Dubois", "Eriksen", "Farkas", "Garcia", "Horvat", "Ivanova", "Jansen")
 
 
@@ -124,13 +129,16 @@ def sensors(rng, n):
     }
 
 
+COUNTRIES = np.arange(1, 51) / 1275
+
+
 def reviews(rng, n):
     words = np.array(["good", "bad", "fast", "slow", "cheap", "dear", "again", "never"])
     return {
         "review": [" ".join(words[rng.integers(0, 8, rng.integers(2, 30))]) for _ in range(n)],
         "stars": rng.choice([1, 2, 3, 4, 5], n, p=[0.1, 0.05, 0.1, 0.25, 0.5]),
         "helpful": rng.geometric(0.3, n) - 1,
-        "country": rng.choice([f"{a}{b}" for a in "ABCDE" for b in "ABCDEFGHIJ"], n, p=rng.dirichlet(np.ones(50))),
+        "country": rng.choice([f"{a}{b}" for a in "ABCDE" for b in "ABCDEFGHIJ"], n, p=COUNTRIES),
         "verified": rng.choice([True, False], n),
     }
 
@@ -231,6 +239,15 @@ def synth(tmp_path):
     return text
 
 
+def held(root, data, contract="contract.odcs.yaml"):
+    """The judgement on a table, held against its contract."""
+    place = workspace(root)
+    place.out.mkdir(parents=True, exist_ok=True)
+    params = DataParams(data=data, contract=contract)
+    observations = measure(params, place)
+    return judge(observations, criteria(params, observations), Rules())
+
+
 def without_comments(text):
     return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
 
@@ -240,6 +257,47 @@ def test_contracts_are_valid_under_both_versions_of_the_standard(project):
     newest = json.loads(files("open_data_contract_standard").joinpath("schema.json").read_text(encoding="utf-8"))
     for schema, version in ((json.loads((SCHEMAS / "odcs-3.1.json").read_text(encoding="utf-8")), "v3.1.0"), (newest, "v3.2.0")):
         Draft201909Validator(schema).validate({**values, "apiVersion": version})
+
+
+def test_the_table_itself_keeps_its_contract(project):
+    judgement = held(project, f"train.{TABLES[project.name][1]}")
+    assert judgement.outcome == "passed", [gate.sentence for gate in judgement.gates if gate.verdict != "passed"]
+    assert len(judgement.gates) > 20
+
+
+def test_later_rows_of_the_same_sources_break_at_most_two_percent_of_the_rules(tmp_path_factory):
+    folder = Path(tmp_path_factory.getbasetemp()) / "synth"
+    folder.mkdir(exist_ok=True)
+    roots = [made(str(folder), name) for name in TABLES]
+    gates = [gate for root in roots for gate in held(root, f"later.{TABLES[root.name][1]}").gates]
+    broken = [gate.sentence for gate in gates if gate.verdict != "passed"]
+    assert len(gates) > 300
+    assert len(broken) <= 0.02 * len(gates), broken
+
+
+def test_the_census_keeps_the_contract_that_was_learnt_from_its_other_half(tmp_path):
+    shutil.copytree(INCOME / "data", tmp_path / "data")
+    run(SynthParams(source="data/train.parquet", label="income"), workspace(tmp_path))
+    for part in ("train", "test"):
+        judgement = held(tmp_path, f"data/{part}.parquet")
+        assert judgement.outcome == "passed", [gate.sentence for gate in judgement.gates if gate.verdict != "passed"]
+    contract = load_contract("contract.odcs.yaml", tmp_path)
+    assert {column.name for column in contract.columns if column.sensitive} == {"race", "sex", "native_country"}
+
+
+def test_a_contract_that_was_learnt_is_broken_by_other_rows(tmp_path):
+    rng = np.random.default_rng(9)
+    write(tmp_path / "train.csv", credit(rng, 1000))
+    run(SynthParams(source="train.csv", label="class"), workspace(tmp_path))
+    other = credit(rng, 1000)
+    other["age"] = other["age"] * 12
+    other["purpose"] = ["radio/TV"] * 1000
+    other["duration"] = [None, *other["duration"][1:].tolist()]
+    write(tmp_path / "other.csv", other)
+    judgement = held(tmp_path, "other.csv")
+    broken = {gate.criterion for gate in judgement.gates if gate.verdict == "failed"}
+    assert len(broken) == 3, broken
+    assert all(any(name in one for one in broken) for name in ("age.maximum", "purpose.invalidValues", "duration.required"))
 
 
 def test_every_rule_has_its_reason_above_it(project):

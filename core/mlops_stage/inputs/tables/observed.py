@@ -48,6 +48,8 @@ class Observed:
 
     name: str
     kind: Kind
+    stored: str
+    """DuckDB's name of the type that the file itself declares; VARCHAR throughout CSV and JSONL."""
     rows: int
     present: int
     """Cells that are not missing."""
@@ -221,6 +223,7 @@ def _first(name: str, declared: str, answer: Mapping[str, Any]) -> Observed:
     return Observed(
         name=name,
         kind=kind,
+        stored=declared,
         rows=answer["rows"],
         present=answer["present"],
         distinct=min(answer["distinct"], answer["present"]),

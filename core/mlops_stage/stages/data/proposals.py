@@ -52,6 +52,8 @@ class Proposal:
     name: str
     kind: str
     """The logical type; empty where none fits."""
+    physical: str
+    """The type that the file itself declares; empty where it declares none."""
     restricted: str
     """Why its values must not be shown; empty where they may be."""
     demands: tuple[Demand, ...]
@@ -73,7 +75,8 @@ def propose(column: Observed, *, label: str | None, row_id: str | None, named: C
         demands += [] if why else _values(column, label, unique=column.unique and _identifies(column))
     elif column.present:
         demands.append(_remark(f"Only {column.present} cells are filled in: too few to learn anything about values."))
-    return Proposal(name=column.name, kind=_KINDS.get(column.kind, column.kind), restricted=why, demands=tuple(demands))
+    physical = "" if column.stored == "VARCHAR" else column.stored
+    return Proposal(name=column.name, kind=_KINDS.get(column.kind, column.kind), physical=physical, restricted=why, demands=tuple(demands))
 
 
 _KINDS = {"bytes": ""}

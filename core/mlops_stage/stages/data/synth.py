@@ -109,6 +109,8 @@ def _column(page: Page, proposal: Proposal) -> None:
     page.pair(6, "- name", proposal.name)
     if proposal.kind:
         page.pair(8, "logicalType", proposal.kind)
+    if proposal.physical:
+        page.pair(8, "physicalType", proposal.physical)
     if proposal.restricted:
         page.why(8, sensitive.told(proposal.restricted))
         page.pair(8, "classification", "restricted")
