@@ -9,8 +9,8 @@ from mlops_stage.estimates import Difference, NotEstimable, Rate, Ratio
 from mlops_stage.evidence.redact import HIDDEN
 from mlops_stage.inputs.predictions import Predictions
 from mlops_stage.inputs.tables.values import Codes
-from mlops_stage.stages.fairness.counting import count
-from mlops_stage.stages.fairness.estimating import metrics_of, overall
+from mlops_stage.stages.fairness.counting import count, count_scores, score_edges
+from mlops_stage.stages.fairness.estimating import calibration_of, metrics_of, overall
 from mlops_stage.stages.fairness.grouping import Grouping, by_column, crossed
 from mlops_stage.stages.fairness.terms import Terms
 from mlops_stage.stats.cells import Cells
@@ -282,3 +282,42 @@ def test_weights_count_as_effective_rows():
     for label in ("tpr[sex=f]", "tpr_difference[by=sex]", "selection_rate_ratio[by=sex]"):
         assert again[label].estimate.bound(0.05) == pytest.approx(weighted[label].estimate.bound(0.05))
         assert weighted[label].estimate.n < plain[label].estimate.n
+
+
+def scored(rows, shift, seed=0):
+    """Scores that mean what they say in one group, and `shift` less in the other."""
+    rng = np.random.default_rng(seed)
+    sex, score = rng.integers(0, 2, rows), np.round(rng.uniform(0.1, 0.9, rows), 2)
+    label = (rng.random(rows) < score - shift * sex).astype(np.int64)
+    grouping = by_column("sex", Codes(sex, ("f", "m")))
+    return Predictions(task="binary", label=label, prediction=(score > 0.5).astype(np.int64), classes=BINARY, score=score), grouping
+
+
+def test_calibration_is_compared_at_the_same_score():
+    predictions, grouping = scored(20_000, 0.1)
+    edges = score_edges(predictions.score)
+    cells = count_scores(predictions, grouping, edges)
+    assert cells.rows.shape == (2, 10, 2)
+    assert cells.rows.sum() == 20_000
+    difference, ratio = calibration_of(cells, grouping)
+    assert (difference.name, difference.slice) == ("calibration_difference", (("by", "sex"),))
+    shares = cells.rows[:, :, 1] / cells.rows.sum(axis=2)
+    assert difference.estimate.value == pytest.approx(np.abs(shares[0] - shares[1]).max())
+    assert ratio.estimate.value == pytest.approx((shares.min(axis=0) / shares.max(axis=0)).min())
+    assert 0.02 < difference.estimate.bound(0.05) < 0.1 < difference.estimate.bound(0.95)
+    honest = calibration_of(count_scores(*scored(20_000, 0.0), edges), grouping)[0]
+    assert honest.estimate.bound(0.05) == 0
+
+
+def test_equal_scores_are_never_cut_apart_and_few_scores_make_few_parts():
+    predictions, grouping = scored(1_000, 0.1)
+    coarse = np.where(predictions.score > 0.5, 0.8, 0.2)
+    edges = score_edges(coarse)
+    assert edges.tolist() == [0.2, 0.8]
+    two = Predictions(task="binary", label=predictions.label, prediction=predictions.prediction, classes=BINARY, score=coarse)
+    assert count_scores(two, grouping, edges).rows.sum(axis=(0, 2)).tolist() == [(coarse == 0.2).sum(), (coarse == 0.8).sum(), 0]
+    assert calibration_of(count_scores(two, grouping, edges), grouping)[0].incomplete == ""
+    with pytest.raises(ValueError, match="only scores"):
+        count_scores(
+            Predictions(task="binary", label=predictions.label, prediction=predictions.prediction, classes=BINARY), grouping, edges
+        )

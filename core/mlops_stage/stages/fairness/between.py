@@ -45,8 +45,7 @@ class _Compared:
 
 def between_groups(cells: Cells, rates: Sequence[Rate], grouping: Grouping, terms: Terms) -> list[Metric]:
     """The figures `[by=…]` that `metrics_of` describes."""
-    shown_groups = np.zeros(grouping.size, dtype=np.bool_)
-    shown_groups[[group for group in grouping.inside.tolist() if group not in terms.hidden]] = True
+    shown_groups = _shown(grouping, terms)
     found: list[Metric] = []
     known: dict[str, list[Metric]] = {}
     for name in RATES:
@@ -67,6 +66,18 @@ def between_groups(cells: Cells, rates: Sequence[Rate], grouping: Grouping, term
     if terms.bootstrap and len(rates) == len(RATES):
         found += _bootstrapped(cells, shown_groups, grouping, terms)
     return found
+
+
+def calibration_between(rates: Sequence[Rate], grouping: Grouping, terms: Terms) -> list[Metric]:
+    """`calibration_difference` and `_ratio`: the gaps in the share of positives among rows of about the same score, over all ranges of scores."""
+    return list(_gaps("calibration", _compared(rates, _shown(grouping, terms), grouping, terms), grouping.by, terms))
+
+
+def _shown(grouping: Grouping, terms: Terms) -> Flags:
+    """The groups that are compared."""
+    shown_groups = np.zeros(grouping.size, dtype=np.bool_)
+    shown_groups[[group for group in grouping.inside.tolist() if group not in terms.hidden]] = True
+    return shown_groups
 
 
 def _renamed(metric: Metric, old: str, new: str) -> Metric:

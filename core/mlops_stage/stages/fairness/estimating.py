@@ -10,9 +10,9 @@ from mlops_stage.estimates import Difference, NotEstimable, Ratio
 from mlops_stage.estimates import Rate as RateEstimate
 from mlops_stage.evidence.redact import HIDDEN
 from mlops_stage.report import Metric
-from mlops_stage.stages.fairness.between import between_groups
+from mlops_stage.stages.fairness.between import between_groups, calibration_between
 from mlops_stage.stages.fairness.grouping import CLASS
-from mlops_stage.stages.fairness.rates import RATES, rates_of, total
+from mlops_stage.stages.fairness.rates import RATES, calibration_rates, rates_of, total
 from mlops_stage.stages.fairness.terms import DEFAULTS, Terms
 from mlops_stage.stats.overall import differences_to_overall, ratios_to_overall
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mlops_stage.stages.fairness.rates import Rate
     from mlops_stage.stats.cells import Cells
 
-__all__ = ["DEFAULTS", "Terms", "metrics_of", "overall"]
+__all__ = ["DEFAULTS", "Terms", "calibration_of", "metrics_of", "overall"]
 
 
 def overall(cells: Cells, classes: Sequence[str]) -> list[Metric]:
@@ -67,6 +67,19 @@ def metrics_of(cells: Cells, grouping: Grouping, classes: Sequence[str], terms: 
         if terms.reference is not None:
             found += _to_reference(rate, grouping, terms.reference, terms.hidden)
     return found + between_groups(cells, rates, grouping, terms)
+
+
+def calibration_of(cells: Cells, grouping: Grouping, terms: Terms = DEFAULTS) -> list[Metric]:
+    """How far the same score means something else in another group: `calibration_difference[by=sex]` and `calibration_ratio[by=sex]`.
+
+    Compared is the share of positives among rows of about the same score (Chouldechova 2017, Big Data 5:153, calls equal shares "test-fair").
+
+    Args:
+        cells: from `count_scores`, shape (G, B, 2).
+        grouping: of the same rows.
+        terms: how groups are compared.
+    """
+    return calibration_between(calibration_rates(cells), grouping, terms)
 
 
 def _of_groups(rate: Rate, slices: Sequence[Slice], hidden: frozenset[int]) -> Iterator[Metric]:

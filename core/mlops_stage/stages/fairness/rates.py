@@ -77,6 +77,20 @@ def rates_of(cells: Cells, classes: Sequence[str]) -> list[Rate]:
     return found
 
 
+def calibration_rates(cells: Cells) -> list[Rate]:
+    """The share of positives among rows of about the same score, by group: one rate for each part of the scores.
+
+    Args:
+        cells: from `count_scores`, shape (G, B, 2).
+    """
+    found = []
+    for part in range(cells.rows.shape[1]):
+        mass, squares, rows = (table[:, part] for table in (cells.mass, cells.squares, cells.rows))
+        sums = [mass[:, 1], mass.sum(axis=1), squares.sum(axis=1), rows.sum(axis=1)]
+        found.append(_shared("calibration", sums, "rows of some range of scores", str(part)))
+    return found
+
+
 def total(cells: Cells) -> Cells:
     """All groups as one, shape (1, K, K)."""
     rows = cells.rows.sum(axis=0, keepdims=True)
