@@ -8,9 +8,9 @@ from mlops_stage.errors import UsageError, nearest
 from mlops_stage.estimates import Bounded
 from mlops_stage.evidence.redact import MINIMUM_COUNT, shown
 from mlops_stage.report import NotApplicable, Observations, metric_label
-from mlops_stage.stages.fairness.counting import count
+from mlops_stage.stages.fairness.counting import count, count_scores, score_edges
 from mlops_stage.stages.fairness.crosscheck import cross_checked
-from mlops_stage.stages.fairness.estimating import metrics_of, overall
+from mlops_stage.stages.fairness.estimating import calibration_of, metrics_of, overall
 from mlops_stage.stages.fairness.evidence import write_counts
 from mlops_stage.stages.fairness.fairlearn import library_metrics
 from mlops_stage.stages.fairness.grouping import groupings
@@ -48,7 +48,7 @@ def measure(params: FairnessParams, workspace: Workspace) -> Observations | NotA
     workspace.progress(0.5, f"counting {predictions.n:,} rows")
     counted = [Counted(one, count(predictions, one)) for one in groupings(found.attributes, params.intersections)]
     secret = secrets(counted, predictions.classes)
-    exact = list(_exact(params, workspace, predictions.classes, counted, secret))
+    exact = list(_exact(params, workspace, predictions, counted, secret))
     checked = [cross_checked(predictions, counted, exact, secret)] if params.cross_check == "fairlearn" else []
     metrics = _told(params, predictions, counted, exact, secret)
     figures = pictures(metrics, [one.grouping for one in counted], binary=predictions.task == "binary")
@@ -65,9 +65,11 @@ def measure(params: FairnessParams, workspace: Workspace) -> Observations | NotA
 
 
 def _exact(
-    params: FairnessParams, workspace: Workspace, classes: Sequence[str], counted: Sequence[Counted], secret: Secrets
+    params: FairnessParams, workspace: Workspace, predictions: Predictions, counted: Sequence[Counted], secret: Secrets
 ) -> Iterator[list[Metric]]:
     """The figures of each grouping, those between groups without groups that must not be told."""
+    score = predictions.score if predictions.task == "binary" and predictions.probabilities else None
+    edges = None if score is None else score_edges(score)
     for place, one in enumerate(counted):
         workspace.progress(0.55 + 0.4 * place / len(counted), f"comparing groups of {one.grouping.name}")
         terms = Terms(
@@ -79,7 +81,10 @@ def _exact(
             hidden=secret.groups(one.grouping),
             least=MINIMUM_COUNT,
         )
-        yield metrics_of(one.cells, one.grouping, classes, terms)
+        metrics = metrics_of(one.cells, one.grouping, predictions.classes, terms)
+        if edges is not None:
+            metrics += calibration_of(count_scores(predictions, one.grouping, edges), one.grouping, terms)
+        yield metrics
 
 
 def _told(
