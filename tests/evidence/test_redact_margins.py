@@ -86,7 +86,7 @@ def test_nothing_is_withheld_where_nothing_is_small():
 
 
 def test_one_small_group_beside_two_large_ones_is_hidden_and_the_smaller_of_them_blurred():
-    kept = withheld({frozenset(): 10_003, frozenset({("s", "f")}): 4_000, frozenset({("s", "m")}): 6_000, frozenset({("s", "x")}): 3})
+    kept = withheld({frozenset(): 10_008, frozenset({("s", "f")}): 4_005, frozenset({("s", "m")}): 6_000, frozenset({("s", "x")}): 3})
     assert kept.hidden == {frozenset({("s", "x")})}
     assert kept.blurred == {frozenset({("s", "f")})}
 
