@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mlops_stage.inputs.answers import Answers, Question
+    from mlops_stage.inputs.arrayed import ArrayRows
     from mlops_stage.inputs.joined import Joined
     from mlops_stage.inputs.model import Model
     from mlops_stage.inputs.served import Served
     from mlops_stage.inputs.tables.values import Codes, Summary
 
 
-def interpreted(rows: Joined, labels: Summary, question: Question, answers: Answers, model: Model | Served) -> dict[str, Any]:
+def interpreted(rows: Joined | ArrayRows, labels: Summary, question: Question, answers: Answers, model: Model | Served) -> dict[str, Any]:
     """The fields of `Predictions` that follow from labels and a model's answers.
 
     Raises:
@@ -56,7 +57,7 @@ def _is_regression(label: Summary, answers: Answers, question: Question) -> bool
     return question.task == "auto" and lone_number and not label.textual and label.numbers > 2  # noqa: PLR2004  (two classes share one score)
 
 
-def _regressed(rows: Joined, question: Question, answers: Answers, model: Model | Served) -> dict[str, Any]:
+def _regressed(rows: Joined | ArrayRows, question: Question, answers: Answers, model: Model | Served) -> dict[str, Any]:
     if answers.values is None or answers.width != 1:
         raise InputError(
             f"{shown(model.name)} answers with classes, but column {shown(question.label)!r} holds quantities",

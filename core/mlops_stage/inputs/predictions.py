@@ -10,11 +10,13 @@ import numpy as np
 from mlops_stage.errors import InputError, UsageError
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.answers import Predictions, Question, Scores, as_slice, checked_weight, compared, finite, present
+from mlops_stage.inputs.arrayed import ArrayRows, blocks
+from mlops_stage.inputs.arrays import Arrays
 from mlops_stage.inputs.columns import map_columns
 from mlops_stage.inputs.interpreted import about, interpreted
 from mlops_stage.inputs.joined import Joined
 from mlops_stage.inputs.meta import declared_subjects
-from mlops_stage.inputs.scoring import answers_of
+from mlops_stage.inputs.scoring import answered, answers_of
 from mlops_stage.inputs.tables.open import Table, open_table
 from mlops_stage.inputs.tables.values import canonical_text
 from mlops_stage.inputs.task import is_classification
@@ -68,7 +70,7 @@ def read(source: str, root: Path, question: Question = _DEFAULTS, *, data: Table
 
 def score(
     model: Model | Served,
-    table: Table,
+    table: Table | Arrays,
     cache: Path | None,
     question: Question = _DEFAULTS,
     *,
@@ -81,7 +83,7 @@ def score(
 
     Args:
         model: from `open_model`.
-        table: from `open_table`; it has the columns of labels, weights and slices.
+        table: from `open_table` or `open_arrays`; it has the columns of labels, weights and slices.
         cache: the workspace's cache, or None to ask the model for every row.
         question: which columns mean what; `prediction` and `score` play no part.
         progress: told how far it is, from 0 to 1.
@@ -90,6 +92,8 @@ def score(
         UsageError: a column or input that does not exist.
         InputError: a missing label, a cell or model that cannot be used, answers that are no numbers.
     """
+    if isinstance(table, Arrays):
+        return _of_arrays(model, table, question, progress)
     feeds = map_columns(model.inputs, table.columns, question.columns, model.metadata, label=question.label)
     with ExitStack() as stack:
         rows = Joined(stack, table, None, question)
@@ -102,7 +106,17 @@ def score(
         )
 
 
-def described(columns: Joined, question: Question) -> dict[str, Any]:
+def _of_arrays(model: Model | Served, table: Arrays, question: Question, progress: Callable[[float, str], None]) -> Predictions:
+    """As `score`; the answers are not kept, for arrays are large and read fast."""
+    rows = ArrayRows(table, question)
+    labels = rows.summary(question.label)
+    answers = answered(model, blocks(model.inputs, table, question.columns), progress)
+    return Predictions(
+        **interpreted(rows, labels, question, answers, model), **described(rows, question), subjects=(model.subject(), table.subject())
+    )
+
+
+def described(columns: Joined | ArrayRows, question: Question) -> dict[str, Any]:
     """The fields of `Predictions` that describe rows: weight, row_id and slices."""
     weight = question.weight
     return {

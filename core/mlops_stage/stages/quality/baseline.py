@@ -19,7 +19,7 @@ from mlops_stage.inputs.tables.formats import SUFFIXES
 from mlops_stage.inputs.tables.open import open_table
 from mlops_stage.report import Subject, read_report
 from mlops_stage.stages.quality import history, points, validity
-from mlops_stage.stages.quality.reading import alike, model_of, question, scored
+from mlops_stage.stages.quality.reading import alike, model_of, open_data, question, scored
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -162,7 +162,7 @@ def _answers(place: _Place, params: QualityParams, workspace: Workspace, judged:
 def _scored(model: Model | Served, params: QualityParams, workspace: Workspace, judged: Predictions) -> Predictions:
     if not params.data:
         raise UsageError("baseline: a model needs data to be compared on", "give data, or the baseline's predictions or report")
-    data = open_table(params.data, workspace.root, "data")
+    data = open_data(params.data, workspace.root)
     asked = replace(alike(question(params), judged, data), positive=params.positive, slices=())
     return scored(model, data, asked, workspace, params.effort)
 

@@ -13,6 +13,7 @@ from mlops_stage.estimates import Paired, Rate, rows_needed
 from mlops_stage.evidence.redact import MINIMUM_COUNT
 from mlops_stage.gate import parse_all, spell
 from mlops_stage.gate.ranges import outside
+from mlops_stage.inputs.arrays import is_arrays, open_arrays
 from mlops_stage.inputs.tables.open import open_table
 from mlops_stage.inputs.tables.query import numbers, rows, texts
 from mlops_stage.inputs.task import binary_classes
@@ -55,6 +56,8 @@ def plan(params: QualityParams, workspace: Workspace) -> Plan:
     source = params.predictions or params.data
     if not source:
         raise UsageError("there is nothing to judge", "give predictions, or model and data, or metrics")
+    if is_arrays(source) and not params.predictions:
+        return Plan(rows=open_arrays(source, workspace.root).rows, cost="the time that the model takes", notes=(_NOT_BEFORE,))
     table = open_table(source, workspace.root, "predictions" if params.predictions else "data")
     count = rows(table)
     seconds = 1 + count * (2 + len(params.slices)) / 3_000_000

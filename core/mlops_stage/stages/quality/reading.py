@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlops_stage.errors import UsageError
 from mlops_stage.evidence.redact import shown
+from mlops_stage.inputs.arrays import Arrays, is_arrays, open_arrays
 from mlops_stage.inputs.model import open_model
 from mlops_stage.inputs.oip.address import is_url, same_origin
 from mlops_stage.inputs.predictions import Predictions, Question, read, score
@@ -14,6 +15,8 @@ from mlops_stage.inputs.tables.open import Table, open_table
 from mlops_stage.inputs.tables.overlap import Overlap, shared_rows
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mlops_stage.inputs.model import Model, Served
     from mlops_stage.stages.quality.params import QualityParams
     from mlops_stage.workspace import Workspace
@@ -41,17 +44,26 @@ def candidate(params: QualityParams, workspace: Workspace) -> Predictions:
     Raises:
         UsageError: neither predictions nor model and data were given.
     """
-    data = open_table(params.data, workspace.root, "data") if params.data else None
+    data = open_data(params.data, workspace.root) if params.data else None
     refuse_two(params)
     _check_roles(params)
     if params.predictions:
         workspace.progress(0.05, "reading predictions")
+        if isinstance(data, Arrays):
+            raise UsageError(
+                f"{data.name} is no table in which rows of predictions can be looked up", "write the labels into the predictions"
+            )
         return read(params.predictions, workspace.root, question(params), data=data)
     if not params.model:
         raise UsageError("there is nothing to judge", "give predictions, or model and data, or metrics")
     if data is None:
         raise UsageError("a model alone cannot be judged", "give data: a table with labels and the model's inputs; or predictions")
     return scored(model_of(params.model, params, workspace), data, question(params), workspace, params.effort)
+
+
+def open_data(source: str, root: Path, what: str = "data") -> Table | Arrays:
+    """A table, or named arrays for a model that takes more than a table can hold."""
+    return open_arrays(source, root, what) if is_arrays(source) else open_table(source, root, what)
 
 
 def model_of(source: str, params: QualityParams, workspace: Workspace, what: str = "model") -> Model | Served:
@@ -86,7 +98,7 @@ def refuse_two(params: QualityParams) -> None:
         raise UsageError("predictions and model were both given", hint)
 
 
-def scored(model: Model | Served, table: Table, asked: Question, workspace: Workspace, effort: str) -> Predictions:
+def scored(model: Model | Served, table: Table | Arrays, asked: Question, workspace: Workspace, effort: str) -> Predictions:
     """The answers of a model for a table; with effort deep for every row anew, whatever is kept."""
     cache = None if effort == "deep" else workspace.cache
     return score(model, table, cache, asked, progress=lambda done, told: workspace.progress(0.05 + 0.4 * done, told))
@@ -96,15 +108,15 @@ def trained(params: QualityParams, workspace: Workspace, judged: Predictions) ->
     """The answers for the training data; None where there are none."""
     if not params.train:
         return None
-    table = open_table(params.train, workspace.root, "train")
+    table = open_data(params.train, workspace.root, "train")
     asked = alike(replace(question(params), slices=()), judged, table)
-    if params.predictions:
+    if params.predictions and isinstance(table, Table):
         answered = params.prediction in table.columns or bool(_scores(table, params.score))
         return read(params.train, workspace.root, asked, what="train") if answered and params.label in table.columns else None
     return scored(model_of(params.model, params, workspace), table, asked, workspace, params.effort) if params.model else None
 
 
-def alike(asked: Question, judged: Predictions, table: Table) -> Question:
+def alike(asked: Question, judged: Predictions, table: Table | Arrays) -> Question:
     """The same question to another table: the task and the positive class are settled, and what the table lacks is not asked."""
     return replace(
         asked,
@@ -118,7 +130,7 @@ def alike(asked: Question, judged: Predictions, table: Table) -> Question:
 def overlap(params: QualityParams, workspace: Workspace) -> Overlap | None:
     """The rows that training data and data to judge on share; None where there is nothing to compare them by."""
     judged = params.data or params.predictions
-    if not params.train or not judged:
+    if not params.train or not judged or is_arrays(params.train) or is_arrays(judged):
         return None
     train = open_table(params.train, workspace.root, "train")
     table = open_table(judged, workspace.root, "data" if params.data else "predictions")
