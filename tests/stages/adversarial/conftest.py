@@ -7,7 +7,7 @@ import json
 import shutil
 import warnings
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -20,6 +20,9 @@ from mlops_stage.stages.adversarial.oracle import Oracle
 from mlops_stage.stages.adversarial.params import AdversarialParams
 from mlops_stage.stages.adversarial.reading import Frame
 from mlops_stage.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def _frame(texts=None, **numbers):
@@ -113,7 +116,12 @@ CREDIT = ("age", "income", "debt", "job_clerk", "job_cook", "job_smith", "job_no
 
 def _credit(rows, seed):
     rng = np.random.default_rng(seed)
-    age, income, job, sex = rng.integers(18, 80, rows), rng.lognormal(3.4, 0.5, rows).round(2), rng.integers(0, 4, rows), rng.integers(0, 2, rows)
+    age, income, job, sex = (
+        rng.integers(18, 80, rows),
+        rng.lognormal(3.4, 0.5, rows).round(2),
+        rng.integers(0, 4, rows),
+        rng.integers(0, 2, rows),
+    )
     debt = (income * rng.uniform(0, 1.2, rows)).round(2)
     risk = debt / income + 0.01 * (40 - age) + 0.2 * (job == 2) + rng.normal(size=rows) * 0.05
     table = dict(zip(CREDIT, [age, income, debt, *np.eye(4, dtype=int)[:, job], sex], strict=True))
@@ -180,7 +188,14 @@ class Bench:
         return Workspace(**(place | own))
 
     def measure(self, out="adversarial", **params):
-        asked = {"model": "credit.onnx", "data": "test.csv", "train": "train.csv", "label": "default", "effort": "quick", "rows": 60} | params
+        asked = {
+            "model": "credit.onnx",
+            "data": "test.csv",
+            "train": "train.csv",
+            "label": "default",
+            "effort": "quick",
+            "rows": 60,
+        } | params
         return measure(AdversarialParams.model_validate(asked), self.workspace(out))
 
     def evidence(self, out="adversarial"):

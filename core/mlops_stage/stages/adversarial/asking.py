@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlops_stage.errors import LimitError
-from mlops_stage.inputs.model import open_model
+from mlops_stage.inputs.model import Model, open_model
 from mlops_stage.inputs.tables.values import canonical_text
-from mlops_stage.stages.adversarial.oracle import Oracle
+from mlops_stage.stages.adversarial.oracle import CHUNK_ROWS, Oracle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
     from mlops_stage.stages.adversarial.oracle import Asked
     from mlops_stage.stages.adversarial.tabular import Tabular
+
+
+REMOTE_ROWS = 4096
+"""Rows in a request to a served model: its answer takes as long as a thousand rows, whatever it is asked."""
 
 
 class OutOfTimeError(LimitError):
@@ -56,7 +60,8 @@ class Target:
         """
         model = open_model(self.source, self.root, env=self.env, token_env=self.token_env)
         session = Timed(model.session(), self)
-        return Oracle(session, space.feeds, label=self.label, scores=self.scores, classes=self.classes)
+        rows = CHUNK_ROWS if isinstance(model, Model) else REMOTE_ROWS
+        return Oracle(session, space.feeds, label=self.label, scores=self.scores, classes=self.classes, rows_per_call=rows)
 
 
 class Timed:
@@ -81,7 +86,8 @@ class Timed:
     def _numbered(self, made: Any) -> NDArray[np.int64]:
         array = np.asarray(made).reshape(-1)
         if array.dtype == object:
-            return np.array([self._place(text) for text in array.tolist()], dtype=np.int64)
+            texts, places = array.tolist(), self._places
+            return np.array([places[text] if text in places else self._place(text) for text in texts], dtype=np.int64)
         distinct, inverse = np.unique(array, return_inverse=True)
         return np.array([self._place(value) for value in distinct.tolist()], dtype=np.int64)[inverse.reshape(-1)]
 

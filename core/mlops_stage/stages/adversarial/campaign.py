@@ -14,6 +14,7 @@ from mlops_stage.errors import InternalError, LimitError
 from mlops_stage.stages.adversarial.asking import OutOfTimeError
 from mlops_stage.stages.adversarial.hopskipjump import hop_skip_jump
 from mlops_stage.stages.adversarial.linear import linear_margin
+from mlops_stage.stages.adversarial.restore import restored
 from mlops_stage.stages.adversarial.square import square
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Outcome:
 
 
 def attack(campaign: Campaign, oracle: Oracle, space: Space, rows: Rows, labels: NDArray[np.int64], ids: NDArray[np.int64]) -> Outcome:  # noqa: PLR0913, PLR0917  (a campaign and what it is against)
-    """All attacks of a campaign on some rows, one after the other; a row that one has brought below a size is spared that size by those after it.
+    """All attacks of a campaign on some rows, one after the other; a row that one has brought below a size is spared that size by those after it. At the end, changes that were not needed are taken back.
 
     Args:
         campaign: what is done.
@@ -87,6 +88,9 @@ def attack(campaign: Campaign, oracle: Oracle, space: Space, rows: Rows, labels:
             best.rows[live[nearer]] = found.rows[nearer]
             best.distance[live[nearer]] = found.distance[nearer]
             best.by[live[nearer]] = place
+    some = np.flatnonzero(np.isfinite(best.distance))
+    best.rows[some], best.distance[some], queries = restored(oracle, best.rows[some], rows[some], labels[some], space, campaign.norm)
+    best.queries[some] += queries
     return best
 
 

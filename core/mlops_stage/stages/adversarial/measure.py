@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from mlops_stage.stages.adversarial.space import Rows
     from mlops_stage.workspace import Workspace
 
-BLOCK = 50
+BLOCK = 100
 """Rows attacked together, for every number of processes: last digits of scores may depend on a row's neighbours in a call."""
 _WALL = 3600
 """Seconds that a stage has where no limit says otherwise."""
@@ -59,6 +59,8 @@ class Prepared:
     originals: Rows
     """Of the rows that the model gets right."""
     labels: NDArray[np.int64]
+    narrowed: int
+    """Sampled rows that the model answers otherwise in single precision."""
 
 
 def measure(params: AdversarialParams, workspace: Workspace) -> Observations | NotApplicable:
@@ -84,7 +86,7 @@ def measure(params: AdversarialParams, workspace: Workspace) -> Observations | N
     workspace.progress(1.0, "done")
     return Observations(
         metrics=tuple(found),
-        findings=(*remarks(known.material, known.campaign, known.kind, results, known.space), *informing),
+        findings=(*remarks(known.material, known.campaign, known.kind, results, known.space, narrowed=known.narrowed), *informing),
         subjects=known.material.subjects,
         evidence=tuple(one for one in evidence if one is not None),
         figures=tuple(pictures.drawn(results, known.space, params.epsilons)),
@@ -130,9 +132,18 @@ def _prepared(params: AdversarialParams, workspace: Workspace) -> Prepared | Not
     selftest.check(campaign)
     rows = space.encoded(found.data)
     labels = oracle.labels(rows)
-    right = np.flatnonzero((found.answers.label == found.answers.prediction) & (labels == found.expected))
+    same = labels == found.expected
+    right = np.flatnonzero((found.answers.label == found.answers.prediction) & same)
     return Prepared(
-        material=found, space=space, target=target, kind=kind, campaign=campaign, right=right, originals=rows[right], labels=labels[right]
+        material=found,
+        space=space,
+        target=target,
+        kind=kind,
+        campaign=campaign,
+        right=right,
+        originals=rows[right],
+        labels=labels[right],
+        narrowed=int(np.count_nonzero(~same)),
     )
 
 

@@ -26,7 +26,9 @@ _FEW = 30
 _MOST_NAMED = 3
 
 
-def remarks(material: Material, campaign: Campaign, kind: Kind, results: Results, space: Tabular) -> list[Finding]:
+def remarks(  # noqa: PLR0913  (all that there is to remark on)
+    material: Material, campaign: Campaign, kind: Kind, results: Results, space: Tabular, *, narrowed: int
+) -> list[Finding]:
     """Findings, the gravest first."""
     return [
         *_constant(material, campaign, results),
@@ -35,7 +37,8 @@ def remarks(material: Material, campaign: Campaign, kind: Kind, results: Results
         *_fooled(results, space, campaign),
         *_untouched(results),
         _done(material, campaign, kind, results),
-        *_valid(material, space),
+        *_valid(material, space, campaign.epsilons),
+        *_narrowed(material, narrowed),
     ]
 
 
@@ -121,9 +124,15 @@ def _article(name: str) -> str:
     return {"remote": "served", "linear": "linear", "differentiable": "differentiable", "opaque": "opaque"}.get(name, f"a {name}")
 
 
-def _valid(material: Material, space: Tabular) -> list[Finding]:
+def _valid(material: Material, space: Tabular, epsilons: Sequence[float]) -> list[Finding]:
     rows = material.reference.rows
+    still = [words.feature_name(space.features[place]) for place in np.flatnonzero(space.free & (space.grid / space.scale > epsilons[0]))]
     message = f"every change stays valid: {words.validity(space.features)}; ranges and units were learned from {rows:,} rows of {material.of_reference}"
+    if still:
+        named = words.listed(still if len(still) <= _MOST_NAMED else [*still[:_MOST_NAMED], f"{len(still) - _MOST_NAMED} more"])
+        message += (
+            f". A change of {size(epsilons[0])} is less than one step of {named}, so it cannot move {'it' if len(still) == 1 else 'them'}"
+        )
     hint = "say with immutable and monotone what else nobody can change; evidence/valid-rows.json lists what counted as valid"
     found = [Finding(rule="adversarial/valid-rows", level=Level.NOTE, message=message, hint=hint)]
     if material.of_reference == "data":
@@ -136,6 +145,9 @@ def _valid(material: Material, space: Tabular) -> list[Finding]:
     return found
 
 
-def sizes_told(epsilons: Sequence[float]) -> str:
-    """`0.05, 0.1 and 0.2`."""
-    return words.listed([size(epsilon) for epsilon in epsilons])
+def _narrowed(material: Material, count: int) -> list[Finding]:
+    """Rows that the model answers otherwise once their numbers are in single precision."""
+    if not count:
+        return []
+    message = f"{count:,} of {len(material.ids):,} rows get another answer once their numbers are rounded to single precision; they count as wrong"
+    return [Finding(rule="adversarial/rounding", level=Level.WARNING, message=message, hint="write large numbers in other units")]

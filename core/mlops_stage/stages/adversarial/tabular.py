@@ -140,26 +140,26 @@ class Tabular:
         if feed.dtype == "string":
             tensor = np.stack([self._texts(column, rows) for column in feed.columns], axis=1)
         else:
-            tensor = np.empty((len(rows), len(feed.columns)), dtype=np.dtype(feed.dtype))
-            for at, column in enumerate(feed.columns):
-                tensor[:, at] = self._numbers(column, rows)
+            tensor = self._matrix(feed, rows)
         return tensor[:, 0] if feed.rank == 1 else tensor
+
+    def _matrix(self, feed: Feed, rows: Rows) -> NDArray[Any]:
+        """Columns of numbers are taken all at once; what stands for more or less than itself is put right column by column."""
+        places = np.array([self._place[column] for column in feed.columns])
+        matrix: NDArray[Any] = rows[:, places]
+        for at, (column, place) in enumerate(zip(feed.columns, places, strict=True)):
+            feature = self.features[place]
+            if isinstance(feature, OneHot):
+                matrix[:, at] = matrix[:, at] == feature.levels.index(column)
+            elif not np.isnan(self._absent[place]):
+                matrix[matrix[:, at] == self._absent[place], at] = np.nan
+        return matrix.astype(np.dtype(feed.dtype), copy=False)
 
     def _texts(self, column: str, rows: Rows) -> NDArray[Any]:
         place = self._place[column]
         feature = self.features[place]
         levels = np.array(feature.levels if isinstance(feature, Category) else (), dtype=object)
         found: NDArray[Any] = levels[rows[:, place].astype(np.int64)]
-        return found
-
-    def _numbers(self, column: str, rows: Rows) -> NDArray[np.float32]:
-        place = self._place[column]
-        feature, values = self.features[place], rows[:, place]
-        if isinstance(feature, OneHot):
-            flags: NDArray[np.float32] = np.equal(values, feature.levels.index(column)).astype(np.float32)
-            return flags
-        absent = self._absent[place]
-        found: NDArray[np.float32] = values if np.isnan(absent) else np.where(values == absent, np.float32(np.nan), values)
         return found
 
 
