@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from mlops_stage.errors import UsageError
 from mlops_stage.evidence.paths import write_aside
 from mlops_stage.evidence.redact import shown
-from mlops_stage.inputs.tables.profile import Omitted, as_text, profile_of
+from mlops_stage.inputs.tables.observed import observe
+from mlops_stage.inputs.tables.profile import Categories, Omitted, as_text, profile_of
 from mlops_stage.inputs.tables.rejects import read_all
 from mlops_stage.stage import Reply
 from mlops_stage.stages.data.contract.loading import load_contract
+from mlops_stage.stages.data.sensitive import reason
 
 if TYPE_CHECKING:
     from mlops_stage.inputs.tables.profile import Profile
@@ -36,7 +38,8 @@ def run(params: ProfileParams, workspace: Workspace) -> Reply:
         for name in params.sensitive:
             reading.table.column(name, "sensitive")
         kinds = {column.name: column.kind for column in contract.columns if column.kind} if contract else {}
-        sensitive = {*params.sensitive, *(column.name for column in (contract.columns if contract else ()) if column.sensitive)}
+        sensitive = {column.name for column in (contract.columns if contract else ()) if column.sensitive}
+        sensitive |= {column.name for column in observe(reading.table) if reason(column, params.sensitive)}
         profile = profile_of(reading.table, reading.subject.sha256, sensitive=sensitive, kinds=kinds)
     write_aside(workspace.root / params.output, as_text(profile))
     return Reply(text=_told(profile, params.output, reading.rejected))
@@ -47,6 +50,9 @@ def _told(profile: Profile, output: str, rejected: int) -> str:
     kept = len(profile.columns) - len(left_out)
     lines = [f"{shown(output)}: {profile.rows:,} rows, the distributions of {kept:,} of {len(profile.columns):,} columns"]
     lines += [f"  {shown(column.name, 40)} is left out: {column.reason}" for column in left_out]
+    hidden = [shown(column.name, 40) for column in profile.columns if isinstance(column, Categories) and column.hidden]
+    if hidden:
+        lines.append(f"  kept as digests, for they say something about people: {', '.join(hidden)}")
     if rejected:
         lines.append(f"  {rejected:,} records could not be read and are not in it")
     return "\n".join([*lines, "Commit it, and give it as profile: drift is measured from it.", ""])
