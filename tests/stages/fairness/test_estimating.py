@@ -91,6 +91,9 @@ def test_values_are_those_of_fairlearn(weighted):
             values = [metrics[grouping.slice(group)].estimate.value for group in range(grouping.size)]
             theirs = [frame.by_group[name][grouping.label(group)] for group in range(grouping.size)]
             assert values == pytest.approx(theirs, abs=1e-12)
+            if len(grouping.columns) > 1 and name not in {"selection_rate", "tpr", "fpr"}:
+                assert not any(metric.name.startswith(f"{name}_ratio_to") for metric in ours.values())
+                continue
             to_overall = [metric.estimate.value for metric in ours.values() if metric.name == f"{name}_difference_to_overall"]
             assert max(map(abs, to_overall)) == pytest.approx(far[name], abs=1e-12)
             to_overall = [metric.estimate.value for metric in ours.values() if metric.name == f"{name}_ratio_to_overall"]

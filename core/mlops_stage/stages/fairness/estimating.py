@@ -12,7 +12,7 @@ from mlops_stage.evidence.redact import HIDDEN
 from mlops_stage.report import Metric
 from mlops_stage.stages.fairness.between import between_groups, calibration_between
 from mlops_stage.stages.fairness.grouping import CLASS
-from mlops_stage.stages.fairness.rates import RATES, calibration_rates, rates_of, total
+from mlops_stage.stages.fairness.rates import COMPOSITES, RATES, calibration_rates, rates_of, total
 from mlops_stage.stages.fairness.terms import DEFAULTS, Terms
 from mlops_stage.stats.overall import differences_to_overall, ratios_to_overall
 
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULTS", "Terms", "calibration_of", "metrics_of", "overall"]
 
 
+_MAIN = frozenset(name for parts in COMPOSITES.values() for name in parts)
+
+
 def overall(cells: Cells, classes: Sequence[str]) -> list[Metric]:
     """Figures of all rows; `cells` of any grouping of them, shape (G, K, K)."""
     return [metric for rate in rates_of(total(cells), classes) for metric in _of_groups(rate, ((),), frozenset())]
@@ -39,7 +42,7 @@ def metrics_of(cells: Cells, grouping: Grouping, classes: Sequence[str], terms: 
     Names and slices, for each of `selection_rate`, `tpr`, `fpr`, `fnr`, `tnr`, `precision`, `accuracy`:
 
     - `tpr[sex=female]`: of one group; also of groups outside.
-    - `tpr_difference_to_overall[sex=female]`, `tpr_ratio_to_overall[sex=female]`: to all rows.
+    - `tpr_difference_to_overall[sex=female]`, `tpr_ratio_to_overall[sex=female]`: to all rows; of columns crossed only of selection rate, TPR and FPR.
     - `tpr_difference_to_reference[sex=female]`, `tpr_ratio_to_reference[sex=female]`: to the reference group, if there is one.
     - `tpr_difference[by=sex]`, `tpr_ratio[by=sex]`: the largest difference, the smallest ratio between any two groups.
 
@@ -62,7 +65,7 @@ def metrics_of(cells: Cells, grouping: Grouping, classes: Sequence[str], terms: 
     for rate in rates:
         found += _of_groups(rate, slices, terms.hidden)
     for rate in rates:
-        if not rate.label:
+        if not rate.label and (len(grouping.columns) == 1 or rate.name in _MAIN):
             found += _to_overall(rate, grouping, terms.hidden)
         if terms.reference is not None:
             found += _to_reference(rate, grouping, terms.reference, terms.hidden)
