@@ -78,7 +78,7 @@ def over_corpus(peers: Path) -> dict[str, Any]:
                 ours += refused
                 if group in {"pickles", "harmless"}:
                     picklescan += bool(peer([str(peers / "bin" / "picklescan"), "-p"], path, (1, 2)))
-                    modelscan += bool(peer([str(peers / "bin" / "modelscan"), "-p"], path, (1, 2, 3)))
+                    modelscan += bool(peer([str(peers / "bin" / "modelscan"), "-p"], path, (1,)))
         told[group] = {
             "files": len(makers),
             "refused": ours,

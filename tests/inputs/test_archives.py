@@ -34,26 +34,26 @@ def test_entries_are_read_where_they_lie():
 
 @pytest.mark.parametrize("name", ["../a", "/a", "a/../../b", "C:\\a", "..\\a", "\\\\host\\a"])
 def test_paths_that_lead_out(name):
-    assert [rule for rule, _ in listed(zipped(name)).faults] == ["archive-path"]
+    assert [rule for rule, _ in listed(zipped(name)).faults] == ["scan/archive-path"]
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_an_entry_that_is_there_twice():
-    assert [rule for rule, _ in listed(zipped("a", "a")).faults] == ["archive-entry"]
+    assert [rule for rule, _ in listed(zipped("a", "a")).faults] == ["scan/archive-entry"]
 
 
 def test_entries_that_overlap():
     made = bytearray(zipped("a", "b"))
     second = made.rindex(b"PK\x01\x02")
     made[second + 42 : second + 46] = bytes([1, 0, 0, 0])
-    assert "archive-entry" in [rule for rule, _ in listed(bytes(made)).faults]
+    assert "scan/archive-entry" in [rule for rule, _ in listed(bytes(made)).faults]
 
 
 def test_an_encrypted_entry_is_not_passed_over_in_silence():
     made = bytearray(zipped("a"))
     made[made.index(b"PK\x01\x02") + 8] |= 1
     listing = listed(bytes(made))
-    assert [rule for rule, _ in listing.faults] == ["not-examined"]
+    assert [rule for rule, _ in listing.faults] == ["scan/not-examined"]
     assert listing.entries == ()
 
 
@@ -81,7 +81,7 @@ def test_tar_entries():
     held.seek(0)
     listing = tar_listing(held)
     assert [entry.name for entry in listing.entries] == ["a", "/b"]
-    assert [rule for rule, _ in listing.faults] == ["archive-path", "archive-link", "archive-link"]
+    assert [rule for rule, _ in listing.faults] == ["scan/archive-path", "scan/archive-link", "scan/archive-link"]
 
 
 def test_mutated_archives_raise_only_what_is_declared():

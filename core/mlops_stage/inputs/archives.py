@@ -46,7 +46,7 @@ FAULTS = (
 """What the standard library raises for archives that are broken or forged."""
 
 Fault = tuple[str, str]
-"""Rule without its stage, message."""
+"""Rule and message."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,11 +114,11 @@ def tar_listing(stream: BinaryIO) -> Listing:
             raise BombError(f"it holds more than {MOST_ENTRIES:,} entries")
         faults += [*_path_faults(item.name)]
         if item.issym() or item.islnk():
-            faults.append(("archive-link", f"the entry {shown(item.name)} is a link to {shown(item.linkname)}"))
+            faults.append(("scan/archive-link", f"the entry {shown(item.name)} is a link to {shown(item.linkname)}"))
         elif item.isfile():
             entries.append(Entry(name=item.name, size=item.size, folded=None, opened=partial(_extracted, archive, item)))
         elif not item.isdir():
-            faults.append(("archive-link", f"the entry {shown(item.name)} is a device or a pipe"))
+            faults.append(("scan/archive-link", f"the entry {shown(item.name)} is a device or a pipe"))
     return Listing(entries=tuple(entries), faults=tuple(dict.fromkeys(faults)))
 
 
@@ -172,19 +172,19 @@ def _zip_faults(items: list[zipfile.ZipInfo], size: int) -> Iterator[Fault]:
     for item in items:
         yield from _path_faults(item.orig_filename)
         if stat.S_ISLNK(item.external_attr >> 16):
-            yield "archive-link", f"the entry {shown(item.filename)} is a link"
+            yield "scan/archive-link", f"the entry {shown(item.filename)} is a link"
         if item.flag_bits & 1:
-            yield "not-examined", f"the entry {shown(item.filename)} is encrypted"
+            yield "scan/not-examined", f"the entry {shown(item.filename)} is encrypted"
     twice = [name for name, count in Counter(item.filename for item in items).items() if count > 1]
     if twice:
-        yield "archive-entry", f"the entry {shown(twice[0])} is there twice: readers would not agree on which counts"
+        yield "scan/archive-entry", f"the entry {shown(twice[0])} is there twice: readers would not agree on which counts"
     total = sum(item.file_size for item in items)
     if total > max(FOLDED_BYTES, size * FOLDED_RATIO):
-        yield "decompression-bomb", f"its {size:,} bytes unfold to {total:,}"
+        yield "scan/decompression-bomb", f"its {size:,} bytes unfold to {total:,}"
     ends = 0
     for item in sorted(items, key=lambda one: one.header_offset):
         if item.header_offset < ends:
-            yield "archive-entry", f"the entry {shown(item.filename)} overlaps another"
+            yield "scan/archive-entry", f"the entry {shown(item.filename)} overlaps another"
             return
         ends = item.header_offset + item.compress_size
 
@@ -192,4 +192,4 @@ def _zip_faults(items: list[zipfile.ZipInfo], size: int) -> Iterator[Fault]:
 def _path_faults(name: str) -> Iterator[Fault]:
     parts, windows = PurePosixPath(name).parts, PureWindowsPath(name)
     if name.startswith("/") or "\0" in name or ".." in (*parts, *windows.parts) or windows.drive or windows.root:
-        yield "archive-path", f"the entry {shown(name)!r} would be unpacked outside its folder"
+        yield "scan/archive-path", f"the entry {shown(name)!r} would be unpacked outside its folder"

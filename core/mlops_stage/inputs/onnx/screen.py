@@ -50,7 +50,7 @@ def screen(facts: OnnxFacts, path: Path) -> tuple[Finding, ...]:
         *_ambiguities(facts),
     ]
     return tuple(
-        Finding(rule=f"scan/{rule}", level=Level.ERROR, message=f"{shown(path.name)}: {message}", location=path.name, hint=hint)
+        Finding(rule=rule, level=Level.ERROR, message=f"{shown(path.name)}: {message}", location=path.name, hint=hint)
         for rule, message, hint in dict.fromkeys(found)
     )
 
@@ -82,12 +82,12 @@ def _external_data(facts: OnnxFacts, path: Path) -> Iterator[Fault]:
 def _external_fault(tensor: Tensor, data: ExternalData, folder: Path) -> Fault | None:
     name, where = shown(tensor.name), shown(data.location)
     if data.fault:
-        return "external-data-range", f"tensor {name} {shown(data.fault)}", "export the model again"
+        return "scan/external-data-range", f"tensor {name} {shown(data.fault)}", "export the model again"
     parts = PurePosixPath(data.location).parts
     windows = PureWindowsPath(data.location)
     if not parts or "\0" in data.location or parts[0] == "/" or ".." in (*parts, *windows.parts) or windows.drive or windows.root:
         return (
-            "external-data-path",
+            "scan/external-data-path",
             f"tensor {name} reads {where!r}, outside the model's folder",
             "export the model anew with its weights beside it",
         )
@@ -95,11 +95,11 @@ def _external_fault(tensor: Tensor, data: ExternalData, folder: Path) -> Fault |
         about = os.lstat(folder / data.location)
         linked = any(folder.joinpath(*parts[:depth]).is_symlink() for depth in range(1, len(parts) + 1))
     except OSError:
-        return "external-data-missing", f"tensor {name} reads {where!r}, which is not there", "copy the model's whole folder"
+        return "scan/external-data-missing", f"tensor {name} reads {where!r}, which is not there", "copy the model's whole folder"
     if linked or not stat.S_ISREG(about.st_mode) or about.st_nlink > 1:
         kind = "a link" if linked or stat.S_ISREG(about.st_mode) else "no regular file"
         return (
-            "external-data-link",
+            "scan/external-data-link",
             f"tensor {name} reads {where!r}, which is {kind}: it may lead to any file",
             "replace it by a copy of the file itself",
         )
@@ -110,7 +110,7 @@ def _external_fault(tensor: Tensor, data: ExternalData, folder: Path) -> Fault |
         or data.offset + length > about.st_size
         or (data.length is not None and data.length < _declared_bytes(tensor))
     ):
-        return "external-data-range", f"tensor {name} reads beyond its part of {where!r}", "export the model again"
+        return "scan/external-data-range", f"tensor {name} reads beyond its part of {where!r}", "export the model again"
     return None
 
 
@@ -120,7 +120,7 @@ def _operators(facts: OnnxFacts) -> Iterator[Fault]:
         domain = operator.split("::")[0]
         if domain not in DOMAINS and operator not in own:
             yield (
-                "custom-operator",
+                "scan/custom-operator",
                 f"the operator {shown(operator)} is of a domain that only foreign code implements",
                 "export the model with standard operators, or give predictions instead",
             )
@@ -129,17 +129,17 @@ def _operators(facts: OnnxFacts) -> Iterator[Fault]:
 def _tensors(facts: OnnxFacts) -> Iterator[Fault]:
     for tensor in facts.tensors:
         if any(size < 0 for size in tensor.dims):
-            yield "tensor-size", f"tensor {shown(tensor.name)} has a negative dimension", "export the model again"
+            yield "scan/tensor-size", f"tensor {shown(tensor.name)} has a negative dimension", "export the model again"
         elif tensor.dtype not in _TYPES:
             yield (
-                "tensor-size",
+                "scan/tensor-size",
                 f"tensor {shown(tensor.name)} has the unknown {shown(tensor.dtype)}",
                 "export it with an older operator set",
             )
         elif tensor.external is None and _wrong_size(tensor):
             size = f"{_declared_bytes(tensor):,} bytes"
             yield (
-                "tensor-size",
+                "scan/tensor-size",
                 f"tensor {shown(tensor.name)} declares {size} but holds {tensor.stored:,}",
                 "the file was cut short or forged: export it again",
             )
@@ -165,7 +165,7 @@ def _allocations(facts: OnnxFacts) -> Iterator[Fault]:
     for operator, size in largest(facts):
         if size * _MOST_BYTES_PER_ELEMENT > ALLOCATION_BYTES:
             yield (
-                "allocation-bomb",
+                "scan/allocation-bomb",
                 f"a {operator} makes a tensor of {size:,} elements out of nothing",
                 "export the model again; if it must be so large, it cannot be judged here",
             )
@@ -175,7 +175,7 @@ def _functions(facts: OnnxFacts) -> Iterator[Fault]:
     """Functions of the model's own are unfolded where they are called: in a circle for ever, or into more nodes than any runtime can hold."""
     sizes = unfolded(facts.calls)
     if sizes is None:
-        yield "function-bomb", "its functions call each other in a circle", "export the model again"
+        yield "scan/function-bomb", "its functions call each other in a circle", "export the model again"
         return
     inner: Counter[str] = Counter()
     for body in facts.calls.values():
@@ -183,13 +183,13 @@ def _functions(facts: OnnxFacts) -> Iterator[Fault]:
     outer = {operator: count - inner[operator] for operator, count in facts.operators.items()}
     total = sum(count * sizes.get(operator, 1) for operator, count in outer.items())
     if max([total, *sizes.values()]) > MAX_NODES:
-        yield "function-bomb", f"its functions unfold to {max([total, *sizes.values()]):,} nodes", "export the model again"
+        yield "scan/function-bomb", f"its functions unfold to {max([total, *sizes.values()]):,} nodes", "export the model again"
 
 
 def _ambiguities(facts: OnnxFacts) -> Iterator[Fault]:
     for name in facts.twice[:1]:
         yield (
-            "said-twice",
+            "scan/said-twice",
             f"it holds {shown(name)} twice: readers would not agree on what counts",
             "it was put together by hand: export it again",
         )

@@ -65,7 +65,7 @@ def second_opinion(content: bytes, walked: Walked, label: str) -> Iterator[Findi
     others = [one for one in grave if "unknown" not in (one.module, one.name)]  # the walk knows those that picklescan could not work out
     if others:
         named = shown(", ".join(sorted(f"{one.module}.{one.name}" for one in others)), 200)
-        yield _error("dangerous-import", f"{label} would import {named} when it is loaded, says picklescan", _NEVER)
+        yield _error("scan/dangerous-import", f"{label} would import {named} when it is loaded, says picklescan", _NEVER)
 
 
 def npy_objects(source: Source) -> bool:
@@ -117,20 +117,20 @@ def _findings(walked: Walked, label: str, trusted: Collection[str], *, claimed: 
     hidden = [name for name in by_verdict[Verdict.DANGEROUS] if None in name]
     plain = [name for name in by_verdict[Verdict.DANGEROUS] if None not in name]
     if plain:
-        yield _error("dangerous-import", f"{label} would import {_listed(plain)} when it is loaded", _NEVER)
+        yield _error("scan/dangerous-import", f"{label} would import {_listed(plain)} when it is loaded", _NEVER)
     if hidden:
-        yield _error("hidden-import", f"{label} works out what it imports only while it is loaded: nobody can tell beforehand", _NEVER)
+        yield _error("scan/hidden-import", f"{label} works out what it imports only while it is loaded: nobody can tell beforehand", _NEVER)
     if by_verdict[Verdict.UNKNOWN]:
         packages = ",".join(sorted({(name.module or "").split(".")[0] for name in by_verdict[Verdict.UNKNOWN]}))
         yield _error(
-            "unknown-import",
+            "scan/unknown-import",
             f"{label} would import {_listed(by_verdict[Verdict.UNKNOWN])}, which no list here knows",
             f"if these packages are yours: trusted: {shown(packages)}; otherwise do not load it",
         )
     if walked.endless:
-        yield _error("not-examined", f"{label} was not examined to its end: {walked.fault}", _SAFER)
+        yield _error("scan/not-examined", f"{label} was not examined to its end: {walked.fault}", _SAFER)
     elif walked.fault and claimed:
-        yield _error("unreadable", f"{label} is no whole pickle: {walked.fault}", "it was cut short or forged: write it again")
+        yield _error("scan/unreadable", f"{label} is no whole pickle: {walked.fault}", "it was cut short or forged: write it again")
     known = by_verdict[Verdict.KNOWN]
     if known and not plain and not hidden:
         message = f"{label} is a pickle: loading it runs code of {_packages(known)}, and nothing proves that this is all it does"
@@ -147,4 +147,4 @@ def _packages(names: list[Name]) -> str:
 
 
 def _error(rule: str, message: str, hint: str) -> Finding:
-    return Finding(rule=f"scan/{rule}", level=Level.ERROR, message=message, hint=hint)
+    return Finding(rule=rule, level=Level.ERROR, message=message, hint=hint)

@@ -63,14 +63,14 @@ class Examination:
 
     def error(self, rule: str, message: str, hint: str = _AGAIN) -> None:
         """Add a finding of level error."""
-        self.findings.append(Finding(rule=f"scan/{rule}", level=Level.ERROR, message=message, hint=hint))
+        self.findings.append(Finding(rule=rule, level=Level.ERROR, message=message, hint=hint))
 
 
 def examine(piece: Piece, into: Examination) -> None:
     """Look into a piece, and into what lies in it; findings go into the examination, and nothing is raised for what the bytes hold."""
     if piece.depth > _DEEPEST:
         into.error(
-            "not-examined", f"{piece.label} lies more than {_DEEPEST} archives deep", "hand over the model without archives around it"
+            "scan/not-examined", f"{piece.label} lies more than {_DEEPEST} archives deep", "hand over the model without archives around it"
         )
         return
     try:
@@ -78,15 +78,15 @@ def examine(piece: Piece, into: Examination) -> None:
             head = stream.read(kinds.HEAD)
         _by_kind(piece, head, into)
     except BombError as error:
-        into.error("decompression-bomb", f"{piece.label}: {error}", "do not unpack it; find out where it comes from")
+        into.error("scan/decompression-bomb", f"{piece.label}: {error}", "do not unpack it; find out where it comes from")
     except ShortError as error:
-        into.error("unreadable", f"{piece.label}: {error}")
+        into.error("scan/unreadable", f"{piece.label}: {error}")
     except InputError as error:
-        into.error("unreadable", f"{piece.label}: {error.message}")
+        into.error("scan/unreadable", f"{piece.label}: {error.message}")
     except archives.FAULTS as error:
-        into.error("unreadable", f"{piece.label} cannot be read: {shown(error) or type(error).__name__}")
+        into.error("scan/unreadable", f"{piece.label} cannot be read: {shown(error) or type(error).__name__}")
     except (MemoryError, RecursionError) as error:
-        into.error("not-examined", f"{piece.label} was not examined to its end: {type(error).__name__}")
+        into.error("scan/not-examined", f"{piece.label} was not examined to its end: {type(error).__name__}")
 
 
 def _by_kind(piece: Piece, head: bytes, into: Examination) -> None:
@@ -94,25 +94,29 @@ def _by_kind(piece: Piece, head: bytes, into: Examination) -> None:
     may = kinds.claimed(piece.name)
     if not head:
         if may or kinds.foreign(head, piece.name):
-            into.error("unreadable", f"{piece.label} is empty (0 bytes)")
+            into.error("scan/unreadable", f"{piece.label} is empty (0 bytes)")
         return
     other, hint = kinds.stands_for_another(head)
     if other:
         _pointer(piece, other, hint, into, is_model=bool(may) or bool(kinds.foreign(b"", piece.name)))
     elif kinds.foreign(head, piece.name):
         told = kinds.foreign(head, piece.name)
-        into.error("unsupported-format", f"{piece.label} is {told}: nothing here can tell what it does when it is loaded", _UNKNOWN_FORMAT)
+        into.error(
+            "scan/unsupported-format", f"{piece.label} is {told}: nothing here can tell what it does when it is loaded", _UNKNOWN_FORMAT
+        )
     elif kind is None:
         _without_magic(piece, head, into)
     else:
         if may is not None and kind not in may:
-            into.error("mislabelled", f"{piece.label} is a {kind}, which its name does not say", "do not load it; find out who named it so")
+            into.error(
+                "scan/mislabelled", f"{piece.label} is a {kind}, which its name does not say", "do not load it; find out who named it so"
+            )
         _READERS[kind](piece, into)
 
 
 def _pointer(piece: Piece, other: str, hint: str, into: Examination, *, is_model: bool) -> None:
     if is_model:
-        into.error("unreadable", f"{piece.label} is {other}", hint or _AGAIN)
+        into.error("scan/unreadable", f"{piece.label} is {other}", hint or _AGAIN)
     else:
         into.unread.append(f"{piece.label} ({other})")
 
@@ -123,7 +127,7 @@ def _without_magic(piece: Piece, head: bytes, into: Examination) -> None:
     if suffix == ".onnx" or (suffix not in kinds.PICKLES and kinds.looks_like_onnx(head) and _parses(piece)):
         _onnx(piece, into)
     elif suffix in {".safetensors", ".npy", ".npz", ".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz"}:
-        into.error("unreadable", f"{piece.label} is no {' or '.join(sorted(kinds.claimed(piece.name) or ()))}")
+        into.error("scan/unreadable", f"{piece.label} is no {' or '.join(sorted(kinds.claimed(piece.name) or ()))}")
     elif suffix in kinds.PICKLES:
         _pickle(piece, into)
     elif not _old_pickle(piece, into):
@@ -146,7 +150,9 @@ def _old_pickle(piece: Piece, into: Examination) -> bool:
     into.kinds.append(Kind.PICKLE)
     into.findings += found.findings
     if kinds.claimed(piece.name) is not None:
-        into.error("mislabelled", f"{piece.label} is a pickle, which its name does not say", "do not load it; find out who named it so")
+        into.error(
+            "scan/mislabelled", f"{piece.label} is a pickle, which its name does not say", "do not load it; find out who named it so"
+        )
     return True
 
 
@@ -177,7 +183,7 @@ def _appended(piece: Piece, into: Examination) -> None:
     with piece.opened() as stream, suppress(*archives.FAULTS):
         if archives.zip_listing(stream, piece.size).entries:
             into.error(
-                "mislabelled", f"{piece.label} is a pickle and a ZIP archive at once", "do not load it; find out where it comes from"
+                "scan/mislabelled", f"{piece.label} is a pickle and a ZIP archive at once", "do not load it; find out where it comes from"
             )
 
 
@@ -196,14 +202,14 @@ def _safetensors(piece: Piece, into: Examination) -> None:
         source = Source(stream, piece.folded)
         size = int.from_bytes(source.read(8), "little")
         if size > safetensors.MOST_HEADER:
-            into.error("safetensors-header", f"{piece.label} claims a header of {size:,} bytes")
+            into.error("scan/safetensors-header", f"{piece.label} claims a header of {size:,} bytes")
             return
         header = source.read(size)
     try:
         for fault in safetensors.faults(header, piece.size - 8 - size):
-            into.error("safetensors-header", f"{piece.label}: {fault}")
+            into.error("scan/safetensors-header", f"{piece.label}: {fault}")
     except safetensors.HeaderError as error:
-        into.error("safetensors-header", f"{piece.label}: {error}")
+        into.error("scan/safetensors-header", f"{piece.label}: {error}")
 
 
 def _parses(piece: Piece) -> bool:
@@ -222,7 +228,7 @@ def _onnx(piece: Piece, into: Examination) -> None:
         try:
             facts = read_facts(path)
         except InputError as error:
-            into.error("unreadable", piece.label + error.message.partition(path.name)[2])
+            into.error("scan/unreadable", piece.label + error.message.partition(path.name)[2])
             return
         found = screen_onnx(facts, path)
     into.weights += sorted({tensor.external.location for tensor in facts.tensors if tensor.external is not None})
@@ -239,12 +245,12 @@ def _archive(piece: Piece, into: Examination) -> None:
             into.error(rule, f"{piece.label}: {message}", "do not unpack it; find out where it comes from")
         names = {entry.name for entry in listing.entries}
         if _keras(names):
-            into.error("unsupported-format", f"{piece.label} is a Keras file: its layers may hold code", _UNKNOWN_FORMAT)
+            into.error("scan/unsupported-format", f"{piece.label} is a Keras file: its layers may hold code", _UNKNOWN_FORMAT)
             return
         if any("/code/" in f"/{name}" and name.endswith(".py") for name in names):
             message = f"{piece.label} holds TorchScript, a program that runs when the model is called"
             into.findings.append(Finding(rule="scan/code", level=Level.WARNING, message=message, hint="export the model to ONNX"))
-        if any(rule == "decompression-bomb" for rule, _ in listing.faults):
+        if any(rule == "scan/decompression-bomb" for rule, _ in listing.faults):
             return
         for entry in listing.entries:
             if not _numbers_of_torch(entry.name, names) and not (

@@ -139,7 +139,7 @@ def _strange(path: Path, kind: str, root: Path) -> Finding:
 def _told(examined: Examination, files: int) -> Iterator[Finding]:
     """What was looked into, and what was not, in words."""
     counts = Counter(examined.kinds)
-    parts = ", ".join(f"{count:,} of kind {kind}" for kind, count in sorted(counts.items()))
+    parts = ", ".join(f"{kind}: {count:,}" for kind, count in sorted(counts.items()))
     grave = any(finding.level is Level.ERROR for finding in examined.findings)
     verdict = "" if grave else ": no known danger was found in what was examined"
     looked = f"{files:,} file{'s' if files != 1 else ''} looked at ({parts or 'none of a kind that can be examined'}){verdict}"
@@ -147,7 +147,7 @@ def _told(examined: Examination, files: int) -> Iterator[Finding]:
     limits = "what a model computes, how it was trained, and whether it holds a backdoor"
     named = "; ".join(examined.unread[:_NAMED]) + (f" and {len(examined.unread) - _NAMED:,} more" if len(examined.unread) > _NAMED else "")
     message = f"not examined: {limits}" + (f"; and of the files: {named}" if named else "")
-    yield Finding(rule="scan/not-examined-here", level=Level.NOTE, message=message)
+    yield Finding(rule="scan/limits", level=Level.NOTE, message=message)
 
 
 def _metrics(counts: Counter[Level], files: int) -> tuple[Metric, ...]:
