@@ -27,6 +27,9 @@ _ID = re.compile(r"(^|_)(id|uuid|guid|key|index|code|no|nr|number)$")
 _NO_VALUE = {"n/a", "na", "#n/a", "null", "none", "nan", "?", "-", "--", "unknown", "missing", "not available", "undefined"}
 _APART = 0.6
 _LENGTHS = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
+_MARKS = {"A": 26, "a": 26, "9": 10}
+_ROOM = 1000
+"""Of n values drawn from more than so many times n², two are the same with a probability below a thousandth."""
 _MASKS = {"A": "[A-Z]", "a": "[a-z]", "9": "[0-9]"}
 
 Place = Literal["key", "option", "quality", "none"]
@@ -128,9 +131,12 @@ def _uniqueness(column: Observed, row_id: str | None) -> Iterator[Demand]:
 
 
 def _identifies(column: Observed) -> bool:
-    """Whether a column whose values all differ does so by design."""
+    """Whether a column whose values all differ does so by design, and will in more rows: by its name, or because chance would have repeated some."""
+    if column.rows < _SHAPED:
+        return False
     plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", column.name).lower()
-    return column.rows >= _SHAPED and bool(_ID.search(plain) or (column.kind == "string" and column.shape))
+    possible = math.prod(_MARKS.get(mark, 1) for mark in column.shape)
+    return bool(_ID.search(plain)) or (column.kind == "string" and possible > _ROOM * column.rows**2)
 
 
 def _values(column: Observed, label: str | None, *, unique: bool) -> Iterator[Demand]:
@@ -236,7 +242,8 @@ def _range(column: Observed) -> Iterator[Demand]:
         return
     marks, span = _apart(column), largest[0] - smallest[0]
     low = None if any(mark < 0 for mark in marks) else widening.lower(largest, smallest)
-    high = None if any(mark > 0 for mark in marks) else widening.upper(largest, smallest)
+    odd = column.not_a_number + column.infinite > 0
+    high = None if odd or any(mark > 0 for mark in marks) else widening.upper(largest, smallest)
     whole = column.kind == "integer"
     if low is not None:
         why = "Nothing below 0 was seen, and hardly can be." if low == 0 else "Below everything seen, with room for later rows."
@@ -246,6 +253,8 @@ def _range(column: Observed) -> Iterator[Demand]:
     if high is not None:
         why = "Above everything seen, with room for later rows. Where you know the true limit, write it."
         yield Demand(place="option", key="maximum", value=_end(widening.outward(high, span, up=True), whole=whole), why=why)
+    elif odd:
+        yield _remark("No maximum while some cells are NaN or infinite: several tools count those as larger than any number.")
     elif not any(mark > 0 for mark in marks):
         yield _remark("No maximum: a few values lie far above the others, so any bound would be a guess.")
 
