@@ -166,3 +166,18 @@ def test_no_sentence_promises_more_than_it_can(gate_on):
         gate_on(estimate, text).sentence for estimate in (Rate(861, 1000), Rate(5, 9), Point(0.3)) for text in ("tpr >= 0.8", "tpr <= 0.1")
     )
     assert not {"fair", "secure", "compliant"} & set(words.lower().replace(".", "").split())
+
+
+@pytest.mark.parametrize(
+    ("nulls", "sentence"),
+    [
+        (0, "age is never missing (nulls: 0 rows; required: at most 0 rows)."),
+        (3, "It does not hold that age is never missing (nulls: 3 rows; required: at most 0 rows)."),
+    ],
+)
+def test_a_criterion_that_says_what_it_claims_is_told_in_those_words(nulls, sentence):
+    where = (("rule", "age.required"),)
+    seen = Observations(metrics=(Metric(name="nulls", estimate=Point(nulls), unit="rows", slice=where),))
+    (gate,) = judge(seen, [Criterion(metric="nulls", op="<=", number=0, slice=where, claim="age is never\nmissing")], Rules()).gates
+    assert gate.sentence == sentence
+    assert gate.criterion == "nulls[rule=age.required] <= 0"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlops_stage.estimates import Difference, NotEstimable, Point
@@ -73,6 +74,8 @@ _MOST_DECIMALS = 9
 
 def sentence(case: Case, ruling: Ruling) -> str:
     """Value, interval and rows, what is required, and what that leaves open."""
+    if case.criterion.claim and isinstance(case.estimate, Point):
+        return f"{_claimed(case, case.estimate, ruling)}."
     subject, estimate, required = _subject(case.metric), case.estimate, f"required: {_required(case)}"
     if isinstance(estimate, NotEstimable):
         return sentence_case(f"{subject} cannot be estimated: {one_line(estimate.reason)}; {required}.")
@@ -90,6 +93,8 @@ def sentence(case: Case, ruling: Ruling) -> str:
 def brief(case: Case, ruling: Ruling) -> str:
     """The same for a summary, without the numbers in brackets."""
     subject, estimate = _subject(case.metric), case.estimate
+    if case.criterion.claim and isinstance(estimate, Point):
+        return _claimed(case, estimate, ruling)
     if isinstance(estimate, NotEstimable):
         return f"{subject} cannot be estimated: {one_line(estimate.reason)}"
     if ruling.verdict is not Verdict.INCONCLUSIVE:
@@ -144,6 +149,15 @@ def sentence_case(text: str) -> str:
 def one_line(text: str) -> str:
     """Text from outside, without line breaks and control characters."""
     return " ".join("".join(mark if mark.isprintable() else " " for mark in text).split())
+
+
+def _claimed(case: Case, estimate: Point, ruling: Ruling) -> str:
+    """The criterion's own words, whether they are true, and the figure that tells; a claim may begin with a column's name, which stays as it is."""
+    claim, name = one_line(case.criterion.claim), _subject(replace(case.metric, slice=()))
+    true = {Verdict.PASSED: "", Verdict.FAILED: "It does not hold that ", Verdict.INCONCLUSIVE: "It cannot be told whether "}[
+        ruling.verdict
+    ]
+    return f"{true}{claim} ({name}: {_number(estimate.value, _digits(case, estimate, ruling))}{_unit(case)}; required: {_required(case)})"
 
 
 def _subject(metric: Metric) -> str:

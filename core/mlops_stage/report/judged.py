@@ -61,6 +61,8 @@ class Criterion:
     """Where it was declared: `default`, `gates`, a standard, a contract …"""
     family: str = ""
     """Criteria of one declaration share a family; Holm's correction runs within it."""
+    claim: str = ""
+    """What it demands, for a reader who is no developer and without a full stop: `age is never missing`; empty where the metric says it."""
     kind: Literal["criterion"] = "criterion"
 
 

@@ -96,7 +96,7 @@ def metrics_and_criteria(outcomes: Iterable[Outcome]) -> tuple[list[Metric], lis
             metric = _distance(metric, bound)
             metrics.append(metric)
         gates += [
-            Criterion(metric=metric.name, op=op, number=number, slice=metric.slice, source=outcome.rule.where)
+            Criterion(metric=metric.name, op=op, number=number, slice=metric.slice, source=outcome.rule.where, claim=outcome.rule.sentence)
             for op, number in _sides(bound)
         ]
     return metrics, gates
