@@ -324,3 +324,21 @@ def test_equal_scores_are_never_cut_apart_and_few_scores_make_few_parts():
         count_scores(
             Predictions(task="binary", label=predictions.label, prediction=predictions.prediction, classes=BINARY), grouping, edges
         )
+
+
+def test_a_single_group_and_none_at_all_are_compared_with_nobody():
+    for tables in ({"a": [50, 10, 10, 50]}, {"unknown": [50, 10, 10, 50]}, {"a": [50, 10, 10, 50], "unknown": [5, 1, 1, 5]}):
+        ours = found(*tabled(**tables), bootstrap=True)
+        for name in ("tpr_difference", "tpr_ratio", "equalized_odds_difference", "demographic_parity_ratio"):
+            assert ours[f"{name}[by=race]"].estimate == NotEstimable(0, "there are no two groups to compare")
+        assert "equalized_odds_p_value[by=race]" not in ours
+    assert "no positives outside this group" in found(*tabled(a=[50, 10, 10, 50]))["tpr_difference_to_overall[race=a]"].estimate.reason
+
+
+def test_reasons_tell_names_from_outside_on_one_line_and_no_count():
+    cells, grouping = tabled(a=[50, 10, 10, 50], b=[50, 10, 10, 50], c=[50, 10, 3, 14])
+    odd = Grouping(("race",), grouping.codes, (("a",), ("b",), ("x, y\n\x1b[31mz",)), frozenset())
+    reason = found(cells, odd)["tpr_difference[by=race]"].incomplete
+    assert reason.isprintable()
+    assert "17" not in reason
+    assert "x, y" in reason
