@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,12 +48,17 @@ def normals(seed: int, stream: str, ids: ArrayLike, step: int, count: int) -> ND
 
 
 def _words(seed: int, stream: str, ids: ArrayLike, step: int, count: int) -> Words:
-    key = _mixed(np.array([seed % _ALL_BITS], dtype=np.uint64))
-    for letters in range(0, len(stream), 8):
-        key = _mixed(key ^ np.uint64(int.from_bytes(stream.encode()[letters : letters + 8], "little")))
-    key = _mixed(key ^ np.uint64(step % _ALL_BITS))
-    rows = _mixed(key ^ np.asarray(ids, dtype=np.int64).view(np.uint64))
+    key = _mixed_once(_key(seed, stream) ^ step % _ALL_BITS)
+    rows = _mixed(np.uint64(key) ^ np.asarray(ids, dtype=np.int64).view(np.uint64))
     return _mixed(rows[:, None] + np.arange(count, dtype=np.uint64) * _GOLDEN)
+
+
+@cache
+def _key(seed: int, stream: str) -> int:
+    key = _mixed_once(seed % _ALL_BITS)
+    for letters in range(0, len(stream), 8):
+        key = _mixed_once(key ^ int.from_bytes(stream.encode()[letters : letters + 8], "little"))
+    return key
 
 
 def _mixed(words: Words) -> Words:
@@ -64,3 +70,11 @@ def _mixed(words: Words) -> Words:
     mixed *= _SECOND
     mixed ^= mixed >> np.uint64(31)
     return mixed
+
+
+def _mixed_once(word: int) -> int:
+    """The same of one word, without an array's overhead."""
+    word = (word + int(_GOLDEN)) % _ALL_BITS
+    word = (word ^ word >> 30) * int(_FIRST) % _ALL_BITS
+    word = (word ^ word >> 27) * int(_SECOND) % _ALL_BITS
+    return word ^ word >> 31
