@@ -62,7 +62,7 @@ def test_groups_may_stand_in_a_side_file_in_another_order(bench):
     ids = np.arange(2_000) + 10**12
     straight = bench.write("all.csv", **answers)
     order = np.random.default_rng(1).permutation(2_000)
-    bench.write("p.csv", id=ids, **{name: answers[name] for name in ("y_true", "y_pred")})
+    bench.write("p.csv", id=ids, **{name: answers[name] for name in ("y_true", "y_pred", "y_score")})
     bench.write("side.csv", sex=answers["sex"][order], person=ids[order], race=answers["race"][order])
     with pytest.raises(UsageError, match="has no column 'id'"):
         bench.measure(sensitive_data="side.csv", row_id="id")
