@@ -319,8 +319,8 @@ def test_a_warning_warns_and_never_fails(tmp_path: Path) -> None:
     ],
 )
 def test_every_operator_of_the_standard(tmp_path: Path, bound: str, outcome: Outcome) -> None:
-    contract = CONTRACT.replace("mustBeBetween: [50, 70]", bound)
-    seen, found, _ = held(tmp_path, rows(), contract)
+    head = CONTRACT[: CONTRACT.index("  properties:")]
+    seen, found, _ = held(tmp_path, rows(), f"{head}  quality: [{{metric: rowCount, {bound}}}]\n")
     assert found is outcome
     assert ("data/row-count" in {finding.rule for finding in seen.findings}) is (outcome is Outcome.FAILED)
 

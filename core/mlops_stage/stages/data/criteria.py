@@ -62,14 +62,14 @@ def criteria(params: DataParams, observations: Observations) -> tuple[Criterion 
 def of_reading(source: str = "default") -> tuple[Criterion, ...]:
     """The gates on how the files could be read."""
     return (
-        Criterion(metric=UNREADABLE, op="<=", number=0.0, source=source),
-        Criterion(metric=LOST, op="<=", number=0.0, source="reader"),
+        Criterion(metric=UNREADABLE, op="<=", number=0.0, source=source, claim="every record can be read"),
+        Criterion(metric=LOST, op="<=", number=0.0, source="reader", claim="rows and rejects are all records of the files"),
     )
 
 
 def of_columns() -> tuple[Criterion, ...]:
     """The gate on columns, where there is no contract."""
-    return (Criterion(metric=EMPTY, op="<=", number=0.0),)
+    return (Criterion(metric=EMPTY, op="<=", number=0.0, claim="no column is empty"),)
 
 
 def metric_of(outcome: Outcome) -> Metric:

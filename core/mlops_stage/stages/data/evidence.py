@@ -28,7 +28,7 @@ REVEALED = "evidence/private/failing-rows.json"
 def write(out: Path, reading: Reading, checked: Checked, drifts: Iterable[Effect], contract: r.Contract | None) -> tuple[Evidence, ...]:
     """Write all files into the stage's folder; the same bytes for the same data, on any machine and with any number of threads."""
     salt, scan, outcomes = reading.subject.sha256, reading.table.scan, checked.outcomes
-    plain = [rule_as_plain(outcome) for outcome in outcomes]
+    plain = [_rule(outcome, scan) for outcome in outcomes]
     found = [
         _json(
             out,
@@ -66,8 +66,7 @@ def reveal(out: Path, reading: Reading, checked: Checked) -> tuple[Evidence, ...
     return (_json(out, REVEALED, {"rows": rows}),) if rows else ()
 
 
-def rule_as_plain(outcome: Outcome) -> dict[str, Any]:
-    """One rule as JSON."""
+def _rule(outcome: Outcome, scan: str) -> dict[str, Any]:
     rule, bound = outcome.rule, outcome.rule.bound
     told = None if bound is None else {"op": bound.op, "low": bound.low, "high": bound.high, "unit": bound.unit}
     return {
@@ -80,7 +79,7 @@ def rule_as_plain(outcome: Outcome) -> dict[str, Any]:
         "of": outcome.of,
         "bound": told,
         "reason": outcome.reason,
-        "sql": outcome.sql,
+        "sql": outcome.sql.replace(scan, "data"),
     }
 
 

@@ -56,7 +56,9 @@ class Leak:
         if self.coarse:
             return ()
         number = 0.0 if self.columns else MOST_SHARED
-        return (Criterion(metric=self.metric.name, op="<=", number=number, slice=self.metric.slice, source="train"),)
+        what = "no " + " and ".join(self.columns) if self.columns else "hardly any row"
+        claim = f"{what} stands in the training data too"
+        return (Criterion(metric=self.metric.name, op="<=", number=number, slice=self.metric.slice, source="train", claim=claim),)
 
     def finding(self, reading: Reading) -> Finding | None:
         """The culprits by name."""
