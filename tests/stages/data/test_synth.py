@@ -178,13 +178,13 @@ TABLES = {
     "iris": (iris, "csv", 150, "species"),
     "titanic": (titanic, "csv", 891, "Survived"),
     "credit": (credit, "csv", 1000, "class"),
-    "taxi": (taxi, "parquet", 5000, None),
-    "churn": (churn, "parquet", 3000, "Churn"),
-    "patients": (patients, "csv", 2000, "readmitted"),
-    "sensors": (sensors, "parquet", 4000, "status"),
+    "taxi": (taxi, "parquet", 2000, None),
+    "churn": (churn, "parquet", 1500, "Churn"),
+    "patients": (patients, "csv", 1200, "readmitted"),
+    "sensors": (sensors, "parquet", 2000, "status"),
     "reviews": (reviews, "jsonl", 1500, "stars"),
     "houses": (houses, "csv", 1460, "SalePrice"),
-    "bank": (bank, "parquet", 4000, "y"),
+    "bank": (bank, "parquet", 2000, "y"),
 }
 
 
@@ -416,6 +416,16 @@ def test_identifiers_and_labels(synth):
     assert "primaryKey: true" in text
     assert text.count("check: class_share") == 3
     assert 'pattern: "^[A-Z]-[0-9]{5}$"' in text
+
+
+def test_truth_in_text_is_the_label_however_it_is_written(synth, tmp_path):
+    synth(label="late", late=["True"] * 30 + ["FALSE"] * 200, at=range(230))
+    assert "value: true\n" in (tmp_path / "contract.odcs.yaml").read_text(encoding="utf-8")
+    assert held(tmp_path, "table.csv").outcome == "passed"
+
+
+def test_values_that_only_chance_kept_apart_are_not_unique(synth):
+    assert "unique" not in synth(contact=[f"+49 30 {number * 7919 % 9_999_991:07d}" for number in range(1000)])
 
 
 def test_a_number_that_stands_for_a_missing_one_is_told_and_bounds_nothing(synth):

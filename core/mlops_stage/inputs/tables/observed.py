@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -63,6 +64,8 @@ class Observed:
     """Characters."""
     shape: str = ""
     """`AA-99` where every cell has that shape (A capital, a small letter, 9 digit); empty where they differ."""
+    prefix: int = 0
+    """Characters that all cells of text begin with alike."""
     largest: tuple[float, ...] = ()
     """Finite numbers, the largest first."""
     smallest: tuple[float, ...] = ()
@@ -158,7 +161,8 @@ class _Passes:
             asked = {"largest": f"max({value}, {EXTREMES}){finite}", "smallest": f"min({value}, {EXTREMES}){finite}"}
             asked |= {f"sentinel {mark}": f"count(*) FILTER ({value} = {mark})" for mark in SENTINELS}
         if seen.kind in {"string", "integer", "boolean"} and 0 < seen.distinct <= FEW:
-            asked["counts"] = f"histogram(CAST({column} AS VARCHAR))"
+            text = f"CAST({column} AS VARCHAR)"
+            asked["counts"] = f"histogram({f'lower({text})' if seen.kind == 'boolean' else text})"
         for look, cells in seen.looks.items():
             if cells:
                 asked[f"sample {look}"] = f"min({column}, {_SAMPLE}) FILTER (regexp_full_match({column}, '{SHAPES[look]}'))"
@@ -201,6 +205,8 @@ def _of_text(column: str) -> dict[str, str]:
     return {
         "empty": f"count(*) FILTER (trim({text}) = '')",
         "longest": f"max(length({text}))",
+        "first": f"min({text})",
+        "last": f"max({text})",
         "mask low": f"min({masked})",
         "mask high": f"max({masked})",
         "whole": rf"count(*) FILTER (regexp_full_match({text}, '-?(0|[1-9]\d{{0,17}})'))",
@@ -232,8 +238,14 @@ def _first(name: str, declared: str, answer: Mapping[str, Any]) -> Observed:
         infinite=answer.get("inf", 0) if kind == "number" else 0,
         longest=(answer.get("longest") or 0) if text else 0,
         shape=shape if text and shape == answer.get("mask high") else "",
+        prefix=_alike(answer.get("first") or "", answer.get("last") or "") if text else 0,
         looks={look: answer[look] for look in SHAPES if look in answer},
     )
+
+
+def _alike(first: str, last: str) -> int:
+    """How many characters two texts begin with alike; of the first and the last by order: how many all between them do."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False)))
 
 
 def _kind(declared: str, answer: Mapping[str, Any]) -> Kind:

@@ -127,7 +127,7 @@ def _uniqueness(column: Observed, row_id: str | None) -> Iterator[Demand]:
                 "It was named as identifying rows, but some rows share a value or have none: find out why, then add `primaryKey: true`."
             )
     elif column.unique and _identifies(column):
-        yield Demand(place="key", key="unique", value=True, why="Every value stands there once, as its name lets one expect.")
+        yield Demand(place="key", key="unique", value=True, why="Every value stands there once, and not by chance.")
 
 
 def _identifies(column: Observed) -> bool:
@@ -135,7 +135,7 @@ def _identifies(column: Observed) -> bool:
     if column.rows < _SHAPED:
         return False
     plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", column.name).lower()
-    possible = math.prod(_MARKS.get(mark, 1) for mark in column.shape)
+    possible = math.prod(_MARKS.get(mark, 1) for mark in column.shape[column.prefix :])
     return bool(_ID.search(plain)) or (column.kind == "string" and possible > _ROOM * column.rows**2)
 
 

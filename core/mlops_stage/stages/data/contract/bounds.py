@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mlops_stage.stages.data.contract.reading import Place
-    from mlops_stage.stages.data.rules import Op, Unit
+    from mlops_stage.stages.data.rules import Op, Scalar, Unit
 
 NONE = Bound(op="==", low=0)
 """Not one."""
@@ -91,6 +91,13 @@ def unit_of(given: Any, place: Place, allowed: tuple[Unit, ...]) -> Unit:
 def number(value: float) -> str:
     """A number for a sentence: `1,000`, `0.25`."""
     return f"{int(value):,}" if value == int(value) else f"{value:,.10g}"
+
+
+def plain(value: Scalar, limit: int = 30) -> str:
+    """A declared value for a sentence."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "empty text" if value == "" else shown(value, limit)
 
 
 def amount(bound: Bound, one: str, many: str) -> tuple[str, bool]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_stage.evidence.redact import shown
 from mlops_stage.stages.data.contract import types
-from mlops_stage.stages.data.contract.bounds import NONE
+from mlops_stage.stages.data.contract.bounds import NONE, plain
 from mlops_stage.stages.data.rules import Column, Duplicates, NoOthers, Nulls, OneOf, Present
 
 if TYPE_CHECKING:
@@ -124,5 +124,5 @@ def listed(values: tuple[Any, ...], *, hidden: bool) -> str:
     """Allowed values in a sentence: `one of a, b, c`."""
     if hidden:
         return f"one of {len(values)} values"
-    few = [shown(item, 30) for item in values[:8]]
+    few = [plain(item) for item in values[:8]]
     return f"one of {', '.join(few)}{f' and {len(values) - len(few)} more' if len(values) > len(few) else ''}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from mlops_stage.errors import nearest
 from mlops_stage.evidence.redact import shown
-from mlops_stage.stages.data.contract.bounds import NONE, amount, bound_of, figure, unit_of
+from mlops_stage.stages.data.contract.bounds import NONE, amount, bound_of, figure, plain, unit_of
 from mlops_stage.stages.data.contract.standard import OPERATORS
 from mlops_stage.stages.data.rules import (
     ClassShare,
@@ -110,7 +110,7 @@ def _sentinels(context: _Context) -> None:
     if not isinstance(values, list) or not values or any(isinstance(value, list | dict) or value is None for value in values):
         context.place.below("values").problem("values is no list of plain values", "write values: [-999, 'N/A']")
         return
-    told = ", ".join("empty text" if value == "" else shown(value, 30) for value in values[:8])
+    told = ", ".join(map(plain, values[:8]))
     _counted(Sentinels(values=tuple(values)), f"one of {told}, which stand for a missing value")(context)
 
 
@@ -122,7 +122,7 @@ def _class_share(context: _Context) -> None:
     bound = context.bound(None)
     if bound is None:
         return
-    label = "one value" if context.place.column and context.place.column.sensitive else shown(value, 40)
+    label = "one value" if context.place.column and context.place.column.sensitive else plain(value, 40)
     context.rule(ClassShare(value=value), bound, f"{figure(bound)} of the cells of {context.column} are {label}", (context.column,))
 
 
@@ -134,10 +134,10 @@ def _drift(context: _Context) -> None:
         return
     bound = bound_of(context.given, context.place, "value", None) if set(OPERATORS) & set(context.given) else None
     columns = (context.column,) if context.column else _all_or(context)
-    limit = f"by {figure(bound)}" if bound else "beyond its threshold"
+    by = "" if method == "auto" else f", by the method {method}"
+    limit = f"by {figure(bound)}" if bound else "not beyond the threshold"
     for column in columns:
-        told = f"{column} is distributed as in the profile"
-        sentence = f"{told}: it differs {limit} ({method})" if bound else f"{told}: it does not differ {limit} ({method})"
+        sentence = f"{column} is distributed as in the profile{by}: it differs {limit}"
         context.rule(Drift(method=method), bound, sentence, (column,))
 
 
