@@ -147,9 +147,10 @@ def test_figures_hang_together(plain):
     assert success.n == clean.k
     assert values[2].k == clean.k - success.k
     assert seen.outputs["robust_accuracy"] == f"{values[0].value:.6g}"
-    told = [finding.message for finding in seen.findings if finding.rule == "adversarial/fooled"]
-    assert f"fooled {success.k:,} of {clean.k:,} rows that the model gets right" in told[2]
-    assert "withstood these attacks within this budget" in told[2]
+    told = message(seen, "fooled")
+    assert "changing any column by at most 0.05, 0.1 and 0.2 standard deviations" in told
+    assert f"and {success.k:,} of {clean.k:,} rows that the model gets right" in told
+    assert f"the other {clean.k - success.k:,} withstood these attacks within this budget" in told
     assert not any("secure" in finding.message for finding in seen.findings)
     assert {figure.name for figure in seen.figures} == {"robust_accuracy", "smallest_changes", "changed_columns"}
     curve = next(figure for figure in seen.figures if figure.name == "robust_accuracy")

@@ -69,8 +69,8 @@ REFUSED: Mapping[str, str] = {
 
 ALLOWED: Mapping[str, Callable[[int], Mapping[str, Any]]] = {
     "HopSkipJump": lambda _width: {"max_iter": 10, "max_eval": 1000, "init_eval": 100},
-    "BoundaryAttack": lambda _width: {"targeted": False, "max_iter": 200},
-    "SignOPTAttack": lambda _width: {"targeted": False, "max_iter": 50},
+    "BoundaryAttack": lambda _width: {"targeted": False, "max_iter": 100},
+    "SignOPTAttack": lambda _width: {"targeted": False, "max_iter": 30},
     "ZooAttack": lambda width: {
         "max_iter": 20,
         "nb_parallel": width,
@@ -140,7 +140,7 @@ def _informed(name: str, given: Attacked, some: NDArray[np.intp]) -> Finding:
     far = np.where(given.oracle.labels(rows) != labels, distance(given.space, rows, originals, given.norm), np.inf)
     limit = given.epsilon * (1 + SLACK)
     message = (
-        f"ART's {name} ({version('adversarial-robustness-toolbox')}), {words.change(given.norm, given.epsilon)}, fooled {int((far <= limit).sum())} of "
+        f"ART's {name} ({version('adversarial-robustness-toolbox')}), {words.change(given.norm, (given.epsilon,))}, fooled {int((far <= limit).sum())} of "
         f"{len(some)} rows with {asked:,.0f} queries a row; our attacks fooled {int((ours <= limit).sum())} of the same. It informs only"
     )
     worse = int(((far <= limit) & (ours > limit)).sum())
@@ -162,10 +162,13 @@ def _generated(name: str, given: Attacked, originals: Rows) -> Rows:
     def scores(rows: NDArray[Any]) -> NDArray[np.float64]:
         valid = space.snapped((rows * scale).astype(np.float32))
         found = given.oracle.scores(valid) if name == _WITH_SCORES else None
-        return np.eye(classes)[np.minimum(given.oracle.labels(valid), classes - 1)] if found is None else found
+        if found is None:
+            return np.eye(classes)[np.minimum(given.oracle.labels(valid), classes - 1)]
+        return np.pad(found, ((0, 0), (0, classes - found.shape[1])))
 
     known = given.oracle.scores(originals[:1])
-    classes = int(max(2, given.results.labels.max() + 1, given.results.others.max() + 1, 0 if known is None else known.shape[1]))
+    # SignOPT refuses two classes; a third that no row ever has changes nothing for any attack
+    classes = int(max(3, given.results.labels.max() + 1, given.results.others.max() + 1, 0 if known is None else known.shape[1]))
     settings = {**ALLOWED[name](space.width), "verbose": False} | (
         {"norm": 2 if given.norm == "l2" else np.inf} if name == _WITH_NORM else {}
     )

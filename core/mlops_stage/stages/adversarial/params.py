@@ -67,7 +67,7 @@ class AdversarialParams(Params):
         tuple[Annotated[float, Field(gt=0, lt=1e6, allow_inf_nan=False)], ...],
         BeforeValidator(_numbers),
         AfterValidator(_ascending),
-        Field(description="sizes of change to judge, in standard deviations of each column", json_schema_extra={"option": "epsilon"}),
+        Field(description="sizes of change to judge, in standard deviations of each column"),
     ] = (0.05, 0.1, 0.2)
     norm: Annotated[
         Literal["linf", "l2"],

@@ -72,23 +72,19 @@ def _unconfirmed(results: Results) -> list[Finding]:
 
 
 def _fooled(results: Results, space: Tabular, campaign: Campaign) -> list[Finding]:
-    """A sentence for each size; at the largest, which columns did it."""
-    m = len(results.right)
+    """How many rows each size fooled; at the largest, through which columns."""
+    m, largest = len(results.right), campaign.epsilons[-1]
     if not results.complete or not m:
         return []
-    found = []
-    for epsilon in campaign.epsilons:
-        broken = results.broken(epsilon)
-        count = int(np.count_nonzero(broken))
-        told = f"an attacker {words.change(campaign.norm, epsilon)}"
-        told += f" fooled {count:,} of {m:,} rows that the model gets right"
-        if epsilon == campaign.epsilons[-1] and count:
-            told += f", most often through {words.listed(_columns(results, space, epsilon))}"
-        rest = "all withstood" if not count else f"the other {m - count:,} withstood" if count < m else "none withstood"
-        message = f"{told}; {rest} these attacks within this budget"
-        hint = f"the rows and their changes are in {ROWS}, which no page shows" if count else ""
-        found.append(Finding(rule="adversarial/fooled", level=Level.NOTE, message=message, hint=hint))
-    return found
+    counts = [int(np.count_nonzero(results.broken(epsilon))) for epsilon in campaign.epsilons]
+    told = f"an attacker {words.change(campaign.norm, campaign.epsilons)} fooled {words.listed([f'{count:,}' for count in counts])} of {m:,} rows"
+    told += " that the model gets right"
+    if counts[-1]:
+        told += f", most often through {words.listed(_columns(results, space, largest))}"
+    rest = "all withstood" if not counts[-1] else f"the other {m - counts[-1]:,} withstood" if counts[-1] < m else "none withstood"
+    hint = f"the rows and their changes are in {ROWS}, which no page shows" if counts[-1] else ""
+    message = f"{told}; {rest} these attacks within this budget"
+    return [Finding(rule="adversarial/fooled", level=Level.NOTE, message=message, hint=hint)]
 
 
 def _columns(results: Results, space: Tabular, epsilon: float) -> list[str]:

@@ -26,12 +26,11 @@ def feature_name(feature: Feature) -> str:
     return f"{shown(feature.columns[0], 30)} and {len(feature.columns) - 1} more"
 
 
-def change(norm: Norm, epsilon: float) -> str:
-    """What an attacker does at a size: `changing any column by at most 0.1 standard deviations`."""
-    unit = "standard deviation" if epsilon == 1 else "standard deviations"
-    if norm == "linf":
-        return f"changing any column by at most {size(epsilon)} {unit}"
-    return f"changing columns by at most {size(epsilon)} {unit} in all (root of the sum of squares)"
+def change(norm: Norm, epsilons: Sequence[float]) -> str:
+    """What an attacker does at some sizes: `changing any column by at most 0.05 and 0.1 standard deviations`."""
+    unit = "standard deviation" if tuple(epsilons) == (1,) else "standard deviations"
+    sizes = f"{listed([size(epsilon) for epsilon in epsilons])} {unit}"
+    return f"changing any column by at most {sizes}" if norm == "linf" else f"changing columns by at most {sizes} in all (root of the sum of squares)"
 
 
 def validity(features: Sequence[Feature]) -> str:

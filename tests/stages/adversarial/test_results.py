@@ -1,0 +1,131 @@
+"""Only what is valid and what a fresh session confirms counts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mlops_stage.estimates import NotEstimable, Point, Rate, Sampled
+from mlops_stage.stages.adversarial.campaign import Outcome
+from mlops_stage.stages.adversarial.oracle import Oracle
+from mlops_stage.stages.adversarial.results import Results, confirmed, metrics
+from mlops_stage.stages.adversarial.selftest import Session
+from mlops_stage.stages.adversarial.space import box
+
+
+class Anything(type(box(1))):
+    """A box in which every row is valid but those whose first feature is 0.9."""
+
+    def satisfied(self, rows, originals):
+        del originals
+        return rows[:, 0] != np.float32(0.9)
+
+
+def space():
+    plain = box(2)
+    return Anything(**{name: getattr(plain, name) for name in ("low", "high", "scale", "grid", "continuous", "free", "corners")})
+
+
+def oracle(score):
+    return Oracle(Session(score), lambda rows: {"x": rows}, label="label", scores="scores")
+
+
+def outcome(rows, distance, by=0):
+    rows, distance = np.array(rows, dtype=np.float32), np.array(distance)
+    return Outcome(rows=rows, distance=distance, by=np.full(len(rows), by), queries=np.full(len(rows), 7))
+
+
+def confirm(found, originals, fresh):
+    originals = np.array(originals, dtype=np.float32)
+    labels = np.zeros(len(originals), dtype=np.int64)
+    return confirmed(
+        [(slice(0, len(originals)), found)],
+        n=len(originals),
+        right=np.arange(len(originals)),
+        originals=originals,
+        labels=labels,
+        space=space(),
+        norm="linf",
+        fresh=fresh,
+    )
+
+
+def above(x):
+    return (x[:, 0] > 0.5) * 1.0
+
+
+def test_confirmed_rows_count_with_the_distance_that_they_have():
+    found = confirm(outcome([[0.6, 0], [0.2, 0]], [0.4, np.inf]), [[0.2, 0], [0.2, 0]], oracle(above))
+    assert found.distance.tolist() == [pytest.approx(0.4), np.inf]
+    assert found.unconfirmed == 0
+    assert found.others.tolist() == [1, 0]
+    assert found.queries == 14
+
+
+def test_a_row_that_a_fresh_session_answers_as_before_is_not_broken():
+    """The attack's own session lied, or the model's answers change from session to session."""
+    found = confirm(outcome([[0.6, 0], [0.6, 0]], [0.4, 0.4]), [[0.2, 0], [0.2, 0]], oracle(lambda x: (x[:, 0] > 0.7) * 1.0))
+    assert found.unconfirmed == 2
+    assert not np.isfinite(found.distance).any()
+    np.testing.assert_array_equal(found.rows, found.originals)
+
+
+def test_an_original_that_a_fresh_session_answers_otherwise_proves_nothing():
+    found = confirm(outcome([[0.6, 0]], [0.4]), [[0.2, 0]], oracle(lambda x: np.ones(len(x))))
+    assert found.unconfirmed == 1
+
+
+def test_a_row_that_is_not_valid_is_not_broken():
+    found = confirm(outcome([[0.9, 0]], [0.7]), [[0.2, 0]], oracle(above))
+    assert found.unconfirmed == 1
+    assert found.by.tolist() == [-1]
+
+
+def results(distance, n=None, done=None):
+    distance = np.array(distance, dtype=np.float64)
+    m = len(distance)
+    rows = np.zeros((m, 1), dtype=np.float32)
+    whole = np.zeros(m, dtype=np.int64)
+    return Results(
+        n=n or m, right=np.arange(m), originals=rows, rows=rows, labels=whole, others=whole, distance=distance, by=whole,
+        queries=100, done=m if done is None else done, unconfirmed=0,
+    )  # fmt: skip
+
+
+def of(found, label):
+    return next(one.estimate for one in found if one.label == label)
+
+
+def test_rates_have_their_own_denominators():
+    found = metrics(results([0.01, 0.1, 0.3, np.inf], n=5), (0.05, 0.1))
+    assert of(found, "clean_accuracy") == Rate(4, 5)
+    assert of(found, "robust_accuracy[epsilon=0.05]") == Rate(3, 5)
+    assert of(found, "robust_accuracy[epsilon=0.1]") == Rate(2, 5), "a change of exactly the size counts"
+    assert of(found, "attack_success_rate[epsilon=0.1]") == Rate(2, 4)
+    assert of(found, "queries_per_row") == Point(25, 4)
+
+
+def test_a_median_beyond_what_was_found_is_not_estimable():
+    assert isinstance(of(metrics(results([0.1, np.inf, np.inf]), (0.1,)), "median_distance"), NotEstimable)
+    assert isinstance(of(metrics(results([0.1, 0.2, 0.3, np.inf, 0.1]), (0.1,)), "median_distance"), Point)
+    found = of(metrics(results(np.arange(1, 101) / 100), (0.1,)), "median_distance")
+    assert isinstance(found, Sampled)
+    assert found.value == pytest.approx(0.505)
+    assert (found.bound(0.025), found.bound(0.975)) == (pytest.approx(0.40, abs=0.015), pytest.approx(0.60, abs=0.015))
+
+
+def test_the_interval_of_the_median_holds_it_as_often_as_it_says():
+    """Coverage by simulation: 1,000 samples of 83 exponential distances, whose median is log 2."""
+    rng = np.random.default_rng(5)
+    inside = 0
+    for _ in range(1000):
+        found = of(metrics(results(rng.exponential(size=83)), (0.1,)), "median_distance")
+        inside += found.bound(0.025) <= np.log(2) <= found.bound(0.975)
+    assert 940 <= inside <= 990
+
+
+def test_an_unfinished_campaign_claims_nothing():
+    found = metrics(results([0.1, 0.2], done=1), (0.1,))
+    assert isinstance(of(found, "robust_accuracy[epsilon=0.1]"), NotEstimable)
+    assert isinstance(of(found, "median_distance"), NotEstimable)
+    assert "1 of 2" in of(found, "robust_accuracy[epsilon=0.1]").reason
