@@ -136,8 +136,10 @@ def _counted(count: int, total: int, grouping: Grouping) -> str:
 
 
 def _listed(grouping: Grouping, groups: Sequence[int]) -> str:
-    more = f" and {len(groups) - _LISTED:,} more" if len(groups) > _LISTED else ""
-    return ", ".join(_named(grouping, group) for group in groups[:_LISTED]) + more
+    """Names of some groups; of columns crossed, where there are many and no gate looks unasked, fewer."""
+    most = _LISTED // len(grouping.columns) ** 2 or 1
+    more = f" and {len(groups) - most:,} more" if len(groups) > most else ""
+    return "; ".join(_named(grouping, group) for group in groups[:most]) + more
 
 
 def _named(grouping: Grouping, group: int) -> str:
