@@ -25,6 +25,10 @@ MOST_EXAMPLES = 10
 """Rows that evidence names for one rule."""
 _CHUNK = 200
 """Expressions in one query."""
+_RARE = 0.0005
+"""A larger share of failing rows shows its first ones within a few thousand."""
+_LONGEST = 200
+"""Characters of a cell that are looked at."""
 
 
 class Aggregates:
@@ -33,6 +37,10 @@ class Aggregates:
     def __init__(self) -> None:
         self._places: dict[str, int] = {}
         self._answers: list[Any] = []
+
+    def __bool__(self) -> bool:
+        """Whether anything was asked."""
+        return bool(self._places)
 
     def ask(self, sql: str) -> str:
         """Note an expression; what `answer` takes."""
@@ -257,37 +265,61 @@ def _failed(error: duckdb.Error, rule: r.Rule, name: str) -> Exception:
 
 
 def _with_rows(work: _Run, outcomes: list[Outcome]) -> list[Outcome]:
-    """The same, with the first rows that break each broken rule, all found in one pass."""
+    """The same, with the first rows that break each broken rule.
+
+    Rules that few rows break are looked up together in one pass; where many do, the first few are found after a short look at the table's head.
+    """
     broken: dict[int, str] = {}
     for place, outcome in enumerate(outcomes):
         counted = outcome.figure and outcome.broken and not _absent(work, outcome.rule)
         condition = work.compiler.broken(outcome.rule) if counted else None
         if condition is not None:
             broken[place] = condition
-    if not broken:
-        return outcomes
     asked = Aggregates()
-    wanted = {place: _evidence(work, outcomes[place].rule, condition, asked) for place, condition in broken.items()}
-    columns = ", ".join(f"c{place}" for place in range(len(work.table.columns)))
-    asked.collect(work.execute, f"(SELECT row_number() OVER () AS r, {columns} FROM {work.table.scan})")
+    looks = {
+        place: [
+            (told, asked.ask(f"count_if({condition} AND {like})"))
+            for told, like in looks_of(outcomes[place].rule.check, work.compiler.cell(outcomes[place].rule.columns[0]))
+        ]
+        for place, condition in broken.items()
+    }
+    rare = {place: condition for place, condition in broken.items() if (outcomes[place].figure or 0) <= _RARE * outcomes[place].of}
+    lists = {place: _listed(work, outcomes[place].rule, condition, asked) for place, condition in rare.items()}
+    if asked:
+        asked.collect(work.execute, _numbered(work))
     made = list(outcomes)
-    for place, (rows, values, keys, looks) in wanted.items():
-        found = zip(asked.answer(rows) or (), asked.answer(values) or (), *(asked.answer(key) or () for key in keys), strict=True)
+    for place, condition in broken.items():
+        found = (
+            zip(*(asked.answer(one) or () for one in lists[place]), strict=True)
+            if place in lists
+            else _first(work, made[place].rule, condition)
+        )
         examples = tuple(Example(row=int(row), value=value, key=tuple(key)) for row, value, *key in found)
-        counted_looks = tuple((told, int(asked.answer(sql))) for told, sql in looks if asked.answer(sql))
-        made[place] = replace(made[place], examples=examples, looks=counted_looks)
+        told = tuple((words, int(asked.answer(sql))) for words, sql in looks[place] if asked.answer(sql))
+        made[place] = replace(made[place], examples=examples, looks=told)
     return made
 
 
-def _evidence(work: _Run, rule: r.Rule, condition: str, asked: Aggregates) -> tuple[str, str, list[str], list[tuple[str, str]]]:
-    """The expressions that give the first failing rows, their cells and keys, and what their cells look like."""
-    cell = work.compiler.cell(rule.columns[0])
+def _numbered(work: _Run) -> str:
+    """The table with the numbers of its rows, in the order of the files."""
+    columns = ", ".join(f"c{place}" for place in range(len(work.table.columns)))
+    return f"(SELECT row_number() OVER () AS r, {columns} FROM {work.table.scan})"
 
-    def first(text: str) -> str:
-        return asked.ask(f"arg_min(coalesce(left({text}, 200), ''), r, {MOST_EXAMPLES}) FILTER (WHERE {condition})")
 
-    rows = asked.ask(f"min(r, {MOST_EXAMPLES}) FILTER (WHERE {condition})")
-    values = first(cell.text)
-    keys = [first(work.compiler.cell(name).text) for name in work.key]
-    looks = [(told, asked.ask(f"count_if({condition} AND {like})")) for told, like in looks_of(rule.check, cell)]
-    return rows, values, keys, looks
+def _shown(work: _Run, rule: r.Rule) -> list[str]:
+    """The cells of a row that evidence shows: the rule's own, and the key."""
+    names = [rule.columns[0], *work.key]
+    return [f"coalesce(left({work.compiler.cell(name).text}, {_LONGEST}), '')" for name in names]
+
+
+def _listed(work: _Run, rule: r.Rule, condition: str, asked: Aggregates) -> list[str]:
+    """The aggregates that give the first failing rows, their cells and keys."""
+    where = f"FILTER (WHERE {condition})"
+    cells = [asked.ask(f"arg_min({text}, r, {MOST_EXAMPLES}) {where}") for text in _shown(work, rule)]
+    return [asked.ask(f"min(r, {MOST_EXAMPLES}) {where}"), *cells]
+
+
+def _first(work: _Run, rule: r.Rule, condition: str) -> list[Any]:
+    """The first failing rows of a rule that many rows break; reading stops as soon as they are found."""
+    cells = ", ".join(_shown(work, rule))
+    return work.execute(f"SELECT r, {cells} FROM {_numbered(work)} WHERE {condition} LIMIT {MOST_EXAMPLES}")

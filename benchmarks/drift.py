@@ -1,0 +1,103 @@
+"""How often verdicts on drift are wrong: datasets of 20 columns, judged as the stage `data` judges them.
+
+    python benchmarks/drift.py [--draws 500]
+
+No drift: the share of datasets of which some column fails, or which stay inconclusive. Drift: the share of datasets in which the column that drifted fails.
+Counts are drawn as the bins of a profile see them: numbers as multinomial counts of 200 bins, categories as counts of five.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from statistics import NormalDist
+
+import numpy as np
+
+from mlops_stage.estimates import Rate
+from mlops_stage.gate import Rules, judge
+from mlops_stage.report import Criterion, Metric, Observations, Verdict
+from mlops_stage.stats import drift
+
+NUMBERS, CATEGORIES = 14, 6
+SHARES = np.array([0.5, 0.25, 0.15, 0.07, 0.03])
+CUTS = np.array([NormalDist().inv_cdf(place / drift.EDGES) for place in range(1, drift.EDGES)])
+
+
+def bins(shift: float) -> np.ndarray:
+    """Shares of the profile's bins in normal data that moved by some standard deviations."""
+    below = np.array([NormalDist(shift).cdf(cut) for cut in CUTS])
+    return np.diff(np.concatenate([[0.0], below, [1.0]]))
+
+
+def dataset(rng: np.random.Generator, before: int, rows: int, *, shift: float = 0.0, new: float = 0.0) -> list[tuple[Metric, Criterion]]:
+    """Metrics and gates of one dataset; its first column of numbers and of categories may drift."""
+    found = []
+    still, moved = bins(0.0), bins(shift)
+    for column in range(NUMBERS):
+        estimate = drift.ks(rng.multinomial(before, still), rng.multinomial(rows, moved if column == 0 else still))
+        found.append(gated("ks", f"n{column}", estimate, drift.THRESHOLD["ks"]))
+    for column in range(CATEGORIES):
+        strangers = rng.binomial(rows, new if column == 0 else 0.0)
+        estimate = drift.linf(
+            np.append(rng.multinomial(before, SHARES), 0), np.append(rng.multinomial(rows - strangers, SHARES), strangers)
+        )
+        found.append(gated("linf", f"c{column}", estimate, drift.THRESHOLD["linf"]))
+        found.append(gated("new_category_share", f"c{column}", Rate(strangers, rows), drift.NEW_SHARE))
+    return found
+
+
+def gated(name: str, column: str, estimate: object, limit: float) -> tuple[Metric, Criterion]:
+    """A metric and its gate, as the stage makes them."""
+    where = (("column", column),)
+    return Metric(name=name, estimate=estimate, slice=where), Criterion(metric=name, op="<=", number=limit, slice=where, family="drift")
+
+
+def verdicts(made: list[tuple[Metric, Criterion]]) -> dict[str, Verdict]:
+    """The verdict on each gate."""
+    judged = judge(Observations(metrics=tuple(metric for metric, _ in made)), [criterion for _, criterion in made], Rules())
+    return {f"{metric.name} {metric.slice[0][1]}": gate.verdict for (metric, _), gate in zip(made, judged.gates, strict=True)}
+
+
+def main() -> None:
+    """Print a table of error rates and of power."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--draws", type=int, default=500)
+    draws = parser.parse_args().draws
+    rng = np.random.default_rng(0)
+    print("no drift: 20 columns, rows of profile and data | datasets that fail | inconclusive | passed")
+    for before, rows in ((100, 100), (1_000, 1_000), (3_000, 3_000), (5_000, 5_000), (100_000, 100_000), (50_000, 1_000)):
+        seen = Counter(overall(verdicts(dataset(rng, before, rows))) for _ in range(draws))
+        print(
+            f"{before:>7,} {rows:>7,} | {seen['failed'] / draws:7.1%} | {seen['inconclusive'] / draws:7.1%} | {seen['passed'] / draws:7.1%}"
+        )
+    print("one column moved by .3 sigma, one with a new category of 2 % | moved found | new category found | another column fails")
+    for before, rows in ((5_000, 5_000), (20_000, 5_000), (50_000, 5_000), (10_000, 10_000), (100_000, 100_000)):
+        moved = strange = wrong = 0
+        for _ in range(draws):
+            found = verdicts(dataset(rng, before, rows, shift=0.3, new=0.02))
+            moved += found["ks n0"] is Verdict.FAILED
+            strange += found["new_category_share c0"] is Verdict.FAILED
+            wrong += any(
+                verdict is Verdict.FAILED for name, verdict in found.items() if name not in {"ks n0", "new_category_share c0", "linf c0"}
+            )
+        print(f"{before:>7,} {rows:>7,} | {moved / draws:7.1%} | {strange / draws:7.1%} | {wrong / draws:7.1%}")
+    print("one column alone at the threshold (.2009 sigma, a distance of .08) | fails | passes")
+    for rows in (1_000, 5_000):
+        failed = passed = 0
+        for _ in range(draws * 2):
+            metric, criterion = gated("ks", "n", drift.ks(rng.multinomial(rows, bins(0)), rng.multinomial(rows, bins(0.2009))), 0.08)
+            verdict = verdicts([(metric, criterion)])["ks n"]
+            failed += verdict is Verdict.FAILED
+            passed += verdict is Verdict.PASSED
+        print(f"{rows:>7,} {rows:>7,} | {failed / draws / 2:7.1%} | {passed / draws / 2:7.1%}")
+
+
+def overall(found: dict[str, Verdict]) -> str:
+    """The outcome of a dataset."""
+    seen = set(found.values())
+    return "failed" if Verdict.FAILED in seen else "inconclusive" if Verdict.INCONCLUSIVE in seen else "passed"
+
+
+if __name__ == "__main__":
+    main()
