@@ -166,7 +166,7 @@ def _odd_numbers(column: Observed) -> Iterator[Demand]:
             limit = widening.most(cells, column.rows)
             why = f"{_first(_percent(cells, column.rows))} of the cells are {what}, which is neither missing nor a number: better leave them empty."
             yield _ours(check, why, "percent", mustBeLessOrEqualTo=limit)
-        else:
+        elif column.stored != "VARCHAR":  # text holds them only where somebody wrote them
             why = (
                 f"No cell is {what}: one of them would turn every mean of the column into {what}."
                 if check == "nan"
