@@ -21,6 +21,7 @@ from pathlib import Path
 
 import duckdb
 
+_SEEDS = {"pip", "setuptools", "pkg_resources", "_distutils_hack"}
 HOME = Path.home() / ".cache/mlops-stage/bench"
 CONTRACT = """
 apiVersion: v3.0.2
@@ -132,8 +133,9 @@ def resident(pid: int) -> int:
 
 
 def size(folder: Path) -> float:
-    """MB of an environment on the disk."""
-    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink()) / 1e6
+    """MB that installing added to an environment, compiled modules included; what every new environment holds is left out."""
+    found = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    return sum(path.lstat().st_size for path in found if not _SEEDS & set(path.parts)) / 1e6
 
 
 def main() -> None:
