@@ -25,15 +25,19 @@ if TYPE_CHECKING:
     from mlops_stage.stats.shares import GroupFigure
 
 _MIDDLE = len(LEVELS) // 2
+_BELOW, _ABOVE = np.array(LEVELS[:_MIDDLE]), np.array(SCORES[_MIDDLE + 1 :])
+"""Errors of the bounds on one side, and normal scores of the bounds on the other; both sides have the same of both."""
 _LEAST = 1e-12  # of an error to share
+_NOTHING = 1e-100  # the standard error of a group beside itself, which never seems to differ
+_AT_ONCE = 2**20  # pairs held in memory
 
 
 @dataclass(frozen=True)
 class _Pairs:
-    """Ordered pairs (i, j) of the groups of one figure, each of shape (G, G)."""
+    """Ordered pairs (i, j) of the groups of one figure at several scores, each of shape (S, G, G)."""
 
     bounds: Floats
-    """Of the difference, or of the logarithm of the ratio; NaN of a group with itself."""
+    """Of the difference, or of the logarithm of the ratio; minus infinity where there is none."""
     spreads: Floats
     """Their standard errors."""
 
@@ -53,10 +57,9 @@ def largest_difference(figures: Sequence[GroupFigure], min_denominator: float) -
         return None
     value = max(float(np.ptp(figure.values)) for figure in figures)
     firm = [figure.of(figure.whole >= min_denominator) for figure in figures]
-    limits = [_simultaneous(firm, level, _difference, 0.0) for level in LEVELS[:_MIDDLE]]
-    limits += [value]
-    limits += [max(_widest(figure, score) for figure in figures) for score in SCORES[_MIDDLE + 1 :]]
-    return _sampled(value, figures, [*(min(limit, value) for limit in limits[:_MIDDLE]), *limits[_MIDDLE:]])
+    near = np.minimum(_simultaneous(firm, _difference), value)
+    far = np.maximum.reduce([_by_piece(figure, _ABOVE, _widest) for figure in figures])
+    return _sampled(value, figures, [*near, value, *far])
 
 
 def smallest_ratio(figures: Sequence[GroupFigure], min_denominator: float) -> Sampled | None:
@@ -70,12 +73,9 @@ def smallest_ratio(figures: Sequence[GroupFigure], min_denominator: float) -> Sa
         return None
     value = min(float(figure.values.min() / figure.values.max()) for figure in figures)
     firm = [figure.of(figure.whole >= min_denominator) for figure in figures]
-    limits = [min(_narrowest(figure, -score) for figure in figures) for score in SCORES[:_MIDDLE]]
-    limits += [value]
-    limits += [math.exp(-_simultaneous(firm, 1 - level, _log_ratio, 0.0)) for level in LEVELS[_MIDDLE + 1 :]]
-    return _sampled(
-        value, figures, [*(min(limit, value) for limit in limits[:_MIDDLE]), *(max(limit, value) for limit in limits[_MIDDLE:])]
-    )
+    far = np.minimum.reduce([_by_piece(figure, _ABOVE, _narrowest) for figure in figures])[::-1]
+    near = np.maximum(np.exp(-_simultaneous(firm, _log_ratio))[::-1], value)
+    return _sampled(value, figures, [*np.minimum(far, value), value, *near])
 
 
 def _sampled(value: float, figures: Sequence[GroupFigure], limits: Sequence[float]) -> Sampled:
@@ -83,67 +83,86 @@ def _sampled(value: float, figures: Sequence[GroupFigure], limits: Sequence[floa
     return Sampled(value, min(float(figure.whole.min()) for figure in figures), tuple(risen))
 
 
-def _widest(figure: GroupFigure, score: float) -> float:
+def _by_piece(figure: GroupFigure, scores: Floats, bounds: Callable[[GroupFigure, Floats], Floats]) -> Floats:
+    """Bounds at each of the scores, as many at once as memory allows."""
+    step = max(1, _AT_ONCE // len(figure.whole) ** 2)
+    return np.concatenate([bounds(figure, scores[begin : begin + step, None]) for begin in range(0, len(scores), step)])
+
+
+def _widest(figure: GroupFigure, scores: Floats) -> Floats:
     """The largest upper bound on the difference of any two groups; Newcombe's for rates (1998, Stat Med 17:873, method 10)."""
-    above, below = figure.high(score) - figure.values, figure.values - figure.low(score)
-    bounds = figure.values[:, None] - figure.values[None, :] + np.hypot(above[:, None], below[None, :])
-    np.fill_diagonal(bounds, -math.inf)
-    return float(bounds.max())
+    above, below = figure.high(scores) - figure.values, figure.values - figure.low(scores)
+    bounds = figure.values[:, None] - figure.values[None, :] + np.hypot(above[:, :, None], below[:, None, :])
+    widest: Floats = _apart(bounds, -math.inf).max(axis=(1, 2))
+    return widest
 
 
-def _narrowest(figure: GroupFigure, score: float) -> float:
+def _narrowest(figure: GroupFigure, scores: Floats) -> Floats:
     """The smallest lower bound on the ratio of any two groups."""
-    a, low, b, high = figure.values[:, None], figure.low(score)[:, None], figure.values[None, :], figure.high(score)[None, :]
-    bounds = ratio_below(a, low, b, high)
-    np.fill_diagonal(bounds, math.inf)
-    return float(bounds.min())
+    low, high = figure.low(scores), figure.high(scores)
+    bounds = ratio_below(figure.values[:, None], low[:, :, None], figure.values[None, :], high[:, None, :])
+    narrowest: Floats = _apart(bounds, math.inf).min(axis=(1, 2))
+    return narrowest
 
 
-def _difference(figure: GroupFigure, score: float) -> _Pairs:
+def _apart(pairs: Floats, nothing: float) -> Floats:
+    """No group is a pair with itself."""
+    same = np.arange(pairs.shape[1])
+    pairs[:, same, same] = nothing
+    return pairs
+
+
+def _difference(figure: GroupFigure, scores: Floats) -> _Pairs:
     """Lower bounds on the difference of each pair."""
-    above, below = figure.high(score) - figure.values, figure.values - figure.low(score)
-    bounds = figure.values[:, None] - figure.values[None, :] - np.hypot(below[:, None], above[None, :])
-    reaches = np.maximum(above, below)
-    return _Pairs(bounds, np.hypot(reaches[:, None], reaches[None, :]) / score)
+    above, below = figure.high(scores) - figure.values, figure.values - figure.low(scores)
+    bounds = figure.values[:, None] - figure.values[None, :] - np.hypot(below[:, :, None], above[:, None, :])
+    errors = np.maximum(above, below) / scores
+    return _Pairs(_apart(bounds, -math.inf), _apart(np.hypot(errors[:, :, None], errors[:, None, :]), _NOTHING))
 
 
-def _log_ratio(figure: GroupFigure, score: float) -> _Pairs:
-    """Lower bounds on log(j / i), which are upper bounds on the ratio i / j; minus infinity where there is none."""
-    values, low, high = figure.values, figure.low(score), figure.high(score)
+def _log_ratio(figure: GroupFigure, scores: Floats) -> _Pairs:
+    """Lower bounds on log(j / i), which are upper bounds on the ratio i / j."""
+    values, low, high = figure.values, figure.low(scores), figure.high(scores)
     with np.errstate(divide="ignore", invalid="ignore"):
-        bounds = -np.log(ratio_above(values[:, None], high[:, None], values[None, :], low[None, :]))
-        reaches = np.maximum(np.log(high / values), np.log(values / low))
-        spreads = np.hypot(reaches[:, None], reaches[None, :]) / score
-    return _Pairs(bounds, np.where(np.isfinite(spreads), spreads, math.inf))
+        bounds = -np.log(ratio_above(values[:, None], high[:, :, None], values[None, :], low[:, None, :]))
+        errors = np.maximum(np.log(high / values), np.log(values / low)) / scores
+    errors[~np.isfinite(errors)] = math.inf
+    return _Pairs(_apart(bounds, -math.inf), _apart(np.hypot(errors[:, :, None], errors[:, None, :]), _NOTHING))
 
 
-def _simultaneous(figures: Sequence[GroupFigure], alpha: float, pairs: Callable[[GroupFigure, float], _Pairs], nothing: float) -> float:
-    """The bound on the widest gap that holds for all pairs of all figures at once with confidence `1 - alpha`; `nothing` where no pair has one."""
+def _simultaneous(figures: Sequence[GroupFigure], pairs: Callable[[GroupFigure, Floats], _Pairs]) -> Floats:
+    """Bounds on the widest gap that hold for all pairs of all figures at once, one for each error in `_BELOW`; 0 where no pair has one."""
+    figures = [figure for figure in figures if len(figure.whole) > 1]
+    if not figures:
+        return np.zeros(len(_BELOW))
+    step = max(1, _AT_ONCE // max(len(figure.whole) for figure in figures) ** 2)
+    return np.concatenate([_shared(figures, _BELOW[begin : begin + step], pairs) for begin in range(0, len(_BELOW), step)])
+
+
+def _shared(figures: Sequence[GroupFigure], errors: Floats, pairs: Callable[[GroupFigure, Floats], _Pairs]) -> Floats:
+    """The same for some of the errors."""
     sizes = [len(figure.whole) for figure in figures]
     every, across = sum(size * (size - 1) for size in sizes), sum(size * size // 4 for size in sizes)
-    if not every:
-        return nothing
-    bound, spreads = _widest_bound(figures, score_of(1 - alpha / every), pairs)
-    if bound <= nothing:
-        return nothing
+    scores = _scores(errors / every)
+    found = [pairs(figure, scores) for figure in figures]
+    bounds = np.maximum(np.maximum.reduce([one.bounds.max(axis=(1, 2)) for one in found]), 0.0)
+    if not bounds.any():
+        return bounds
     # For a true gap as wide as this bound or wider, a pair can hardly seem as wide the other way round, or without being part of the gap: what is left
     # of the error is shared by the pairs across the gap alone, and a bound that rejects all smaller gaps may be raised.
-    least = score_of(1 - alpha / across)
-    far = sum(float(np.exp(-np.square(least + bound / spread) / 2).sum()) for spread in spreads) / 2
-    left = max(alpha - far, alpha * across / every)
-    return max(bound, _widest_bound(figures, score_of(1 - max(left, _LEAST) / across), pairs)[0])
+    least = _scores(errors / across)
+    far = sum(_tail(least, bounds, one.spreads) for one in found)
+    left = np.maximum(np.maximum(errors - far, errors * (across / every)), _LEAST)
+    raised = np.maximum.reduce([pairs(figure, _scores(left / across)).bounds.max(axis=(1, 2)) for figure in figures])
+    return np.where(bounds > 0, np.maximum(bounds, raised), 0.0)
 
 
-def _widest_bound(
-    figures: Sequence[GroupFigure], score: float, pairs: Callable[[GroupFigure, float], _Pairs]
-) -> tuple[float, list[Floats]]:
-    """The largest bound of any pair, and the standard errors of all ordered pairs of each figure."""
-    widest, spreads = -math.inf, []
-    for figure in figures:
-        if len(figure.whole) < 2:  # noqa: PLR2004  (a pair)
-            continue
-        found = pairs(figure, score)
-        apart = ~np.eye(len(figure.whole), dtype=bool)
-        widest = max(widest, float(found.bounds[apart].max()))
-        spreads.append(found.spreads[apart])
-    return widest, spreads
+def _tail(scores: Floats, bounds: Floats, spreads: Floats) -> Floats:
+    """At most how likely any pair without a gap seems as wide as the bound."""
+    tail: Floats = np.exp(-np.square(scores[:, :, None] + bounds[:, None, None] / spreads) / 2).sum(axis=(1, 2)) / 2
+    return tail
+
+
+def _scores(errors: Floats) -> Floats:
+    """Normal scores of one-sided bounds with these errors, shape (S, 1)."""
+    return np.array([[score_of(1 - error)] for error in errors.tolist()])

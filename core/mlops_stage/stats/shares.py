@@ -38,11 +38,11 @@ class Shares:
         np.divide(self.part, self.whole, out=values, where=self.known)
         return values
 
-    def low(self, score: float) -> Floats:
-        """The lower bounds at this normal score, not negative; NaN where a group has no value."""
+    def low(self, score: float | Floats) -> Floats:
+        """The lower bounds at this normal score, not negative; NaN where a group has no value. Scores of shape (S, 1) give bounds of shape (S, G)."""
         return _wilson_low(self.values, self.whole, score)
 
-    def high(self, score: float) -> Floats:
+    def high(self, score: float | Floats) -> Floats:
         """The upper bounds."""
         return 1.0 - _wilson_low(1.0 - self.values, self.whole, score)
 
@@ -51,14 +51,12 @@ class Shares:
         return Shares(self.part[groups], self.whole[groups])
 
 
-def _wilson_low(values: Floats, whole: Floats, score: float) -> Floats:
+def _wilson_low(values: Floats, whole: Floats, score: float | Floats) -> Floats:
     """Through the product of both bounds: exactly 0 at 0, and free of cancellation near it."""
-    spread = np.full(len(whole), np.nan)
-    np.divide(score * score, whole, out=spread, where=whole > 0)
-    high = (values + spread / 2 + np.sqrt(spread * (np.maximum(values * (1 - values), 0) + spread / 4))) / (1 + spread)
-    low = np.full(len(whole), np.nan)
-    np.divide(values * values, high * (1 + spread), out=low, where=high > 0)
-    return np.where(values > 0, np.minimum(low, 1.0), np.where(values == 0, 0.0, np.nan))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spread = np.square(score) / whole
+        high = (values + spread / 2 + np.sqrt(spread * (np.maximum(values * (1 - values), 0) + spread / 4))) / (1 + spread)
+        return np.where(values > 0, np.minimum(values * values / (high * (1 + spread)), 1.0), np.where(values == 0, 0.0, np.nan))
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,11 +83,11 @@ class Means:
         values: Floats = np.mean([term.values for term in self.terms], axis=0)
         return values
 
-    def low(self, score: float) -> Floats:
-        """The lower bounds at this normal score."""
+    def low(self, score: float | Floats) -> Floats:
+        """The lower bounds at this normal score, or at several."""
         return self.values - self._reach([term.values - term.low(score) for term in self.terms])
 
-    def high(self, score: float) -> Floats:
+    def high(self, score: float | Floats) -> Floats:
         """The upper bounds."""
         return self.values + self._reach([term.high(score) - term.values for term in self.terms])
 
