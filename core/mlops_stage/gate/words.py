@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mlops_stage.estimates import Difference, NotEstimable, Point
 from mlops_stage.gate.case import ALPHA
 from mlops_stage.gate.grammar import spell_number
-from mlops_stage.report import Level, Verdict
+from mlops_stage.report import COUNT_UNITS, Level, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,9 +62,6 @@ _ROWS = {
 BY = "by"
 """The column that figures between all groups of something are reported under: `tpr_difference[by=sex]`."""
 _KINDS = {"difference": "largest difference in", "ratio": "smallest ratio of"}
-
-_THINGS = {"rows", "cells", "columns", "records"}
-"""Units of counts."""
 
 _LIMIT = {">=": "at least", ">": "more than", "<=": "at most", "<": "less than"}
 _OPPOSITE = {">=": "at most", ">": "less than", "<=": "at least", "<": "more than"}
@@ -251,7 +248,7 @@ def _rest(case: Case, estimate: Bounded | Point, ruling: Ruling, digits: int) ->
 def _is_count(case: Case) -> bool:
     """Whether the figure is a whole number of things that were all counted."""
     estimate = case.estimate
-    return isinstance(estimate, Point) and case.metric.unit in _THINGS and float(estimate.value).is_integer()
+    return isinstance(estimate, Point) and case.metric.unit in COUNT_UNITS and float(estimate.value).is_integer()
 
 
 def _digits(case: Case, estimate: Bounded | Point, ruling: Ruling) -> int:

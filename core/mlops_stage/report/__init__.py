@@ -5,6 +5,7 @@ from __future__ import annotations
 from mlops_stage.report.figures import Bar, Bars, Curve, CurvePoint, Figure, Interval, Intervals, Matrix
 from mlops_stage.report.judged import AnyCriterion, Criterion, Failure, Gate, Judgement, NoFinding, Op, Outcome, Verdict
 from mlops_stage.report.observed import (
+    COUNT_UNITS,
     Direction,
     Evidence,
     Finding,
@@ -23,6 +24,7 @@ from mlops_stage.report.plain import adapter_of, read_report, to_json
 from mlops_stage.report.record import SCHEMA_VERSION, Cost, Report, Run
 
 __all__ = [
+    "COUNT_UNITS",
     "SCHEMA_VERSION",
     "AnyCriterion",
     "Bar",

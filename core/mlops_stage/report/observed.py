@@ -45,6 +45,10 @@ JsonEstimate = Annotated[
 ]
 
 
+COUNT_UNITS = frozenset({"rows", "cells", "columns", "records"})
+"""Units of metrics that count things."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Metric:
     """One figure with its uncertainty."""

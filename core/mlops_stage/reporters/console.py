@@ -28,6 +28,8 @@ EXAMPLES = 2
 """Findings that are shown per rule."""
 
 _GATES = 20
+_PASSED = 8
+"""Gates that are shown even if all of them passed."""
 _RULES = 6
 _DOUBTS = 10
 _STYLES = {
@@ -104,10 +106,12 @@ def _report(report: Report) -> Iterator[str]:
         yield from _marked("quiet", " ", _say(report.summary), depth=2)
     order = (Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.PASSED)
     gates = sorted(report.gates, key=lambda gate: order.index(gate.verdict))
-    for gate in gates[:_GATES]:
+    most = min(_GATES, max(_PASSED, sum(gate.verdict is not Verdict.PASSED for gate in gates)))
+    for gate in gates[:most]:
         yield from _marked(gate.verdict, MARKS[gate.verdict], _say(gate.sentence), depth=4)
-    if len(gates) > _GATES:
-        yield f"    {_left(len(gates) - _GATES, 'gate', report)}"
+    if len(gates) > most:
+        noun = "passed gate" if gates[most].verdict is Verdict.PASSED else "gate"
+        yield f"    {_left(len(gates) - most, noun, report)}"
     yield from _findings(report)
     yield from _metrics(report)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -62,6 +63,11 @@ def test_a_point_has_a_dot_and_no_interval():
     assert not by_class(svg, "whisker")
 
 
+def test_a_count_needs_no_picture():
+    counted = replace(judge(Point(3.0), op="<=", threshold=0), metric=Metric(name="nulls", estimate=Point(3.0), unit="rows"))
+    assert bars.gate(counted) == ""
+
+
 def test_what_has_no_value_has_no_picture():
     assert bars.gate(judge(NotEstimable(0, "no positives"))) == ""
     assert bars.row(None, Scale(low=0, high=1, start=0, end=1)) == ""
@@ -75,8 +81,8 @@ def test_an_open_interval_is_drawn_to_the_edge():
 def test_rows_of_a_table_share_their_scale():
     spans = [bars.span(Rate(90, 100)), bars.span(Rate(50, 100)), None]
     scale = bars.common(spans, 0.8)
-    dots = [float(by_class(read(bars.row(one, scale, 0.8)), "dot")[0].get("x1")) for one in spans[:2]]
-    lines = {by_class(read(bars.row(one, scale, 0.8)), "reference")[0].get("x1") for one in spans[:2]}
+    dots = [float(by_class(read(bars.row(one, scale, 0.8)), "dot")[0].get("d").removeprefix("M").split()[0]) for one in spans[:2]]
+    lines = {by_class(read(bars.row(one, scale, 0.8)), "reference")[0].get("d") for one in spans[:2]}
     assert dots[0] > dots[1]
     assert len(lines) == 1
 

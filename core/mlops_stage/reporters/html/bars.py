@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from mlops_stage.estimates import Point
+from mlops_stage.report import COUNT_UNITS
 from mlops_stage.reporters.html.scale import Scale, coordinate, spanning
 from mlops_stage.reporters.html.svg import decoration, element, line, picture, text
 from mlops_stage.reporters.words import interval, number, spelled
@@ -45,21 +47,21 @@ def row(one: Span | None, scale: Scale | None, reference: float | None = None) -
     if one is None or scale is None:
         return ""
     low, value, high = one
-    parts = [line("0", "8", "100", "8", "rail")]
+    parts = []  # the rail is drawn by the style sheet; a page holds hundreds of bars, so each is as short as can be
     if reference is not None and math.isfinite(reference):
-        parts.append(line(scale(reference), "0", scale(reference), "16", "reference"))
+        parts.append(element("path", class_="reference", d=f"M{scale(reference)} 0v16"))
     if high > low:
-        parts.append(line(scale(low), "8", scale(high), "8", "whisker"))
+        parts.append(element("path", class_="whisker", d=f"M{scale(low)} 8H{scale(high)}"))
     # A line of no length with round ends stays a round dot however the picture is stretched.
-    parts.append(line(scale(value), "8", scale(value), "8", "dot"))
+    parts.append(element("path", class_="dot", d=f"M{scale(value)} 8h0"))
     return decoration(*parts, width=100, height=16, class_="bar")
 
 
 def gate(one: Judged) -> Markup | str:
     """The value with its interval on a scale around the threshold; the side that meets it is shaded."""
     drawn = span(one.estimate)
-    if drawn is None:
-        return ""
+    if drawn is None or (isinstance(one.estimate, Point) and one.metric.unit in COUNT_UNITS):
+        return ""  # a count says by itself how far it is from what is required
     low, value, high = drawn
     bound = one.gate.bound if one.gate.bound is not None and math.isfinite(one.gate.bound) else value
     scale = spanning((low, value, high, one.threshold, bound), start=8, end=_WIDTH - 8, pad=0.18, within=None if one.baseline else (0, 1))

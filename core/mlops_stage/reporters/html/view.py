@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from posixpath import normpath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
     from mlops_stage.report import Figure, Finding, Gate, Matrix, Metric, Report, Run, Slice, Subject
 
+GATES = 200
+"""Gates of one report that the page holds."""
+PASSED = 10
+"""Gates that are shown unfolded even if all of them passed."""
 INTERVALS = 40
 """Rows of one figure that the page shows."""
 
@@ -113,6 +117,10 @@ class Section:
     reserved: bool
     tally: str
     gates: tuple[GateView, ...]
+    """All that did not pass, and the first that did."""
+    passed: tuple[GateView, ...]
+    """Further gates that passed, folded away and without pictures."""
+    gates_rest: str
     findings: tuple[choice.Ruled, ...]
     findings_rest: str
     tables: tuple[Table, ...]
@@ -182,6 +190,8 @@ def _section(report: Report, anchor: str, earlier: bool) -> Section:  # noqa: FB
     groups, groups_rest = choice.sliced(report, asked)
     found, found_rest = choice.ruled(finding for finding in report.findings if not finding.doubts_figures)
     where = f"{report.id}/report.json"
+    gates = _gates(report)
+    unfolded = min(max(sum(view.gate.verdict is not Verdict.PASSED for view in gates), PASSED), GATES)
     return Section(
         report=report,
         anchor=anchor,
@@ -189,7 +199,9 @@ def _section(report: Report, anchor: str, earlier: bool) -> Section:  # noqa: FB
         doubted=choice.in_doubt(report.findings),
         reserved=bool(choice.doubts(report)),
         tally=_tally(report),
-        gates=_gates(report),
+        gates=gates[:unfolded],
+        passed=tuple(replace(view, picture="") for view in gates[unfolded:GATES]),
+        gates_rest=f"{counted(len(gates) - GATES, 'more gate')} in {where}." if len(gates) > GATES else "",
         findings=found,
         findings_rest=f"{counted(found_rest, 'more finding')} of other rules in {where}." if found_rest else "",
         tables=_overall(whole, whole_rest, where) if whole else (),
