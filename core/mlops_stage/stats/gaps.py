@@ -145,7 +145,7 @@ def _shared(figures: Sequence[GroupFigure], errors: Floats, pairs: Callable[[Gro
     every, across = sum(size * (size - 1) for size in sizes), sum(size * size // 4 for size in sizes)
     scores = _scores(errors / every)
     found = [pairs(figure, scores) for figure in figures]
-    bounds = np.maximum(np.maximum.reduce([one.bounds.max(axis=(1, 2)) for one in found]), 0.0)
+    bounds: Floats = np.maximum(np.maximum.reduce([one.bounds.max(axis=(1, 2)) for one in found]), 0.0)
     if not bounds.any():
         return bounds
     # For a true gap as wide as this bound or wider, a pair can hardly seem as wide the other way round, or without being part of the gap: what is left
