@@ -125,16 +125,29 @@ def crossed(groupings: Sequence[Grouping]) -> Grouping:
     return Grouping(columns, codes, levels, outside, absent)
 
 
-def groupings(columns: Mapping[str, Codes], deepest: int = 2) -> Iterator[Grouping]:
+def groupings(columns: Mapping[str, Codes], deepest: int = 2, left_out: list[UsageError] | None = None) -> Iterator[Grouping]:
     """Each column alone, then all pairs, and so on up to `deepest` columns crossed.
 
+    Args:
+        columns: name -> groups.
+        deepest: how many columns are crossed at most.
+        left_out: takes the errors of crossings that make too many groups, which are then passed over.
+
     Raises:
-        UsageError: as `by_column` and `crossed`.
+        UsageError: as `by_column` and, without `left_out`, `crossed`.
     """
     alone = [by_column(name, column) for name, column in columns.items()]
-    for depth in range(1, deepest + 1):
+    yield from alone
+    for depth in range(2, deepest + 1):
         for some in combinations(alone, depth):
-            yield some[0] if depth == 1 else crossed(some)
+            try:
+                found = crossed(some)
+            except UsageError as error:
+                if left_out is None:
+                    raise
+                left_out.append(error)
+            else:
+                yield found
 
 
 def _occurring(flat: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

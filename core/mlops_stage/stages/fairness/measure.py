@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mlops_stage.errors import UsageError, nearest
 from mlops_stage.estimates import Bounded
 from mlops_stage.evidence.redact import MINIMUM_COUNT, shown
-from mlops_stage.report import NotApplicable, Observations, metric_label
+from mlops_stage.report import Finding, Level, NotApplicable, Observations, metric_label
 from mlops_stage.stages.fairness.counting import count, count_scores, score_edges
 from mlops_stage.stages.fairness.crosscheck import cross_checked
 from mlops_stage.stages.fairness.estimating import calibration_of, metrics_of, overall
@@ -46,7 +46,8 @@ def measure(params: FairnessParams, workspace: Workspace) -> Observations | NotA
     predictions = found.predictions
     _check_references(params.reference_group, found.attributes)
     workspace.progress(0.5, f"counting {predictions.n:,} rows")
-    counted = [Counted(one, count(predictions, one)) for one in groupings(found.attributes, params.intersections)]
+    left_out: list[UsageError] = []
+    counted = [Counted(one, count(predictions, one)) for one in groupings(found.attributes, params.intersections, left_out)]
     secret = secrets(counted, predictions.classes)
     exact = list(_exact(params, workspace, predictions, counted, secret))
     checked = [cross_checked(predictions, counted, exact, secret)] if params.cross_check == "fairlearn" else []
@@ -56,12 +57,18 @@ def measure(params: FairnessParams, workspace: Workspace) -> Observations | NotA
     workspace.progress(1.0, "done")
     return Observations(
         metrics=tuple(metrics),
-        findings=(*remarks(counted, secret, params.min_denominator), *found.findings, *checked),
+        findings=(*remarks(counted, secret, params.min_denominator), *map(_passed_over, left_out), *found.findings, *checked),
         subjects=found.subjects,
         evidence=evidence,
         figures=tuple(figures),
         outputs=_outputs(metrics, counted, predictions, params.min_denominator),
     )
+
+
+def _passed_over(error: UsageError) -> Finding:
+    """Columns whose groups crossed are too many."""
+    message = f"{error.message}: they are not compared, though each column is"
+    return Finding(rule="fairness/too-many-groups", level=Level.WARNING, message=message, hint=error.hint)
 
 
 def _exact(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlops_stage.estimates import Difference, Rate
+import numpy as np
+
 from mlops_stage.evidence.redact import MINIMUM_COUNT, shown
 from mlops_stage.report import Finding, Level, metric_label
 from mlops_stage.stages.fairness.grouping import UNKNOWN
 from mlops_stage.stages.fairness.hiding import LABEL
+from mlops_stage.stats.gaps import largest_difference
+from mlops_stage.stats.shares import Shares
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +30,7 @@ def remarks(counted: Sequence[Counted], secrets: Secrets, min_denominator: int) 
     for one in counted:
         found += [*_lone(one), *_unknown(one, secrets), *_few(one, secrets, min_denominator), *_undefined(one, secrets)]
         if len(one.grouping.columns) == 1 and len(secrets.classes) == 2:  # noqa: PLR2004  (binary)
-            found += _base_rates(one, secrets)
+            found += _base_rates(one, secrets, min_denominator)
     return [*found, *_masked(secrets)]
 
 
@@ -98,26 +101,33 @@ def _undefined(one: Counted, secrets: Secrets) -> list[Finding]:
     return found
 
 
-def _base_rates(one: Counted, secrets: Secrets) -> list[Finding]:
+def _base_rates(one: Counted, secrets: Secrets, min_denominator: int) -> list[Finding]:
     """Base rates that differ beyond doubt: then precision and error rates cannot all be equal (Chouldechova 2017; Kleinberg and others 2016)."""
     by_label = one.cells.rows.sum(axis=2)
     column, positive = one.grouping.columns[0], secrets.classes[1]
-    rates = {}
-    for group in one.grouping.inside.tolist():
-        where = frozenset(one.grouping.slice(group))
-        if all(isinstance(secrets.range(cell), int) for cell in (where, where | {(LABEL, positive)})):
-            rates[group] = Rate(int(by_label[group, 1]), int(by_label[group].sum()))
-    if len(rates) < 2:  # noqa: PLR2004  (a difference has two sides)
+    told = [
+        group
+        for group in one.grouping.inside.tolist()
+        if by_label[group].sum() >= min_denominator and _is_told(one, group, positive, secrets)
+    ]
+    rates = Shares(by_label[told, 1].astype(np.float64), by_label[told].sum(axis=1).astype(np.float64))
+    apart = largest_difference([rates], min_denominator)
+    if apart is None or apart.bound(0.05) <= _APART:
         return []
-    low, high = (pick(rates, key=lambda group: rates[group].value) for pick in (min, max))
-    if Difference(rates[high], rates[low]).bound(0.05) <= _APART:
-        return []
+    low, high = (told[int(pick(rates.values))] for pick in (np.argmin, np.argmax))
+    base = by_label[:, 1] / np.maximum(by_label.sum(axis=1), 1)
     message = (
-        f"{shown(positive)!r} is true of {rates[low].value:.1%} of the rows with {_named(one.grouping, low)} and of {rates[high].value:.1%} of those "
+        f"{shown(positive)!r} is true of {base[low]:.1%} of the rows with {_named(one.grouping, low)} and of {base[high]:.1%} of those "
         f"with {_named(one.grouping, high)}. Where base rates differ, error rates and precision cannot both be the same in all groups, unless the model "
         "is never wrong: decide which of them matters, and whether these labels themselves are just"
     )
     return [_finding("fairness/base-rates-differ", Level.NOTE, message, f"see the metrics precision, tpr and fpr by {shown(column)}")]
+
+
+def _is_told(one: Counted, group: int, positive: str, secrets: Secrets) -> bool:
+    """Whether the number of rows of a group, and that of its positive ones, are told exactly."""
+    where = frozenset(one.grouping.slice(group))
+    return all(isinstance(secrets.range(cell), int) for cell in (where, where | {(LABEL, positive)}))
 
 
 def _masked(secrets: Secrets) -> list[Finding]:
