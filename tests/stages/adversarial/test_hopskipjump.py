@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from mlops_stage.stages.adversarial import hopskipjump
 from mlops_stage.stages.adversarial.hopskipjump import hop_skip_jump
 from mlops_stage.stages.adversarial.kinds import kind_of
 from mlops_stage.stages.adversarial.linear import linear_margin
@@ -63,6 +64,16 @@ def test_queries_are_told_to_the_row_and_fit_the_budget_of_ten_iterations(victim
     assert found.queries.max() <= 2450
     with pytest.raises(OutOfQueriesError):
         searched(one, one.oracle(budget=oracle.spent.queries - 1), iterations=10)
+
+
+@pytest.mark.parametrize(("name", "least", "most"), [("digits_rf", 0.5, 0.9), ("cancer_rf", 0.5, 0.95), ("cancer_mlp", 0.97, 1.03)])
+def test_taking_features_back_pays_for_trees_and_costs_others_next_to_nothing(victim, monkeypatch, name, least, most):
+    one = victim(name)
+    found = searched(one, iterations=6)
+    monkeypatch.setattr(hopskipjump, "MOST_TRIMMED", 0)
+    without = searched(one, iterations=6)
+    assert abs(found.queries.mean() - without.queries.mean()) < 0.02 * without.queries.mean()
+    assert least < np.median(found.distance) / np.median(without.distance) < most
 
 
 def test_labels_alone_are_enough(victim):
@@ -189,6 +200,7 @@ import sys
 import numpy as np
 from pathlib import Path
 from mlops_stage.inputs.onnx.session import Session
+from mlops_stage.stages.adversarial import hopskipjump
 from mlops_stage.stages.adversarial.hopskipjump import hop_skip_jump
 from mlops_stage.stages.adversarial.oracle import Oracle
 from mlops_stage.stages.adversarial.space import box
