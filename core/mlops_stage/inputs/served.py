@@ -33,7 +33,7 @@ _MOST_PORTS = 10_000
 _NOT_FOUND, _TOO_LARGE = 404, 413
 _DENIED = {401, 403}
 _UNSUPPORTED = {404, 405, 501}
-_UNREADABLE = (ValueError, OverflowError)
+_UNREADABLE = (ValueError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,9 +177,7 @@ _EXPECTED = "the server must name inputs and outputs, each with name, datatype a
 
 def _extensions(link: Link) -> frozenset[str]:
     """What the server can do beyond the core of the protocol; nothing where it does not say."""
-    reply = link.get(link.address.server)
-    if denied := _denied(reply, link.address.url, link):
-        raise denied
+    reply = link.get(link.address.server)  # a gateway may open the model's own path alone
     try:
         found = json_object(reply.body).get("extensions") if reply.good else None
     except ValueError:
@@ -247,6 +245,8 @@ def _listed(reply: Reply) -> list[str]:
 def _check_ready(link: Link, what: str) -> None:
     """By the status alone: what stands in the body differs from server to server."""
     reply = link.get(f"{link.address.path}/ready")
+    if denied := _denied(reply, link.address.url, link):
+        raise denied
     if not reply.good and reply.status not in _UNSUPPORTED:
         raise InputError(
             f"{what}: {shown(link.address.url, 160)} is not ready ({reply.status})",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import unquote, urlsplit
 
 from mlops_stage.errors import UsageError
 from mlops_stage.evidence.redact import shown, without_credentials
 
 _FORM = "write it as https://host/v2/models/NAME, or https://host/v2/models/NAME/versions/VERSION"
+_HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*")
 _PATH = re.compile(r"(?P<prefix>(?:/[^/]+)*?)/v2/models/(?P<model>[^/]+)(?:/versions/(?P<version>[^/]+))?/?")
 
 
@@ -82,7 +83,7 @@ def parsed(source: str, what: str) -> Address:
             "take it out, put the token into an environment variable and name that one with model_token_env",
         )
     found = _PATH.fullmatch(parts.path)
-    if not host or not found or parts.query or parts.fragment or not _is_plain(source.strip()):
+    if not _is_host(host) or not found or parts.query or parts.fragment or not _is_plain(source.strip()):
         raise UsageError(f"{told} is not the address of a served model (Open Inference Protocol v2)", _FORM)
     where = f"[{host}]" if ":" in host else host
     return Address(
@@ -116,8 +117,18 @@ def _is_plain(text: str) -> bool:
     )
 
 
+def _is_host(host: str) -> bool:
+    """A name that the domain name system could hold (RFC 1123, and underscores, which occur), or an address."""
+    return bool(_HOST.fullmatch(host)) or _address_of(host) is not None
+
+
 def _is_loopback(host: str) -> bool:
+    address = _address_of(host)
+    return host == "localhost" if address is None else address.is_loopback
+
+
+def _address_of(host: str) -> IPv4Address | IPv6Address | None:
     try:
-        return ip_address(host).is_loopback
+        return ip_address(host)
     except ValueError:
-        return host == "localhost"
+        return None

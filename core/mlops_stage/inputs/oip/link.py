@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 import requests
+import urllib3
 
 from mlops_stage.errors import InputError, UsageError
 from mlops_stage.evidence.redact import shown
@@ -125,7 +126,7 @@ class Link:
                     f"{shown(self.address.origin)} did not answer within {READ_SECONDS:.0f} s",
                     "look at the server's log, or give it more time per row",
                 ) from None
-            except requests.RequestException as error:
+            except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
                 raise InputError(f"{shown(self.address.origin)} cannot be asked: {self.said(error)}", "check the address") from None
             else:
                 if reply.status not in _AGAIN or last:
