@@ -119,6 +119,7 @@ def _texts(report: Report) -> Iterator[tuple[str, str]]:
 def _of_metrics(report: Report) -> Iterator[tuple[str, str]]:
     for metric in report.metrics:
         yield "metric", metric.name
+        yield "metric", metric.incomplete
         for column, value in metric.slice:
             yield "column", column
             yield "value", value

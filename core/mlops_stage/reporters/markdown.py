@@ -138,7 +138,8 @@ def _row(metric: Metric, *, compared: bool) -> tuple[str, ...]:
     told = spelled(metric.estimate)
     where = ", ".join(f"{column} = {value}" for column, value in metric.slice)
     unit = f" {_say(metric.unit)}" if metric.unit else ""
-    interval = told.interval or _say(told.reason)
+    part = f" (in part: {_say(metric.incomplete)})" if metric.incomplete else ""
+    interval = f"{told.interval}{part}" if told.interval else _say(told.reason)
     row = (_say(where or metric.name), f"{told.value}{unit}", interval, told.n)
     if not compared:
         return row

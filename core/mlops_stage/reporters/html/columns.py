@@ -17,24 +17,29 @@ if TYPE_CHECKING:
 MOST_BARS = 40
 """Bars that are drawn; the rest stands in the report."""
 
-_WIDTH, _HEIGHT = 560, 260
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 8, 12, 62
-_MOST_NAMES = 10
-_NAME = 11
+_WIDTH, _FLOOR = 400, 198
+_LEFT, _RIGHT, _TOP, _LINE = 52, 8, 12, 18
+_MOST_NAMES = 12
+_LETTER = 5.8
+"""Width of a letter in a small label, a little more than most have."""
+_LONGEST, _TURN = 16, 35
+"""Letters of a long name, and by how many degrees it is turned."""
 
 
 def columns(figure: Bars) -> Markup | str:
-    """Bars from zero upward; the expected band is a box behind each, a bar outside it has the colour of what stands out."""
+    """Bars from zero upward; the expected band is a box over each, a bar outside it has the colour of what stands out."""
     bars = figure.bars[:MOST_BARS]
     ends = [end for bar in bars for end in (bar.value, bar.high) if end is not None and math.isfinite(end) and end >= 0]
     if not ends or max(ends) <= 0:
         return ""
-    upward = Scale(low=0, high=max(ends) * 1.04, start=_HEIGHT - _BOTTOM, end=_TOP)
+    upward = Scale(low=0, high=max(ends) * 1.04, start=_FLOOR, end=_TOP)
     step = (_WIDTH - _LEFT - _RIGHT) / len(bars)
-    parts = [*_grid(upward), *_names(figure, step)]
+    names, below = _names(bars, step)
+    parts = [*_grid(upward), *names, *_axes(figure, _FLOOR + below)]
     for place, bar in enumerate(bars):
         parts += _bar(bar, _LEFT + step * place, step, upward)
-    return picture(*parts, width=_WIDTH, height=_HEIGHT, name=figure.title, description=_told(figure), class_="plot wide")
+    height = _FLOOR + below + (_LINE * 2 if figure.band else _LINE)
+    return picture(*parts, width=_WIDTH, height=height, name=figure.title, description=_told(figure), class_="plot")
 
 
 def _bar(bar: Bar, x: float, step: float, upward: Scale) -> list[str]:
@@ -65,28 +70,36 @@ def _grid(upward: Scale) -> list[str]:
     return [*parts, line(left, upward(0), right, upward(0), "axis")]
 
 
-def _names(figure: Bars, step: float) -> list[str]:
-    """Names under the bars, every second or third where there are many; and those of the axes."""
-    bars = figure.bars[:MOST_BARS]
+def _names(bars: tuple[Bar, ...], step: float) -> tuple[list[str], float]:
+    """Names under the bars, every second or third where there are many, turned where they are long; and how much room they take."""
     every = math.ceil(len(bars) / _MOST_NAMES)
-    most = max(int(_NAME * (step * every) / 55), 4)
+    shown = [(place, bar.label) for place, bar in enumerate(bars) if place % every == 0]
+    middles = [_LEFT + step * (place + 0.5) for place, _ in shown]
+    longest = max(len(label) for _, label in shown)
+    if longest * _LETTER <= step * every:
+        return [text(label, coordinate(x), str(_FLOOR + 16), "small") for x, (_, label) in zip(middles, shown, strict=True)], 2 * _LINE
+    longest = min(longest, _LONGEST)
+    parts = []
+    for x, (_, label) in zip(middles, shown, strict=True):
+        at, y = coordinate(x + 3), str(_FLOOR + 14)
+        turn = f"rotate(-{_TURN} {at} {y})"
+        parts.append(element("text", escaped(_cut(label)), x=at, y=y, class_="small", text_anchor="end", transform=turn))
+    return parts, _LINE * 2 + longest * _LETTER * math.sin(math.radians(_TURN))
+
+
+def _axes(figure: Bars, y: float) -> list[str]:
+    """The names of the axes, and what the band is."""
+    middle = coordinate((_TOP + _FLOOR) / 2)
     parts = [
-        text(_cut(bar.label, most), coordinate(_LEFT + step * (place + 0.5)), str(_HEIGHT - _BOTTOM + 16), "small")
-        for place, bar in enumerate(bars)
-        if place % every == 0
-    ]
-    middle = coordinate((_TOP + _HEIGHT - _BOTTOM) / 2)
-    parts.append(text(figure.x_label, coordinate((_LEFT + _WIDTH - _RIGHT) / 2), str(_HEIGHT - _BOTTOM + 38), "label"))
-    if figure.band:
-        y = _HEIGHT - 8
-        parts.append(element("rect", x=_LEFT, y=y - 9, width=16, height=9, class_="expected"))
-        parts.append(text(figure.band, str(_LEFT + 22), str(y), "small", "start"))
-    return [
-        *parts,
+        text(figure.x_label, coordinate((_LEFT + _WIDTH - _RIGHT) / 2), coordinate(y), "label"),
         element(
             "text", escaped(figure.y_label), x="12", y=middle, class_="label", text_anchor="middle", transform=f"rotate(-90 12 {middle})"
         ),
     ]
+    if figure.band:
+        parts.append(element("rect", x=_LEFT, y=coordinate(y + _LINE - 8), width=16, height=9, class_="expected"))
+        parts.append(text(figure.band, str(_LEFT + 22), coordinate(y + _LINE), "small", "start"))
+    return parts
 
 
 def _told(figure: Bars) -> str:
@@ -95,5 +108,5 @@ def _told(figure: Bars) -> str:
     return f"{figure.caption} {len(figure.bars)} bars; the highest is {highest.label} with {number(highest.value or 0, 3)}; the table below holds them all."
 
 
-def _cut(name: str, most: int) -> str:
-    return name if len(name) <= most else f"{name[: most - 1]}…"
+def _cut(name: str) -> str:
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"

@@ -282,7 +282,8 @@ def _row(metric: Metric, label: str, bar: Markup | str) -> Row:
         sign = "+" if not isinstance(metric.versus, NotEstimable) and metric.versus.value > 0 else ""
         versus = f"{sign}{difference.value}" + (f" ({difference.interval})" if difference.interval else "")
     unit = f" ({metric.unit})" if metric.unit else ""
-    return Row(label=f"{label}{unit}", told=told, bar=bar, versus=versus, note=told.reason)
+    note = told.reason or (f"in part: {metric.incomplete}" if metric.incomplete else "")
+    return Row(label=f"{label}{unit}", told=told, bar=bar, versus=versus, note=note)
 
 
 def _where(where: Slice) -> str:
