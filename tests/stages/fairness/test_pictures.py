@@ -65,8 +65,14 @@ def test_what_is_hidden_is_drawn_nowhere(bench):
     assert set(cells) == {None}
 
 
-def test_several_classes_are_drawn_by_accuracy(bench):
+def test_several_classes_are_drawn_by_accuracy_and_class_by_class(bench):
     rng = np.random.default_rng(0)
     label = rng.integers(0, 3, 600)
-    bench.write("p.csv", y_true=label, y_pred=np.where(rng.random(600) < 0.8, label, 0), sex=["f", "m"] * 300)
-    assert [figure.name for figure in bench.measure().figures] == ["accuracy_by_sex"]
+    answer = np.where(rng.random(600) < 0.8, label, 0)
+    bench.write("p.csv", y_true=label, y_pred=answer, sex=["f", "m"] * 300)
+    figures = bench.measure().figures
+    assert [figure.name for figure in figures] == ["accuracy_by_sex", "tpr_by_sex_and_class"]
+    assert (figures[1].rows, figures[1].columns) == (("f", "m"), ("0", "1", "2"))
+    mine = (label == 2) & (np.arange(600) % 2 == 1)
+    assert figures[1].values[1][2] == pytest.approx((answer[mine] == 2).mean())
+    assert figures[1].counts[1][2] == mine.sum()

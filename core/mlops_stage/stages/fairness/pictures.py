@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mlops_stage.estimates import Bounded, NotEstimable, Point, Ratio
 from mlops_stage.gate.words import one_line
 from mlops_stage.report import Interval, Intervals, Matrix
-from mlops_stage.stages.fairness.grouping import UNKNOWN
+from mlops_stage.stages.fairness.grouping import CLASS, UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,7 +67,7 @@ def pictures(metrics: Sequence[Metric], groupings: Sequence[Grouping], *, binary
     for grouping in groupings:
         if len(grouping.columns) == 1:
             found += [figure for name in (_BINARY if binary else _MANY) for figure in _side_by_side(told, grouping, name)]
-            found += _impact_ratios(told, grouping) if binary else []
+            found += _impact_ratios(told, grouping) if binary else _by_class(told, grouping, _classes(metrics))
     for grouping in groupings:
         if len(grouping.columns) == 2:  # noqa: PLR2004  (a map has two sides)
             found += [
@@ -178,11 +178,41 @@ def _crossed(told: Told, grouping: Grouping, name: str, orders: Mapping[str, Seq
     ]
 
 
+def _classes(metrics: Sequence[Metric]) -> list[str]:
+    """The classes that rates are reported by."""
+    return list(dict.fromkeys(value for metric in metrics for column, value in metric.slice if column == CLASS))
+
+
+def _by_class(told: Told, grouping: Grouping, classes: Sequence[str]) -> list[Figure]:
+    """In a multi-class task how often each class is found in each group."""
+    (column,) = grouping.columns
+    if not 0 < len(classes) <= _MOST_ACROSS or grouping.size > _MOST_LEVELS:
+        return []
+    cells = [[_share(told.get("tpr", (*grouping.slice(group), (CLASS, one)))) for one in classes] for group in range(grouping.size)]
+    return [
+        Matrix(
+            name=f"tpr_by_{column}_and_class",
+            title=f"True positive rate by {one_line(column)} and class",
+            caption="How often each class is found where it is the truth. Under each share stands the number of rows that it is of; hatched cells have none, "
+            "and masked ones would tell of few people.",
+            row_label=column,
+            column_label=CLASS,
+            rows=tuple(grouping.label(group) for group in range(grouping.size)),
+            columns=tuple(classes),
+            values=tuple(tuple(value for value, _ in line) for line in cells),
+            shares=True,
+            counts=tuple(tuple(count for _, count in line) for line in cells),
+        )
+    ]
+
+
 def _cell(told: Told, grouping: Grouping, name: str, group: int | None) -> tuple[float | None, float | None]:
     """A share with its denominator; a combination that no row has is a count of 0."""
-    if group is None:
-        return None, 0.0
-    estimate = told.get(name, grouping.slice(group))
+    return (None, 0.0) if group is None else _share(told.get(name, grouping.slice(group)))
+
+
+def _share(estimate: Estimate | None) -> tuple[float | None, float | None]:
+    """Value and denominator; without a value the cell is hatched, without either masked."""
     if estimate is None or isinstance(estimate, NotEstimable):
         return None, None if estimate is None else estimate.n
     return estimate.value, estimate.n
