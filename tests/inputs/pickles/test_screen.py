@@ -72,3 +72,48 @@ def test_headers_of_arrays(array, objects):
 def test_broken_headers_of_arrays(content):
     with pytest.raises(ValueError, match=r"."):
         npy_objects(Source(io.BytesIO(content)))
+
+
+def fitted():
+    from sklearn.cluster import KMeans
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.feature_selection import SelectKBest
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.metrics import accuracy_score, make_scorer
+    from sklearn.model_selection import GridSearchCV
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer, SplineTransformer
+    from sklearn.svm import SVC
+
+    x, y = np.random.default_rng(0).random((40, 2)), np.arange(40) % 2
+    return [
+        KMeans(2, n_init=1).fit(x),
+        HistGradientBoostingClassifier(max_iter=2).fit(x, y),
+        TfidfVectorizer().fit(["some words", "other words"]),
+        make_pipeline(FunctionTransformer(np.log1p), SplineTransformer(), SelectKBest(k=1), SVC()).fit(x, y),
+        GaussianProcessRegressor(optimizer=None, random_state=np.random.RandomState(0)).fit(x, y),
+        GridSearchCV(KNeighborsClassifier(), {"n_neighbors": [1, 2]}, scoring=make_scorer(accuracy_score), cv=2).fit(x, y),
+    ]
+
+
+def tables():
+    import pandas as pd
+    from scipy import sparse
+
+    frame = pd.DataFrame({"a": [1, 2], "b": ["x", None], "c": pd.Categorical(["u", "v"]), "d": pd.to_datetime(["2020", "2021"])})
+    return [
+        frame,
+        pd.period_range("2020", periods=3, freq="M"),
+        sparse.csr_matrix(np.eye(3)),
+        np.random.default_rng(0),
+        np.ma.array([1, 2]),
+    ]
+
+
+def test_models_and_tables_of_known_libraries_raise_no_alarm():
+    for value in [*fitted(), *tables()]:
+        for protocol in (2, 5):
+            found = screen(Source(io.BytesIO(pickle.dumps(value, protocol))), "m.pkl").findings
+            assert all(finding.level is Level.WARNING for finding in found), (type(value), found)

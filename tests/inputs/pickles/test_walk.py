@@ -104,6 +104,11 @@ def test_bytes_behind_a_pickle_that_would_import_count_even_when_they_break_off(
     assert Name("os", "system") in found.names
 
 
+def test_calling_what_a_call_made_is_told():
+    assert Name(None, None) in walked(b"ca.b\nC\n)R)R.").names
+    assert Name(None, None) not in walked(b"ca.b\nC\n)R.").names
+
+
 def test_what_cannot_be_known_beforehand_is_a_name_without_parts():
     assert list(walked(b"\x80\x04]\x8c\x01x\x93.").names) == [Name(None, "x")]
     assert list(walked(b"\x80\x02\x82\x01.").names) == [Name(None, None)]

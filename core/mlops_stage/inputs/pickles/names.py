@@ -53,7 +53,12 @@ _INERT = {
     "re": "_compile",
     "types": "SimpleNamespace",
     "zoneinfo": "ZoneInfo._unpickle",
-    "numpy": "ndarray dtype matrix bool_ int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 str_ bytes_ datetime64",
+    "numpy": "ndarray dtype matrix bool_ int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 str_ bytes_ datetime64 "
+    "record mean median sum prod min max std var abs absolute log log1p log2 log10 exp expm1 sqrt square cbrt reciprocal sign sin cos tanh isnan",
+    "numpy.rec": "recarray",
+    "numpy.random.bit_generator": "SeedSequence __pyx_unpickle_SeedSequence",
+    "pyarrow.lib": "_restore_array type_for_alias py_buffer",
+    "scipy._lib.array_api_compat.numpy._aliases": "asarray",
     **dict.fromkeys(("numpy.core.multiarray", "numpy._core.multiarray"), "_reconstruct scalar"),
     **dict.fromkeys(("numpy.core.numeric", "numpy._core.numeric"), "_frombuffer"),
     **dict.fromkeys(("numpy.ma.core", "numpy.ma"), "_mareconstruct MaskedArray"),
@@ -67,6 +72,7 @@ _INERT = {
     "torch._tensor": "_rebuild_from_type_v2",
     "torch.nn.parameter": "Parameter Buffer",
     "torch.serialization": "_get_layout",
+    "torch.jit._pickle": "build_intlist build_tensorlist build_doublelist build_boollist restore_type_tag",
     "scipy.sparse._csr": "csr_matrix csr_array",
     "scipy.sparse._csc": "csc_matrix csc_array",
     "scipy.sparse._coo": "coo_matrix coo_array",
@@ -77,6 +83,9 @@ _STORAGE = re.compile(r"torch(\.storage)?\.[A-Z]\w*Storage")
 _CLASS = r"_*[A-Z]\w*"
 _CYTHON = r"__pyx_unpickle_\w+"
 _KNOWN = {
+    "sklearn.cluster._kmeans": rf"{_CLASS}|_kmeans_single_\w+",
+    "sklearn.feature_selection._univariate_selection": r"[A-Za-z]\w*",
+    "sklearn.metrics": r"_*[A-Za-z]\w*",
     "sklearn": rf"{_CLASS}|{_CYTHON}|newObj",
     "imblearn": _CLASS,
     "category_encoders": _CLASS,
@@ -87,24 +96,28 @@ _KNOWN = {
     "xgboost": _CLASS,
     "lightgbm": _CLASS,
     "catboost": _CLASS,
+    "pandas.core.computation": r"(?!)",  # its expressions are evaluated
+    "pandas.arrays": _CLASS,
     "pandas.core": rf"{_CLASS}|_new_\w+",
-    "pandas._libs": rf"{_CLASS}|{_CYTHON}|_unpickle_block|_\w*_unpickle|_timestamp_unpickle",
+    "pandas._libs": rf"{_CLASS}|{_CYTHON}|_unpickle_\w+|_\w+_unpickle",
     "pandas.tseries": _CLASS,
     "scipy.interpolate": _CLASS,
     "scipy.sparse": r"\w+_(matrix|array)",
     "scipy.spatial": _CLASS,
     "scipy.stats": rf"{_CLASS}|rv_\w+|\w+_gen",
+    "__torch__": r"_*[A-Za-z]\w*",  # types of TorchScript, which only its own loader knows
     "torch.nn": _CLASS,
     "torch.optim": _CLASS,
     "torch.distributions": _CLASS,
     "torchvision.models": _CLASS,
-    "transformers": _CLASS,
+    "transformers": r"[A-Z]\w*(Arguments|Config|Model|Output|Strategy|Tokenizer|TokenizerFast|Type)|[A-Z]\w*For[A-Z]\w*",
     "tokenizers": _CLASS,
     "sentence_transformers": _CLASS,
 }
 _STANDARD = sys.stdlib_module_names | {"__builtin__", "copy_reg"}
-_LISTED = frozenset({"numpy", "scipy", "pandas", "torch", "torchvision", "joblib", "dill", "cloudpickle", "six"})
+_LISTED = frozenset({"numpy", "scipy", "pandas", "torch", "torchvision", "joblib", "dill", "cloudpickle", "pyarrow", "six"})
 """Of these, only what the lists above name is needed to rebuild a model."""
+_PANDAS = re.compile(r"pandas\.(?!HDFStore|Excel)[A-Z]\w*")
 _KNOWN_PATTERNS = {prefix: re.compile(pattern) for prefix, pattern in _KNOWN.items()}
 
 
@@ -128,6 +141,8 @@ def verdict(name: Name, trusted: Collection[str] = ()) -> Verdict:
 
 def _of_library(module: str, name: str) -> Verdict:
     """Of a package outside the standard library."""
+    if _PANDAS.fullmatch(f"{module}.{name}"):
+        return Verdict.KNOWN
     for prefix, pattern in _KNOWN_PATTERNS.items():
         if f"{module}.".startswith(f"{prefix}."):
             return Verdict.KNOWN if pattern.fullmatch(name) else Verdict.DANGEROUS

@@ -198,7 +198,8 @@ class _Machine:
             if of.name == "_reconstructor" and isinstance(arguments, tuple) and arguments and isinstance(arguments[0], Name):
                 of = arguments[0]
             self.stack.append(Made(of, arguments))
-        else:
+        else:  # what is called was itself made by a call: no library pickles so, and no list of names sees it
+            self.name(None, None)
             self.stack.append(_OTHER)
 
     def build(self) -> None:

@@ -264,9 +264,10 @@ def _keras(names: set[str]) -> bool:
 
 
 def _numbers_of_torch(name: str, names: set[str]) -> bool:
-    """An entry that torch.load reads as bare numbers: `model/data/0` beside `model/data.pkl`."""
+    """An entry that torch.load reads as bare numbers or as a word: `model/data/0` and `model/version` beside `model/data.pkl`."""
     folder, _, last = name.rpartition("/data/")
-    return last.isdigit() and f"{folder}/data.pkl" in names
+    words = name.rpartition("/")
+    return (last.isdigit() and f"{folder}/data.pkl" in names) or (words[2] in {"version", "byteorder"} and f"{words[0]}/data.pkl" in names)
 
 
 def _inner(piece: Piece, entry: Entry) -> Piece:
