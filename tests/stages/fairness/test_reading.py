@@ -118,6 +118,18 @@ def test_a_model_is_judged_on_a_table_and_need_not_see_the_groups(bench):
     assert {subject.role for subject in seen.subjects} == {"model", "data"}
 
 
+def test_a_served_model_is_judged_like_its_file(bench, serve):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=300).astype(np.float32)
+    bench.write("test.csv", x=x, sold=(x > 0).astype(int), gender=np.where(rng.random(300) < 0.5, "a", "b"))
+    write_model(bench.root / "model.onnx")
+    asked = {"predictions": None, "data": "test.csv", "label": "sold"}
+    origin = serve(bench.root / "model.onnx")
+    served = bench.measure(model=f"{origin}/v2/models/income", **asked)
+    filed = bench.measure(model="model.onnx", **asked)
+    assert [(metric.label, metric.estimate) for metric in served.metrics] == [(metric.label, metric.estimate) for metric in filed.metrics]
+
+
 def test_groups_may_stand_in_the_data_that_predictions_are_of(bench):
     answers = bench.answers()
     bench.write("p.csv", id=np.arange(2_000), y_pred=answers["y_pred"])
