@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
+import sys
 import traceback
 from pathlib import Path
 
@@ -329,3 +330,8 @@ def test_certificates_are_verified(serve, tmp_path):
     plain = serve(BASELINE)
     with pytest.raises(InputError, match="it speaks plain http there"):
         open_model(f"{plain.replace('http:', 'https:')}/v2/models/income", tmp_path)
+
+
+def test_a_model_in_a_file_does_not_load_what_asks_servers():
+    ask = f"import sys; from pathlib import Path; from mlops_stage.inputs.model import open_model; open_model({str(BASELINE)!r}, Path()).session()"
+    subprocess.run([sys.executable, "-P", "-c", f"{ask}; sys.exit('requests' in sys.modules)"], check=True)

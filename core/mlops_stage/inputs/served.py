@@ -16,7 +16,6 @@ from mlops_stage.errors import InputError, UsageError, nearest
 from mlops_stage.evidence.digest import of_json
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.oip.address import Address, parsed
-from mlops_stage.inputs.oip.link import Link, Reply, token_from
 from mlops_stage.inputs.oip.tensors import DTYPES, json_object, request, tensors
 from mlops_stage.inputs.onnx.facts import Port
 from mlops_stage.report import Subject
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
+
+    from mlops_stage.inputs.oip.link import Link, Reply
 
 BINARY = "binary_tensor_data"
 """The extension that a server lists when it takes tensors as bytes."""
@@ -143,6 +144,8 @@ def open_served(source: str, env: Mapping[str, str], token_env: str | None, what
         UsageError: a wrong URL, a token that is not there or that would go over plain http.
         InputError: nothing answers, the server does not speak the protocol, has no such model, or does not have it ready.
     """
+    from mlops_stage.inputs.oip.link import Link, token_from  # requests takes long to load, and judging a file needs none of it
+
     address = parsed(source, what)
     token = token_from(env, token_env)
 
