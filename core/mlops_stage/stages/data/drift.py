@@ -120,7 +120,7 @@ def _culprit(column: profiles.Numbers | profiles.Categories, earlier: NDArray[An
         below, before = np.cumsum(now) / now.sum(), np.cumsum(earlier) / earlier.sum()
         place = int(np.argmax(np.abs(below - before)))
         edge = column.edges[min(place, len(column.edges) - 1)]
-        return f"{below[place]:.1%} lie at or below {edge:g}, and {before[place]:.1%} did"
+        return f"{below[place]:.1%} of its cells lie at or below {edge:g}, and {before[place]:.1%} did in the profile"
     place = distances.culprit(earlier, now)
     known = place < len(column.levels)
     name = (
