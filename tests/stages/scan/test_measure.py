@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -161,3 +163,8 @@ def test_init_finds_models(tmp_path):
     assert init(tmp_path) == {"model": "models"}
     (tmp_path / "c.onnx").touch()
     assert init(tmp_path) == {"model": "c.onnx"}
+
+
+def test_what_the_parent_imports_is_light():
+    code = "import sys, mlops_stage.stages.scan.init, mlops_stage.stages.scan.params; print('picklescan' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"

@@ -11,6 +11,7 @@ from picklescan.scanner import SafetyLevel, scan_pickle_bytes
 
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.pickles.names import Verdict, verdict
+from mlops_stage.inputs.pickles.source import NPY_MAGIC
 from mlops_stage.inputs.pickles.walk import Name, Walked, walk
 from mlops_stage.report import Finding, Level
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from mlops_stage.inputs.pickles.source import Source
 
-NPY_MAGIC = b"\x93NUMPY"
 _NPY_HEADER = 2**16
 _SECOND_BYTES, _SECOND_OPCODES = 2**25, 500_000
 """Smaller pickles are given to picklescan whole as well; it holds all opcodes in memory."""

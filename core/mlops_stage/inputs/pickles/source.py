@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+NPY_MAGIC = b"\x93NUMPY"
+"""How files of NumPy arrays begin (NEP 1)."""
 _CHUNK = 2**18
 MOST_BYTES = 2**36
 """So many bytes of one stream are read before it counts as too large (64 GiB)."""

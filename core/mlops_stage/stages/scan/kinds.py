@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 
 from mlops_stage.inputs.content import sniffed
-from mlops_stage.inputs.pickles.screen import NPY_MAGIC
+from mlops_stage.inputs.pickles.source import NPY_MAGIC
 from mlops_stage.inputs.safetensors import looks_like
 
 HEAD = 4096
