@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from mlops_stage.estimates import NotEstimable, Point, Rate, Sampled
+from mlops_stage.report import Observations
 from mlops_stage.stages.adversarial.campaign import Outcome
+from mlops_stage.stages.adversarial.criteria import criteria
 from mlops_stage.stages.adversarial.oracle import Oracle
+from mlops_stage.stages.adversarial.params import AdversarialParams
 from mlops_stage.stages.adversarial.results import Results, confirmed, metrics
 from mlops_stage.stages.adversarial.selftest import Session
 from mlops_stage.stages.adversarial.space import box
@@ -129,3 +132,15 @@ def test_an_unfinished_campaign_claims_nothing():
     assert isinstance(of(found, "robust_accuracy[epsilon=0.1]"), NotEstimable)
     assert isinstance(of(found, "median_distance"), NotEstimable)
     assert "1 of 2" in of(found, "robust_accuracy[epsilon=0.1]").reason
+
+
+def test_where_nothing_can_move_there_is_nothing_to_withstand():
+    """A green figure there would be empty: whole numbers of 1 are no change of a twentieth."""
+    found = metrics(results([0.2, 0.4, np.inf]), (0.05, 0.2), least=0.2)
+    assert isinstance(of(found, "robust_accuracy[epsilon=0.05]"), NotEstimable)
+    assert of(found, "robust_accuracy[epsilon=0.2]") == Rate(2, 3)
+    seen = Observations(metrics=tuple(found))
+    (gate,) = criteria(AdversarialParams(), seen)
+    assert gate.slice == (("epsilon", "0.2"),)
+    (stuck,) = criteria(AdversarialParams(), Observations(metrics=tuple(metrics(results([0.2, 0.4]), (0.05,), least=0.2))))
+    assert stuck.slice == (("epsilon", "0.05"),), "where no size moves anything the gate stays inconclusive"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from mlops_stage.inputs.served import Served
     from mlops_stage.stages.adversarial.oracle import Asked
     from mlops_stage.stages.adversarial.tabular import Tabular
 
@@ -35,6 +36,8 @@ class OutOfTimeError(LimitError):
 class Target:
     """How to open the model, here or in another process."""
 
+    model: Model | Served | None
+    """As it was opened; None in another process, which opens it anew."""
     source: str
     root: Path
     env: Mapping[str, str]
@@ -52,13 +55,17 @@ class Target:
         """The same without a deadline, for what little is left to do after it."""
         return replace(self, deadline=datetime.max.replace(tzinfo=UTC))
 
+    def elsewhere(self) -> Target:
+        """The same for another process."""
+        return replace(self, model=None)
+
     def oracle(self, space: Tabular) -> Oracle:
         """An oracle over a session of its own.
 
         Raises:
             InputError: the model cannot be opened.
         """
-        model = open_model(self.source, self.root, env=self.env, token_env=self.token_env)
+        model = self.model or open_model(self.source, self.root, env=self.env, token_env=self.token_env)
         session = Timed(model.session(), self)
         rows = CHUNK_ROWS if isinstance(model, Model) else REMOTE_ROWS
         return Oracle(session, space.feeds, label=self.label, scores=self.scores, classes=self.classes, rows_per_call=rows)

@@ -126,7 +126,8 @@ def _found(  # noqa: PLR0913, PLR0917  (as above)
         )
     elif name == "square":
         for epsilon in campaign.epsilons:
-            live = np.flatnonzero(best.distance > epsilon)
+            still = not (space.free & (space.grid / space.scale <= epsilon)).any()
+            live = np.flatnonzero(best.distance > epsilon) if not still else every[:0]
             if len(live):
                 yield (
                     live,
@@ -158,6 +159,7 @@ def carried_out(  # noqa: PLR0913  (a campaign, what it is against, and who hear
     space: Tabular,
     blocks: list[Block],
     *,
+    oracle: Oracle,
     processes: int,
     progress: Callable[[int], None],
 ) -> list[Outcome | None]:
@@ -168,6 +170,7 @@ def carried_out(  # noqa: PLR0913  (a campaign, what it is against, and who hear
         target: how to open the model.
         space: what is valid.
         blocks: the rows.
+        oracle: for the work of this process.
         processes: how many processes share the blocks; with one, this process does the work.
         progress: told how many rows are done.
 
@@ -176,22 +179,24 @@ def carried_out(  # noqa: PLR0913  (a campaign, what it is against, and who hear
     """
     done = 0
     outcomes: list[Outcome | None] = [None] * len(blocks)
-    for place, outcome in _each(campaign, target, space, blocks, processes):
+    for place, outcome in _each(campaign, target, space, blocks, oracle, processes):
         outcomes[place] = outcome
         done += len(blocks[place].rows)
         progress(done)
     return outcomes
 
 
-def _each(campaign: Campaign, target: Target, space: Tabular, blocks: list[Block], processes: int) -> Iterator[tuple[int, Outcome | None]]:
+def _each(  # noqa: PLR0913, PLR0917  (as above)
+    campaign: Campaign, target: Target, space: Tabular, blocks: list[Block], oracle: Oracle, processes: int
+) -> Iterator[tuple[int, Outcome | None]]:
     if processes == 1 or len(blocks) == 1:
-        worker = _Worker(campaign, target, space)
+        worker = _Worker(campaign, oracle, space)
         yield from ((place, worker.outcome(block)) for place, block in enumerate(blocks))
         return
     # spawned, not forked: a fork would copy the threads' locks of the libraries, but not the threads
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
-        min(processes, len(blocks)), mp_context=context, initializer=_begin, initargs=(campaign, target, space)
+        min(processes, len(blocks)), mp_context=context, initializer=_begin, initargs=(campaign, target.elsewhere(), space)
     ) as pool:
         waiting = {pool.submit(_perform, block): place for place, block in enumerate(blocks)}
         try:
@@ -208,12 +213,12 @@ def _each(campaign: Campaign, target: Target, space: Tabular, blocks: list[Block
 
 
 class _Worker:
-    """A process's own session."""
+    """What a process does with each block."""
 
-    def __init__(self, campaign: Campaign, target: Target, space: Tabular) -> None:
+    def __init__(self, campaign: Campaign, oracle: Oracle, space: Tabular) -> None:
         self._campaign = campaign
         self._space = space
-        self._oracle = target.oracle(space)
+        self._oracle = oracle
 
     def outcome(self, block: Block) -> Outcome | None:
         try:
@@ -226,7 +231,7 @@ _OWN: list[_Worker] = []
 
 
 def _begin(campaign: Campaign, target: Target, space: Tabular) -> None:
-    _OWN[:] = [_Worker(campaign, target, space)]
+    _OWN[:] = [_Worker(campaign, target.oracle(space), space)]
 
 
 def _perform(block: Block) -> Outcome | None:

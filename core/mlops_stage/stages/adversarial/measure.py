@@ -16,11 +16,12 @@ from mlops_stage.stages.adversarial import art, pictures, selftest
 from mlops_stage.stages.adversarial.asking import Target
 from mlops_stage.stages.adversarial.budget import budget
 from mlops_stage.stages.adversarial.campaign import Block, Campaign, carried_out
+from mlops_stage.stages.adversarial.criteria import leading
 from mlops_stage.stages.adversarial.evidence import write_rows, write_schema
 from mlops_stage.stages.adversarial.kinds import kind_of
 from mlops_stage.stages.adversarial.reading import blocks, material, sampled
 from mlops_stage.stages.adversarial.remarks import remarks
-from mlops_stage.stages.adversarial.results import confirmed, metrics, size
+from mlops_stage.stages.adversarial.results import EPSILON, confirmed, least_step, metrics, size
 from mlops_stage.stages.adversarial.schema import synthesised
 from mlops_stage.stages.adversarial.starts import labelled
 from mlops_stage.stages.adversarial.tabular import Tabular
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from mlops_stage.report import Finding, Metric
     from mlops_stage.stages.adversarial.kinds import Kind
+    from mlops_stage.stages.adversarial.oracle import Oracle
     from mlops_stage.stages.adversarial.params import AdversarialParams, Attack
     from mlops_stage.stages.adversarial.reading import Material
     from mlops_stage.stages.adversarial.results import Results
@@ -53,6 +55,7 @@ class Prepared:
     material: Material
     space: Tabular
     target: Target
+    oracle: Oracle
     kind: Kind
     campaign: Campaign
     right: NDArray[np.intp]
@@ -77,7 +80,7 @@ def measure(params: AdversarialParams, workspace: Workspace) -> Observations | N
         return known
     results = _attacked(known, params, workspace)
     workspace.progress(0.95, "writing what was found")
-    found = metrics(results, params.epsilons)
+    found = metrics(results, params.epsilons, least_step(known.space))
     informing = _informing(known, results, params) if params.art else []
     evidence = [
         write_schema(workspace.out, known.material, known.space, params.category_distance),
@@ -106,6 +109,7 @@ def _prepared(params: AdversarialParams, workspace: Workspace) -> Prepared | Not
     space = Tabular(features, found.feeds, [found.data, found.reference], category_distance=params.category_distance)
     label, scores = outputs_of(found.model)
     target = Target(
+        model=found.model,
         source=params.model or "",
         root=workspace.root,
         env=workspace.env,
@@ -138,6 +142,7 @@ def _prepared(params: AdversarialParams, workspace: Workspace) -> Prepared | Not
         material=found,
         space=space,
         target=target,
+        oracle=oracle,
         kind=kind,
         campaign=campaign,
         right=right,
@@ -176,7 +181,7 @@ def _attacked(known: Prepared, params: AdversarialParams, workspace: Workspace) 
 
     if m:
         told(0)
-    outcomes = carried_out(known.campaign, known.target, known.space, work, processes=params.processes, progress=told)
+    outcomes = carried_out(known.campaign, known.target, known.space, work, oracle=known.oracle, processes=params.processes, progress=told)
     workspace.progress(0.9, "confirming in a fresh session")
     return confirmed(
         list(zip(places, outcomes, strict=True)),
@@ -205,10 +210,11 @@ def _informing(known: Prepared, results: Results, params: AdversarialParams) -> 
 def _outputs(found: Sequence[Metric], params: AdversarialParams) -> dict[str, str]:
     by_label = {metric.label: metric.estimate for metric in found}
     clean = by_label["clean_accuracy"]
-    told = {"rows": f"{clean.n:.0f}", "epsilon": size(params.epsilons[0])}
+    judged = leading(found)
+    told = {"rows": f"{clean.n:.0f}", "epsilon": dict(judged.slice)[EPSILON] if judged else size(params.epsilons[0])}
     if not isinstance(clean, NotEstimable):
         told["clean_accuracy"] = f"{clean.value:.6g}"
-    robust = next(metric.estimate for metric in found if metric.name == "robust_accuracy")
+    robust = judged.estimate if judged else None
     if not isinstance(robust, Bounded):
         return told
     return told | {

@@ -11,8 +11,10 @@ import numpy as np
 from mlops_stage.errors import InputError, UsageError
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.columns import map_columns
+from mlops_stage.inputs.interpreted import interpreted
+from mlops_stage.inputs.joined import Joined
 from mlops_stage.inputs.model import open_model
-from mlops_stage.inputs.predictions import Question, score
+from mlops_stage.inputs.predictions import Predictions, Question
 from mlops_stage.inputs.scoring import answers_of
 from mlops_stage.inputs.tables.open import open_table
 from mlops_stage.inputs.tables.query import opened, rows, texts
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from mlops_stage.inputs.answers import Answers
     from mlops_stage.inputs.columns import Feed
     from mlops_stage.inputs.model import Model
-    from mlops_stage.inputs.predictions import Predictions
     from mlops_stage.inputs.served import Served
     from mlops_stage.inputs.tables.open import Table
     from mlops_stage.inputs.tables.values import Codes
@@ -111,10 +112,9 @@ def material(params: AdversarialParams, workspace: Workspace, rows_wanted: int) 
     ids = sampled(total, rows_wanted, params.seed)
     some = data.picked(ids.tolist()) if len(ids) < total else data
     workspace.progress(0.02, f"asking the model about {len(ids):,} rows")
-    answers = score(model, some, None, _question(params))
+    answers, own = _answers(model, some, feeds, _question(params))
     if answers.task == "regression":
         return NotApplicable("the labels are quantities (regression), where no answer is simply wrong; these attacks change classes")
-    own = answers_of(model, some, feeds, len(ids), None, silent)
     classes = _classes(answers, own)
     what, reference = _reference(params, workspace.root, data)
     workspace.progress(0.05, f"learning from {what} what is valid")
@@ -134,6 +134,15 @@ def material(params: AdversarialParams, workspace: Workspace, rows_wanted: int) 
         names=_names(some, params.row_id),
         subjects=subjects,
     )
+
+
+def _answers(model: Model | Served, table: Table, feeds: tuple[Feed, ...], question: Question) -> tuple[Predictions, Answers]:
+    """What the model answers beside the labels; and the answers as they came, which say in which order its scores stand."""
+    with ExitStack() as stack:
+        joined = Joined(stack, table, None, question)
+        labels = joined.summary(question.label)
+        own = answers_of(model, table, feeds, joined.count(), None, silent)
+        return Predictions(**interpreted(joined, labels, question, own, model)), own
 
 
 def _classes(answers: Predictions, own: Answers) -> tuple[str, ...]:

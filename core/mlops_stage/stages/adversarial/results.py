@@ -114,18 +114,33 @@ def confirmed(  # noqa: PLR0913  (what was attacked, and with what)
     )
 
 
-def metrics(results: Results, epsilons: Sequence[float]) -> list[Metric]:
-    """Clean accuracy, and for each size robust accuracy and the success of the attacks; the size that it takes, and what it cost."""
+def metrics(results: Results, epsilons: Sequence[float], least: float = 0.0) -> list[Metric]:
+    """Clean accuracy, and for each size robust accuracy and the success of the attacks; the size that it takes, and what it cost.
+
+    Args:
+        results: what was found.
+        epsilons: sizes of change.
+        least: the smallest size at which any column can move; below it there is nothing to withstand, and so no figure.
+    """
     m = len(results.right)
     found = [Metric(name="clean_accuracy", estimate=Rate(m, results.n), direction="higher")]
     for epsilon in epsilons:
         where = ((EPSILON, size(epsilon)),)
-        robust, success = _at(results, epsilon)
+        robust, success = _at(results, epsilon) if epsilon * (1 + SLACK) >= least else (_STILL, _STILL)
         found.append(Metric(name="robust_accuracy", estimate=robust, slice=where, direction="higher"))
         found.append(Metric(name="attack_success_rate", estimate=success, slice=where, direction="lower"))
     found.append(Metric(name="median_distance", estimate=_median(results), direction="higher"))
     cost = Point(results.queries / results.done, results.done) if results.done else NotEstimable(0, "no row was attacked")
     return [*found, Metric(name="queries_per_row", estimate=cost)]
+
+
+_STILL = NotEstimable(None, "no column can change by so little: one step of each is more")
+
+
+def least_step(space: Tabular) -> float:
+    """The smallest size at which any column can move: 0 where one of them may take any number."""
+    steps = (space.grid / space.scale)[space.free]
+    return float(steps.min(initial=np.inf))
 
 
 def size(epsilon: float) -> str:
