@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from pathlib import Path
+from string import ascii_lowercase, ascii_uppercase, digits
 from typing import TYPE_CHECKING, Any, Literal
 
 import duckdb
 
-from mlops_stage.inputs.tables.connection import connect, strict, translated
+from mlops_stage.inputs.tables.connection import connect, quoted_text, strict, translated
 from mlops_stage.inputs.tables.values import INTEGERS, NUMERIC
 
 if TYPE_CHECKING:
@@ -25,8 +27,10 @@ FEW = 120
 """Up to about so many different values are counted one by one."""
 _CHUNK = 25
 """Columns that one query looks at."""
-_UPPER, _LOWER, _DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz", "0123456789"
+_MASK = str.maketrans(ascii_uppercase + ascii_lowercase + digits, "A" * 26 + "a" * 26 + "9" * 10)
 _MASKED = 40
+"""Characters of a shape."""
+_MARKS = {"A": "[A-Z]", "a": "[a-z]", "9": "[0-9]"}
 _ISO_DATE = r"\d{4}-\d{2}-\d{2}"
 _ISO_TIME = r"\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?"
 SHAPES = {
@@ -39,6 +43,8 @@ SHAPES = {
 }
 """What identifiers of people look like; for those with a checksum, a sample is looked at more closely."""
 _SAMPLE = 200
+_LOOKED_AT = 100_000
+"""About so many different values are held against them."""
 SENTINELS = (-999999, -99999, -9999, -999, -99, -1, 999, 9999, 99999, 999999)
 """Numbers that often stand for a missing one."""
 
@@ -86,6 +92,16 @@ class Observed:
     def missing(self) -> int:
         """Cells that are missing."""
         return self.rows - self.present
+
+
+def pattern_of(shape: str) -> str:
+    """A shape as an RE2 expression: `AA-99` as `[A-Z]{2}-[0-9]{2}`."""
+    parts = []
+    for found in re.finditer(r"(.)\1*", shape, re.DOTALL):
+        mark, times = found[1], len(found[0])
+        one = _MARKS.get(mark) or (f"\\{mark}" if mark in r".^$*+?{}[]\|()" else mark)
+        parts.append(one + (f"{{{times}}}" if times > 1 else ""))
+    return "".join(parts)
 
 
 def observe(table: Table, progress: Callable[[float, str], None] = lambda _done, _told: None) -> tuple[Observed, ...]:
@@ -148,7 +164,9 @@ class _Passes:
         asked = {"present": f"count({column})", "distinct": f"approx_count_distinct({_text(column, kind)})"}
         if kind in {"FLOAT", "DOUBLE"}:
             asked |= {"nan": f"count(*) FILTER (isnan({column}))", "inf": f"count(*) FILTER (isinf({column}))"}
-        return asked | _of_text(column) if _is_text(kind) else asked
+        if not _is_text(kind):
+            return asked
+        return asked | _of_text(column) | (_readings(column) if self.table.format != "parquet" else {})
 
     def _values(self, seen: Observed) -> Mapping[str, str]:
         column = self.columns[seen.name]
@@ -163,10 +181,19 @@ class _Passes:
         if seen.kind in {"string", "integer", "boolean"} and 0 < seen.distinct <= FEW:
             text = f"CAST({column} AS VARCHAR)"
             asked["counts"] = f"histogram({f'lower({text})' if seen.kind == 'boolean' else text})"
-        for look, cells in seen.looks.items():
-            if cells:
-                asked[f"sample {look}"] = f"min({column}, {_SAMPLE}) FILTER (regexp_full_match({column}, '{SHAPES[look]}'))"
+        if seen.shape:
+            asked["shaped"] = f"count(*) FILTER (regexp_full_match({column}, {quoted_text(pattern_of(seen.shape))}))"
+        if seen.kind == "string" and seen.present and "counts" not in asked:
+            some = f"hash({column}) % {self.every(seen.rows)} = 0"
+            for look, shape in SHAPES.items():
+                matching = f"FILTER (CASE WHEN {some} THEN regexp_full_match({column}, '{shape}') END)"
+                asked |= {look: f"count(*) {matching}", f"sample {look}": f"min({column}, {_SAMPLE}) {matching}"}
         return asked
+
+    @staticmethod
+    def every(rows: int) -> int:
+        """One in how many different values is held against the looks of identifiers."""
+        return max(1, rows // _LOOKED_AT)
 
     def _repeated(self, found: Mapping[str, Observed]) -> dict[str, int]:
         """Column -> cells beyond the first of each value, where they may all differ."""
@@ -177,8 +204,8 @@ class _Passes:
         ]
         repeated = {}
         for name in asked:  # one at a time: their tables of values need not fit into memory together
-            text = f"md5_number_lower(CAST({self.columns[name]} AS VARCHAR))"
-            repeated[name] = int(self._row(f"SELECT count(*) - count(DISTINCT {text}) FROM {self.table.scan}")[0])
+            short = f"hash({self.columns[name]})"
+            repeated[name] = int(self._row(f"SELECT count(*) - count(DISTINCT {short}) FROM {self.table.scan}")[0])
         return repeated
 
 
@@ -198,26 +225,28 @@ def _text(column: str, kind: str) -> str:
 def _of_text(column: str) -> dict[str, str]:
     """Expressions on a column of text."""
     text = f"CAST({column} AS VARCHAR)"
-    mask = f"translate({text}, '{_UPPER}{_LOWER}{_DIGITS}', '{'A' * 26}{'a' * 26}{'9' * 10}')"
-    masked = f"CASE WHEN length({text}) <= {_MASKED} THEN {mask} ELSE '' END"
-    number = f"TRY_CAST({strict(text)} AS DOUBLE)"
-    zero_led = rf"regexp_full_match({text}, '[+-]?0\d+')"
     return {
         "empty": f"count(*) FILTER (trim({text}) = '')",
         "longest": f"max(length({text}))",
+        "shortest": f"min(length({text}))",
         "first": f"min({text})",
         "last": f"max({text})",
-        "mask low": f"min({masked})",
-        "mask high": f"max({masked})",
-        "whole": rf"count(*) FILTER (regexp_full_match({text}, '-?(0|[1-9]\d{{0,17}})'))",
+    }
+
+
+def _readings(column: str) -> dict[str, str]:
+    """How many cells of text read as something else."""
+    number = f"TRY_CAST({strict(column)} AS DOUBLE)"
+    zero_led = rf"regexp_full_match({column}, '[+-]?0\d+')"
+    return {
+        "whole": rf"count(*) FILTER (regexp_full_match({column}, '-?(0|[1-9]\d{{0,17}})'))",
         "numbers": f"count(*) FILTER ({number} IS NOT NULL AND NOT {zero_led})",
         "nan": f"count(*) FILTER (isnan({number}))",
         "inf": f"count(*) FILTER (isinf({number}))",
-        "bools": f"count(*) FILTER (lower({text}) IN ('true', 'false'))",
-        "dates": f"count(*) FILTER (regexp_full_match({text}, '{_ISO_DATE}') AND TRY_CAST({text} AS DATE) IS NOT NULL)",
-        "times": f"count(*) FILTER (regexp_full_match({text}, '{_ISO_DATE}[T ]{_ISO_TIME}(Z|[+-]\\d{{2}}:?\\d{{2}})?') "
-        f"AND TRY_CAST({text} AS TIMESTAMPTZ) IS NOT NULL)",
-        **{look: f"count(*) FILTER (regexp_full_match({text}, '{shape}'))" for look, shape in SHAPES.items()},
+        "bools": f"count(*) FILTER (lower({column}) IN ('true', 'false'))",
+        "dates": f"count(*) FILTER (regexp_full_match({column}, '{_ISO_DATE}') AND TRY_CAST({column} AS DATE) IS NOT NULL)",
+        "times": f"count(*) FILTER (regexp_full_match({column}, '{_ISO_DATE}[T ]{_ISO_TIME}(Z|[+-]\\d{{2}}:?\\d{{2}})?') "
+        f"AND TRY_CAST({column} AS TIMESTAMPTZ) IS NOT NULL)",
     }
 
 
@@ -225,7 +254,8 @@ def _first(name: str, declared: str, answer: Mapping[str, Any]) -> Observed:
     """What the first pass says of a column."""
     kind = _kind(declared, answer)
     text = kind == "string"
-    shape = answer.get("mask low") or ""
+    longest, first = (answer.get("longest") or 0) if text else 0, answer.get("first") or ""
+    alike = text and longest == answer.get("shortest") and longest <= _MASKED
     return Observed(
         name=name,
         kind=kind,
@@ -236,10 +266,9 @@ def _first(name: str, declared: str, answer: Mapping[str, Any]) -> Observed:
         empty=answer.get("empty", 0) if text else 0,
         not_a_number=answer.get("nan", 0) if kind == "number" else 0,
         infinite=answer.get("inf", 0) if kind == "number" else 0,
-        longest=(answer.get("longest") or 0) if text else 0,
-        shape=shape if text and shape == answer.get("mask high") else "",
-        prefix=_alike(answer.get("first") or "", answer.get("last") or "") if text else 0,
-        looks={look: answer[look] for look in SHAPES if look in answer},
+        longest=longest,
+        shape=first.translate(_MASK) if alike else "",  # of one cell; the second pass holds all others against it
+        prefix=_alike(first, answer.get("last") or "") if text else 0,
     )
 
 
@@ -253,7 +282,7 @@ def _kind(declared: str, answer: Mapping[str, Any]) -> Kind:
     if base.endswith("]"):
         return "array"
     if _is_text(base):
-        return _kind_of_text(answer) if base == "VARCHAR" else "string"
+        return _kind_of_text(answer) if "whole" in answer else "string"
     if base in INTEGERS:
         return "integer"
     known: Mapping[str, Kind] = {"BOOLEAN": "boolean", "DATE": "date", "TIME": "time", "BLOB": "bytes", "STRUCT": "object", "MAP": "object"}
@@ -270,14 +299,19 @@ def _kind_of_text(answer: Mapping[str, Any]) -> Kind:
 
 def _second(seen: Observed, answer: Mapping[str, Any]) -> Observed:
     """What the second pass adds."""
+    counts = dict(sorted((answer.get("counts") or {}).items()))
+    listed = {look: [text for text in counts if seen.kind == "string" and re.fullmatch(shape, text)] for look, shape in SHAPES.items()}
+    every = _Passes.every(seen.rows)
     return replace(
         seen,
+        shape=seen.shape if answer.get("shaped") == seen.present else "",
         largest=tuple(answer.get("largest") or ()),
         smallest=tuple(answer.get("smallest") or ()),
         sentinels={mark: answer[f"sentinel {mark}"] for mark in SENTINELS if answer.get(f"sentinel {mark}")},
         earliest=answer.get("earliest") or "",
-        counts=dict(sorted((answer.get("counts") or {}).items())),
-        samples={look: tuple(answer.get(f"sample {look}") or ()) for look, cells in seen.looks.items() if cells},
+        counts=counts,
+        looks={look: sum(counts[text] for text in listed[look]) or answer.get(look, 0) * every for look in SHAPES},
+        samples={look: tuple(listed[look][:_SAMPLE]) or tuple(answer.get(f"sample {look}") or ()) for look in SHAPES},
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from mlops_stage.evidence.redact import MINIMUM_COUNT, shown
+from mlops_stage.inputs.tables.observed import pattern_of
 from mlops_stage.stages.data import sensitive, widening
 from mlops_stage.stages.data.contract.bounds import number
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 MOST_LISTED = 50
 """Values that a list of allowed ones may have."""
+_LONGEST = 100
+"""Characters of a value that may stand in a list."""
 _FEW_NUMBERS = 10
 _RARE = 0.05
 _SHAPED = 100
@@ -30,7 +33,6 @@ _LENGTHS = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 _MARKS = {"A": 26, "a": 26, "9": 10}
 _ROOM = 1000
 """Of n values drawn from more than so many times n², two are the same with a probability below a thousandth."""
-_MASKS = {"A": "[A-Z]", "a": "[a-z]", "9": "[0-9]"}
 
 Place = Literal["key", "option", "quality", "none"]
 
@@ -78,7 +80,7 @@ def propose(column: Observed, *, label: str | None, row_id: str | None, named: C
         demands += [] if why else _values(column, label, unique=column.unique and _identifies(column))
     elif column.present:
         demands.append(_remark(f"Only {column.present} cells are filled in: too few to learn anything about values."))
-    physical = "" if column.stored == "VARCHAR" else column.stored
+    physical = "" if column.stored in {"VARCHAR", '"NULL"'} else column.stored
     return Proposal(name=column.name, kind=_KINDS.get(column.kind, column.kind), physical=physical, restricted=why, demands=tuple(demands))
 
 
@@ -143,6 +145,9 @@ def _values(column: Observed, label: str | None, *, unique: bool) -> Iterator[De
     """Ranges, lists, lengths: what depends on values."""
     if column.kind == "number":
         yield from _odd_numbers(column)
+    if len(column.counts) == 1 or (column.largest and column.largest[0] == column.smallest[0]):
+        yield _remark("Every cell holds the same value, so there is nothing to learn, here and for a model.")
+        return
     if unique and column.kind == "integer":
         yield _remark("No range: later rows get other numbers.")
         return
@@ -166,7 +171,7 @@ def _odd_numbers(column: Observed) -> Iterator[Demand]:
             limit = widening.most(cells, column.rows)
             why = f"{_first(_percent(cells, column.rows))} of the cells are {what}, which is neither missing nor a number: better leave them empty."
             yield _ours(check, why, "percent", mustBeLessOrEqualTo=limit)
-        elif column.stored != "VARCHAR":  # text holds them only where somebody wrote them
+        elif column.stored in {"FLOAT", "DOUBLE"}:  # text holds them only where somebody wrote them
             why = (
                 f"No cell is {what}: one of them would turn every mean of the column into {what}."
                 if check == "nan"
@@ -217,7 +222,7 @@ def _listed(column: Observed, *, is_label: bool) -> Iterator[Demand]:
     often = {value: cells for value, cells in column.counts.items() if cells >= MINIMUM_COUNT}
     rare = column.present - sum(often.values())
     few = len(column.counts) <= _FEW_NUMBERS
-    if not often or rare > _RARE * column.present or (column.kind == "integer" and (rare or not few)):
+    if not often or max(map(len, often)) > _LONGEST or rare > _RARE * column.present or (column.kind == "integer" and (rare or not few)):
         return
     values = [int(value) if column.kind == "integer" else value for value in often]
     arguments = {"validValues": sorted(values, key=lambda value: (isinstance(value, str), value))}
@@ -275,26 +280,12 @@ def _since(column: Observed) -> Iterator[Demand]:
 def _text(column: Observed) -> Iterator[Demand]:
     """Length, and the shape where all cells share one."""
     if column.shape and column.present >= _SHAPED:
-        yield Demand(place="option", key="pattern", value=_pattern(column.shape), why="Every cell has this shape.")
+        yield Demand(place="option", key="pattern", value=f"^{pattern_of(column.shape)}$", why="Every cell has this shape.")
     length = next((length for length in _LENGTHS if length >= 2 * column.longest), None)
     if length:
         yield Demand(
             place="option", key="maxLength", value=length, why="Twice as long as anything seen: longer text is probably a shifted column."
         )
-
-
-def _pattern(shape: str) -> str:
-    """`AA-99` as `^[A-Z]{2}-[0-9]{2}$`."""
-    parts = []
-    for found in re.finditer(r"(.)\1*", shape):
-        mark, times = found[1], len(found[0])
-        parts.append(_MASKS.get(mark, _literal(mark)) + (f"{{{times}}}" if times > 1 else ""))
-    return f"^{''.join(parts)}$"
-
-
-def _literal(mark: str) -> str:
-    """A mark that means itself."""
-    return f"\\{mark}" if mark in r".^$*+?{}[]\|()" else mark
 
 
 def _classes(column: Observed) -> Iterator[Demand]:

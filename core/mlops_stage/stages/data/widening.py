@@ -41,7 +41,7 @@ def upper(largest: Sequence[float], smallest: Sequence[float]) -> float | None:
         if factor > _MOST:
             return None
         bound = max(bound, top * factor)
-    return bound
+    return bound if math.isfinite(bound) else None
 
 
 def lower(largest: Sequence[float], smallest: Sequence[float]) -> float | None:
