@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from mlops_stage.stages.data.contract.text import Document, Path
     from mlops_stage.stages.data.rules import Bound, Check, Column, Severity
 
+_LONGEST = 300
+"""Characters of a sentence; names and values in it are of unknown origin."""
+
 
 @dataclass
 class Found:
@@ -67,7 +70,7 @@ class Place:
 
     def unchecked(self, what: str, level: Literal["note", "warning"] = "warning") -> None:
         """Note that something here is not checked."""
-        self.found.unchecked.append(Unchecked(where=self.where, what=what, level=level))
+        self.found.unchecked.append(Unchecked(where=self.where, what=shown(what, _LONGEST), level=level))
 
     def rule(  # noqa: PLR0913  (the fields of a rule)
         self,
@@ -87,7 +90,7 @@ class Place:
                 bound=bound,
                 severity=severity,
                 where=self.where,
-                sentence=sentence,
+                sentence=shown(sentence, _LONGEST),
                 columns=columns,
             )
         )
