@@ -53,7 +53,7 @@ def possible(counts, kept, cell):
 def test_no_small_count_can_be_worked_out_from_what_is_told_of_a_table_and_its_margins():
     rng = np.random.default_rng(0)
     looked = 0
-    for _ in range(120):
+    for _ in range(60):
         shape = tuple(rng.integers(2, 5, 2))
         table = rng.poisson(rng.choice([0, 1, 5, 9, 40, 300, 2_000], shape, p=[0.05, 0.1, 0.2, 0.1, 0.15, 0.2, 0.2]))
         if table.sum() < 20 or (table > 0).sum() < 3:
@@ -65,7 +65,7 @@ def test_no_small_count_can_be_worked_out_from_what_is_told_of_a_table_and_its_m
             nothing_left = len(kept.hidden | kept.blurred) == sum(count > 0 for one, count in counts.items() if one)
             looked += 1
             assert high - low >= 2 or nothing_left, (table, sorted(cell), low, high)
-    assert looked > 300
+    assert looked > 150
 
 
 def test_subtracting_the_margin_alone_would_tell():
