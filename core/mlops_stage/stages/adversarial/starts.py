@@ -22,7 +22,7 @@ SCOUTS = 6
 POOL_TRIES = 18
 """How many rows of the pool are asked, where those before lost their label when they were made valid."""
 NOISE_TRIES = 100
-"""How many uniformly drawn rows are asked where the pool gave none."""
+"""How many drawn rows are asked where the pool gave none."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Attacked:
 
 
 def starts(attacked: Attacked, pool: Pool | None, restart: int) -> Starts:
-    """The nearest rows of the pool that stay of another label when made valid, else uniform noise.
+    """The nearest rows of the pool that stay of another label when made valid, else drawn ones.
 
     Args:
         attacked: what is attacked.
@@ -107,13 +107,19 @@ class _Starting:
             self.ask(np.repeat(np.arange(len(several)), [len(rows) for rows in several]), np.concatenate(several))
 
     def from_noise(self, restart: int) -> None:
+        """Even turns draw rows evenly; odd ones draw corners of the box, from nearly all low to nearly all high.
+
+        Where features grow together, as sizes do, even draws all lie on one side; the two corners do not.
+        """
         space, ids = self.attacked.space, self.attacked.ids
+        low, high = space.low.astype(np.float64), space.high.astype(np.float64)
         for turn in range(NOISE_TRIES):
             live = np.flatnonzero(self.none)
             if not len(live):
                 return
-            drawn = uniforms(self.attacked.seed, "start", ids[live], restart * NOISE_TRIES + turn, space.width)
-            self.ask(live, (space.low + drawn * (space.high.astype(np.float64) - space.low)).astype(np.float32))
+            drawn = uniforms(self.attacked.seed, "start", ids[live], restart * NOISE_TRIES + turn, space.width + 1)
+            share = drawn[:, 1:] if turn % 2 == 0 else drawn[:, 1:] < drawn[:, :1]
+            self.ask(live, (low + share * (high - low)).astype(np.float32))
 
     def ask(self, of: Places, rows: Rows) -> None:
         """Make rows valid for the ones they belong to, and keep those of another label."""
