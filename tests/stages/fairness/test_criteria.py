@@ -115,10 +115,10 @@ def test_groups_of_crossed_columns_and_composites_can_be_named():
 
 
 def test_claims_of_failure_are_adjusted_over_columns():
-    """One column alone fails on what, among ten, may be chance."""
+    """One column alone fails on what, among six, may be chance."""
     near = {"a": [800, 200, 300, 700], "b": [800, 200, 450, 550]}
     assert judged(observed({"c0": near})).gates[0].verdict is Verdict.FAILED
-    many = {f"c{index}": {"a": [500, 500, 500, 500], "b": [500, 500, 440, 560]} for index in range(1, 10)}
+    many = {f"c{index}": {"a": [500, 500, 500, 500], "b": [500, 500, 440, 560]} for index in range(1, 6)}
     assert judged(observed({"c0": near, **many})).gates[0].verdict is Verdict.INCONCLUSIVE
 
 

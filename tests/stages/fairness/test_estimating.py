@@ -34,7 +34,7 @@ def found(cells, grouping, classes=BINARY, **terms):
 def drawn(rows, seed=0, *, weighted=False, classes=2):
     """Answers whose rates differ by group, and two sensitive columns."""
     rng = np.random.default_rng(seed)
-    sex, age = rng.integers(0, 2, rows), rng.integers(0, 5, rows)
+    sex, age = rng.integers(0, 2, rows), rng.integers(0, 3, rows)
     label = rng.integers(0, classes, rows)
     right = rng.random(rows) < 0.6 + 0.1 * sex + 0.03 * age
     predictions = Predictions(
@@ -44,7 +44,7 @@ def drawn(rows, seed=0, *, weighted=False, classes=2):
         classes=BINARY if classes == 2 else tuple("abcdef"[:classes]),
         weight=rng.uniform(0.2, 2, rows) if weighted else None,
     )
-    return predictions, by_column("sex", Codes(sex, ("f", "m"))), by_column("age", Codes(age, tuple("01234")))
+    return predictions, by_column("sex", Codes(sex, ("f", "m"))), by_column("age", Codes(age, tuple("012")))
 
 
 def fairlearn_frame(predictions, grouping):
@@ -74,8 +74,8 @@ def fairlearn_frame(predictions, grouping):
 
 @pytest.mark.parametrize("weighted", [False, True])
 def test_values_are_those_of_fairlearn(weighted):
-    predictions, sex, age = drawn(4_000, weighted=weighted)
-    for grouping in (sex, age, crossed([sex, age])):
+    predictions, sex, age = drawn(2_000, weighted=weighted)
+    for grouping in (sex, crossed([sex, age])):
         cells = count(predictions, grouping)
         ours = found(cells, grouping)
         frame = fairlearn_frame(predictions, grouping)
@@ -104,7 +104,7 @@ def test_values_are_those_of_fairlearn(weighted):
 def test_composites_are_those_of_fairlearn(weighted):
     from fairlearn import metrics
 
-    predictions, sex, age = drawn(3_000, seed=1, weighted=weighted)
+    predictions, sex, age = drawn(1_500, seed=1, weighted=weighted)
     grouping = crossed([sex, age])
     ours = found(count(predictions, grouping), grouping)
     for name in ("demographic_parity", "equal_opportunity", "equalized_odds"):
@@ -220,7 +220,7 @@ def test_groups_are_compared_with_the_reference_where_there_is_one():
 
 
 def test_several_classes_are_each_set_against_all_others():
-    predictions, sex, age = drawn(4_000, seed=2, classes=4)
+    predictions, sex, age = drawn(3_000, seed=2, classes=3)
     for grouping in (sex, age):
         cells = count(predictions, grouping)
         ours = found(cells, grouping, predictions.classes)

@@ -112,14 +112,15 @@ def crossed(groupings: Sequence[Grouping]) -> Grouping:
         flat += grouping.codes
     found, codes = _occurring(flat, math.prod(lengths))
     parts = np.unravel_index(found, lengths)
+    unknown = np.logical_or.reduce([np.isin(part, list(grouping.outside)) for part, grouping in zip(parts, groupings, strict=True)])
+    known = int((~unknown).sum())
+    if known > MOST_GROUPS:
+        raise _too_many(groupings, f"{known:,}")
     levels = tuple(
         tuple(value for grouping, index in zip(groupings, place, strict=True) for value in grouping.levels[index])
         for place in zip(*(part.tolist() for part in parts), strict=True)
     )
-    outside = frozenset(index for index, level in enumerate(levels) if UNKNOWN in level)
-    known = len(levels) - len(outside)
-    if known > MOST_GROUPS:
-        raise _too_many(groupings, f"{known:,}")
+    outside = frozenset(np.flatnonzero(unknown).tolist())
     absent = math.prod(len(grouping.inside) for grouping in groupings) - known
     columns = tuple(column for grouping in groupings for column in grouping.columns)
     return Grouping(columns, codes, levels, outside, absent)
