@@ -56,6 +56,8 @@ class Stage:
     """Native outputs: name without the stage's name -> help. `outcome` is always there."""
     init: str = ""
     """`(root) -> mapping of params, or None`: what `mlops-stage init` writes for this stage in that repository."""
+    drafts: str = ""
+    """`(root) -> {words of a command: its params}`: commands that `mlops-stage init` carries out first, such as one that writes a first contract."""
     plan: str = ""
     """`(params, workspace) -> Plan`: rows, cost and the gates that the data cannot decide, before anything runs."""
     consumes: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,17 +23,20 @@ def command(suite: Suite) -> click.Command:
     )
     @click.option("--force", is_flag=True, help="replace a file that is there already")
     def init(*, export: str | None, force: bool) -> None:
-        """Look at this folder and write an mlops.yaml that fits it; what only you can know is marked CHOOSE.
+        """Look at this folder and write an mlops.yaml that fits it, with a data contract; what only you can know is marked CHOOSE.
 
         With --export, write a script instead that runs where your model was trained: it writes predictions and, where possible, the model as ONNX.
         """
         from mlops_stage.config import synthesis
+        from mlops_stage.config.file import NAME
         from mlops_stage.params import CHOOSE
 
         root = Path.cwd()
         if export:
             _export(root, export, force=force)
             return
+        if force or not (root / NAME).exists():
+            _drafts(root, suite)
         path = synthesis.write(root, suite.catalogue, force=force)
         open_questions = path.read_text(encoding="utf-8").count(f": {CHOOSE}")
         click.echo(f"wrote {path.name}")
@@ -43,6 +47,25 @@ def command(suite: Suite) -> click.Command:
             click.echo(f"\nadd this to your {name} pipeline:\n\n{text}", nl=False)
 
     return init
+
+
+def _drafts(root: Path, suite: Suite) -> None:
+    """Let stages write what belongs beside a first mlops.yaml. A stage that cannot costs its own file only."""
+    from mlops_stage.errors import StageError
+    from mlops_stage.host import resolve
+    from mlops_stage.runner import Settings, folders, verbs
+
+    settings = Settings(root=root, out=root, cache=folders.cache(os.environ), env=os.environ)
+    for stage in suite.catalogue.stages.values():
+        if not stage.drafts:
+            continue
+        owner = f"stage '{stage.name}' of {stage.distribution}"
+        try:
+            for words, values in resolve(stage.drafts, owner)(root).items():
+                params = resolve(resolve(stage.commands[words], owner).params, owner).model_validate(values)
+                click.echo(verbs.answer(stage, words, params, settings).text.splitlines()[0])
+        except StageError as error:
+            click.echo(f"{stage.kebab}: {error.message}; nothing was drafted for it", err=True)
 
 
 def _export(root: Path, kind: str, *, force: bool) -> None:

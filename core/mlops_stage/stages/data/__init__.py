@@ -11,6 +11,7 @@ STAGE = Stage(
     measure="mlops_stage.stages.data.measure:measure",
     criteria="mlops_stage.stages.data.criteria:criteria",
     init="mlops_stage.stages.data.init:init",
+    drafts="mlops_stage.stages.data.commands:drafts",
     plan="mlops_stage.stages.data.plan:plan",
     commands={
         "contract synth": "mlops_stage.stages.data.commands:SYNTH",

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from mlops_stage.stage import Command
+from mlops_stage.stages.data.init import init
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 SYNTH = Command(
     summary="Write a first contract from a table, with a comment on every rule",
@@ -19,3 +26,11 @@ PROFILE = Command(
     params="mlops_stage.stages.data.params:ProfileParams",
     run="mlops_stage.stages.data.profiling:run",
 )
+
+
+def drafts(root: Path) -> Mapping[str, Mapping[str, Any]]:
+    """What to write before a first mlops.yaml: a contract, where there is a table and no contract; learnt from the training data where there are such."""
+    found = init(root)
+    if not found or "contract" in found:
+        return {}
+    return {"contract synth": {"source": found.get("train", found["data"])}}
