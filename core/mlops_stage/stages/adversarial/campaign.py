@@ -181,7 +181,7 @@ def carried_out(  # noqa: PLR0913  (a campaign, what it is against, and who hear
     outcomes: list[Outcome | None] = [None] * len(blocks)
     for place, outcome in _each(campaign, target, space, blocks, oracle, processes):
         outcomes[place] = outcome
-        done += len(blocks[place].rows)
+        done += len(blocks[place].rows) if outcome is not None else 0
         progress(done)
     return outcomes
 
