@@ -73,6 +73,17 @@ def test_cp1252_is_told_in_one_clear_line(tmp_path: Path) -> None:
     assert "iconv" in told.hint
 
 
+def test_thousands_of_unreadable_records_are_told_by_reason(tmp_path: Path) -> None:
+    good, short, stray = "1,x\n", "1\n", '1,"x"y\n'
+    (tmp_path / "now.csv").write_text("a,b\n" + good * 5 + short * 2000 + stray * 7 + good)
+    seen, _ = held(tmp_path, data="now.csv")
+    assert (seen.outputs["rows"], seen.outputs["rejects"]) == ("6", "2007")
+    told = [finding.message for finding in seen.findings if finding.rule == "data/unreadable-record"]
+    assert told[0].startswith("2,000 records of now.csv cannot be read: 1 cells where the header has 2 (line 7, 8, ")
+    assert told[1].startswith("7 records of ")
+    assert len(json.loads((tmp_path / "out/evidence/rejects.json").read_text())["first"]) == 1000
+
+
 def test_no_drift_passes_and_says_so(tmp_path: Path) -> None:
     profiled(tmp_path, 20_000)
     table(10_000, 1).to_parquet(tmp_path / "now.parquet")

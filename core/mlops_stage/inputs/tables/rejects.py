@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
+from collections import Counter
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from mlops_stage.inputs.tables.delimited import header_of
 from mlops_stage.inputs.tables.open import Table, files_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from mlops_stage.inputs.tables.formats import Format
@@ -38,12 +40,9 @@ class Part:
 
     def record(self, row: int) -> int:
         """The number of the record, from 1, that is the row of that number, from 1."""
-        record = row
-        for gone in self.rejected:
-            if gone > record:
-                break
-            record += 1
-        return record
+        gone = self.rejected
+        # the reject at that place, from 0, has so many rows before it
+        return row + bisect_left(range(len(gone)), row, key=lambda place: gone[place] - place - 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +56,8 @@ class Reading:
     parts: tuple[Part, ...]
     rejects: tuple[Reject, ...]
     """The first thousand of each file."""
+    reasons: Mapping[str, int]
+    """How many there are for each reason."""
     records: int
     """Counted without the reader: bytes and quotes of CSV, lines of JSONL, the footers of Parquet."""
 
@@ -112,7 +113,9 @@ def _footers(original: Table) -> Reading:
     listed = quoted_paths(table.paths)
     found = run(connect(table.paths), f"SELECT num_rows FROM parquet_file_metadata({listed})", table.name)
     parts = [Part(file=relative(table.root, path), rows=int(rows)) for path, (rows,) in zip(table.paths, found, strict=True)]
-    return Reading(table=table, subject=original.subject(), parts=tuple(parts), rejects=(), records=sum(part.rows for part in parts))
+    return Reading(
+        table=table, subject=original.subject(), parts=tuple(parts), rejects=(), reasons={}, records=sum(part.rows for part in parts)
+    )
 
 
 def _strict(original: Table) -> Reading | None:
@@ -134,7 +137,7 @@ def _strict(original: Table) -> Reading | None:
         return None
     if rows != sum(part.rows for part in parts):
         return None
-    return Reading(table=table, subject=original.subject(), parts=tuple(parts), rejects=(), records=rows)
+    return Reading(table=table, subject=original.subject(), parts=tuple(parts), rejects=(), reasons={}, records=rows)
 
 
 def _rows(table: Table) -> int:
@@ -160,7 +163,8 @@ def _salvaged(original: Table, spill: Path) -> Reading:
     parts = tuple(Part(file=one.file, rows=one.rows, rejected=tuple(one.rejected)) for one in found)
     total = _rows(table) + sum(len(one.rejected) for one in found)
     told = tuple(reject for one in found for reject in one.told)
-    return Reading(table=table, subject=original.subject(), parts=parts, rejects=told, records=total)
+    reasons = sum((one.reasons for one in found), Counter[str]())
+    return Reading(table=table, subject=original.subject(), parts=parts, rejects=told, reasons=reasons, records=total)
 
 
 def _nothing(original: Table, found: list[Salvage]) -> InputError:
@@ -169,4 +173,15 @@ def _nothing(original: Table, found: list[Salvage]) -> InputError:
         return InputError(f"{original.name} has a header but no rows", "check the step that wrote it")
     count = sum(len(one.rejected) for one in found)
     told = "its only record cannot be read" if count == 1 else f"none of its {count:,} records can be read"
-    return InputError(f"{original.name}: {told}; line {first.line}: {shown(first.reason, 120)}", "check the step that wrote it")
+    return InputError(f"{original.name}: {told}; line {first.line}: {shown(first.reason, 120)}", remedy(first.reason))
+
+
+def remedy(reason: str) -> str:
+    """What to do about records that cannot be read for a reason."""
+    if "cells where" in reason:
+        return "quote values that hold a comma, and write every column in every row"
+    if "UTF-8" in reason:
+        return "convert the file: `iconv -f cp1252 -t UTF-8 old.csv > new.csv`"
+    if "quote" in reason:
+        return 'close quotes, and write a quote inside a quoted value twice: ""'
+    return "write one JSON object per line" if "JSON" in reason else "check the step that wrote it"

@@ -6,6 +6,7 @@ import codecs
 import json
 import re
 from array import array
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -48,10 +49,13 @@ class Salvage:
     """Numbers of all records that cannot be read, rising."""
     told: list[Reject] = field(default_factory=list)
     """The first of them."""
+    reasons: Counter[str] = field(default_factory=Counter)
+    """How many of them there are for each reason."""
 
     def reject(self, line: int, reason: str) -> None:
         """Count a record that cannot be read."""
         self.rejected.append(self.rows + len(self.rejected) + 1)
+        self.reasons[reason] += 1
         if len(self.told) < MOST_TOLD:
             self.told.append(Reject(file=self.file, line=line, record=self.rejected[-1], reason=reason))
 

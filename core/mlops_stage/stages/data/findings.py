@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mlops_stage.estimates import NotEstimable
 from mlops_stage.evidence.redact import shown
+from mlops_stage.inputs.tables.rejects import remedy
 from mlops_stage.report import Finding, Level
 from mlops_stage.stages.data import rules as r
 from mlops_stage.stages.data.drift import NEW
@@ -122,41 +123,28 @@ def _row(reading: Reading, row: int, file: str) -> str:
 def of_reading(reading: Reading) -> list[Finding]:
     """Records that cannot be read, by what is wrong with them; and records that were lost."""
     found = []
-    by_reason: dict[str, list[tuple[str, int]]] = {}
-    for reject in reading.rejects:
-        by_reason.setdefault(reject.reason, []).append((reject.file, reject.line))
-    told_of = Counter({reason: len(places) for reason, places in by_reason.items()})
-    for reason, count in told_of.most_common(_NAMED):
-        file, line = by_reason[reason][0]
-        lines = ", ".join(f"{at:,}" for name, at in by_reason[reason][:_NAMED] if name == file)
+    commonest = Counter(reading.reasons).most_common()
+    for reason, count in commonest[:_NAMED]:
+        places = [(one.file, one.line) for one in reading.rejects if one.reason == reason]
+        files = list(dict.fromkeys(file for file, _ in places))
+        lines = ", ".join(f"{line:,}" for file, line in places[:_NAMED] if file == files[0])
         some = "1 record" if count == 1 else f"{count:,} records"
-        message = f"{some} of {shown(file) if len({name for name, _ in by_reason[reason]}) == 1 else 'several files'} cannot be read: {reason} (line {lines})"
-        found.append(Finding(rule=_UNREADABLE, level=Level.ERROR, message=message, location=f"{file}:{line}", hint=_remedy(reason)))
-    rest = len(told_of) - _NAMED
-    if rest > 0 or reading.rejected > len(reading.rejects):
-        message = f"{reading.rejected:,} records in all cannot be read; evidence/rejects.json lists the first of them"
+        where = f"of {shown(files[0])}" if len(files) == 1 else "of several files"
+        message = f"{some} {where} cannot be read: {reason}" + (f" (line {lines})" if lines else "")
+        location = f"{places[0][0]}:{places[0][1]}" if places else ""
+        found.append(Finding(rule=_UNREADABLE, level=Level.ERROR, message=message, location=location, hint=remedy(reason)))
+    rest = sum(count for _, count in commonest[_NAMED:])
+    if rest:
+        message = f"{rest:,} further records cannot be read, for {len(commonest) - _NAMED:,} other reasons; see evidence/rejects.json"
         found.append(Finding(rule=_UNREADABLE, level=Level.ERROR, message=message, hint="check the step that wrote the files"))
     if reading.lost:
-        message = f"{reading.records:,} records were counted, and {reading.rows:,} rows and {reading.rejected:,} rejects were read: {reading.lost:,} are lost"
-        found.append(
-            Finding(
-                rule="data/lost-records",
-                level=Level.ERROR,
-                message=message,
-                hint="report this file's form as a bug, and convert it meanwhile",
-            )
+        message = (
+            f"{reading.records:,} records were counted, and {reading.rows:,} rows and {reading.rejected:,} rejects were read: "
+            f"{reading.lost:,} are lost"
         )
+        hint = "report this file's form as a bug, and convert it meanwhile"
+        found.append(Finding(rule="data/lost-records", level=Level.ERROR, message=message, hint=hint))
     return found
-
-
-def _remedy(reason: str) -> str:
-    if "cells where" in reason:
-        return "quote values that hold a comma, and write every column in every row"
-    if "UTF-8" in reason:
-        return "convert the file: `iconv -f cp1252 -t UTF-8 old.csv > new.csv`"
-    if "quote" in reason:
-        return 'close quotes, and write a quote inside a quoted value twice: ""'
-    return "write one JSON object per line" if "JSON" in reason else "check the step that wrote it"
 
 
 def of_columns(checked: Checked, *, declared: bool) -> list[Finding]:

@@ -24,6 +24,7 @@ _MOST_COLUMNS = 30
 _MOST_PICTURES = 8
 _MOST_BARS = 12
 _SCORE = 1.96
+_WORDS = {"ks": "Kolmogorov-Smirnov distance", "linf": "largest change of a share"}
 
 
 def missing(checked: Checked, profile: profiles.Profile | None) -> list[Figure]:
@@ -99,7 +100,7 @@ def _picture(column: profiles.Numbers | profiles.Categories, checked: Checked, e
         Bars(
             name=f"distribution_of_{column.name}",
             title=f"{shown(column.name, 40)} against the profile",
-            caption=f"{effect.name} {_value(effect):.3g}. Bars that leave the band are more or less frequent than the profile leads to expect.{told}",
+            caption=f"The {_WORDS[effect.name]} is {_value(effect):.3g}. Bars that leave the band are more or less frequent than the profile leads to expect.{told}",
             x_label=shown(column.name, 40),
             y_label="share of cells",
             bars=tuple(bars),
