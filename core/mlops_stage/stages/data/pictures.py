@@ -95,6 +95,8 @@ def _picture(column: profiles.Numbers | profiles.Categories, checked: Checked, e
         low, high = _band(was[place], before, total)
         value = None if str(place) in hidden else now[place] / total
         bars.append(Bar(label=label, value=value, low=low, high=high, n=total))
+    if len(bars) == 1 or all(bar.value is None for bar in bars):
+        return []
     told = f" Bars of fewer than {MINIMUM_COUNT} rows are left out, and those from which they could be worked out." if hidden else ""
     return [
         Bars(
