@@ -113,6 +113,14 @@ def test_too_few_rows_to_tell_drift_are_inconclusive_and_never_green(tmp_path: P
     assert "rows show it; there are 60" in " ".join(plan(DataParams(data="now.parquet", profile="profile.json"), workspace(tmp_path)).notes)
 
 
+def test_a_column_that_vanished_since_the_profile_is_no_silent_pass(tmp_path: Path) -> None:
+    profiled(tmp_path, 20_000)
+    table(10_000, 1).drop(columns="colour").to_parquet(tmp_path / "now.parquet")
+    seen, judged = held(tmp_path, profile="profile.json")
+    assert [gate.criterion for gate in judged.gates if gate.verdict == "failed"] == ["vanished_columns <= 0"]
+    assert any("lacks: colour" in finding.message and finding.level is Level.ERROR for finding in seen.findings)
+
+
 def test_missing_cells_that_increase_are_drift_too(tmp_path: Path) -> None:
     profiled(tmp_path, 20_000)
     now = table(10_000, 1)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mlops_stage.stages.data.outcomes import Outcome
     from mlops_stage.stages.data.params import DataParams
 
-UNREADABLE, LOST, EMPTY = "unreadable_records", "lost_records", "empty_columns"
+UNREADABLE, LOST, EMPTY, VANISHED = "unreadable_records", "lost_records", "empty_columns", "vanished_columns"
 NAMES: Mapping[type, str] = {
     r.Present: "absent",
     r.NoOthers: "undeclared_columns",
@@ -70,6 +70,11 @@ def of_reading(source: str = "default") -> tuple[Criterion, ...]:
 def of_columns() -> tuple[Criterion, ...]:
     """The gate on columns, where there is no contract."""
     return (Criterion(metric=EMPTY, op="<=", number=0.0, claim="no column is empty"),)
+
+
+def of_profile(source: str) -> tuple[Criterion, ...]:
+    """The gate on columns that the profile knows."""
+    return (Criterion(metric=VANISHED, op="<=", number=0.0, source=source, claim="the table has every column of the profile"),)
 
 
 def metric_of(outcome: Outcome) -> Metric:

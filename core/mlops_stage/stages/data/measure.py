@@ -177,6 +177,11 @@ class _Held:
             Metric(name=gates.LOST, estimate=Point(self.reading.lost), unit="records", direction="lower"),
             Metric(name=gates.EMPTY, estimate=Point(empty), unit="columns", direction="lower"),
             *(
+                [Metric(name=gates.VANISHED, estimate=Point(len(self._vanished())), unit="columns", direction="lower")]
+                if self.profile
+                else []
+            ),
+            *(
                 Metric(name="missing_cells", estimate=Point(count), unit="cells", slice=(("column", name),), direction="lower")
                 for name, count in nulls.items()
             ),
@@ -184,7 +189,8 @@ class _Held:
 
     def _default_gates(self) -> list[Criterion]:
         reading = gates.of_reading(self.contract.source if self.contract else "default")
-        return [*reading, *(() if self.contract else gates.of_columns())]
+        vanished = gates.of_profile(self.params.profile or "") if self.profile and not self._drift_rules() else ()
+        return [*reading, *(() if self.contract else gates.of_columns()), *vanished]
 
     def _drift_rules(self) -> list[r.Rule]:
         return [rule for rule in (self.contract.rules if self.contract else ()) if isinstance(rule.check, r.Drift)]
@@ -229,18 +235,26 @@ class _Held:
         if self.profile is None:
             return []
         known = {column.name for column in self.profile.columns}
-        gone = [name for name in known if name not in self.checked.nulls]
         measured = {effect.column for effect in effects}
-        silent = [column.name for column in self.profile.columns if column.name not in measured and column.name not in gone]
+        silent = [column.name for column in self.profile.columns if column.name not in measured and column.name in self.checked.nulls]
         new = [name for name in self.checked.nulls if name not in known]
         told = []
-        if gone:
-            message = f"the profile has columns that the table lacks: {shown(', '.join(sorted(gone)), 160)}"
-            told.append(Finding(rule="data/column-absent", level=Level.WARNING, message=message, location=self.params.profile or ""))
+        if self._vanished():
+            message = f"the profile has columns that the table lacks: {shown(', '.join(self._vanished()), 160)}"
+            level = Level.WARNING if self._drift_rules() else Level.ERROR
+            told.append(Finding(rule="data/column-absent", level=level, message=message, location=self.params.profile or ""))
         if silent or new:
             listed = shown(", ".join([*silent, *new]), 160)
             told.append(Finding(rule="data/no-distribution", level=Level.NOTE, message=f"drift of these columns is not measured: {listed}"))
+        for rule in self._drift_rules():
+            if rule.columns[0] not in measured and isinstance(rule.check, r.Drift) and rule.check.method != "auto":
+                message = f"{rule.sentence}: cannot be told, for the profile keeps no distribution of it"
+                told.append(Finding(rule="data/not-evaluated", level=Level.WARNING, message=message, location=rule.where))
         return told
+
+    def _vanished(self) -> list[str]:
+        """Columns that the profile knows and the table lacks."""
+        return [column.name for column in (self.profile.columns if self.profile else ()) if column.name not in self.checked.nulls]
 
     def _cost(self) -> Finding:
         size = sum(
