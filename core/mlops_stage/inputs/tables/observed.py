@@ -43,6 +43,8 @@ SHAPES = {
 }
 """What identifiers of people look like; for those with a checksum, a sample is looked at more closely."""
 _SAMPLE = 200
+_LONGEST = 200
+"""Characters of an identifier."""
 _LOOKED_AT = 100_000
 """About so many different values are held against them."""
 SENTINELS = (-999999, -99999, -9999, -999, -99, -1, 999, 9999, 99999, 999999)
@@ -300,7 +302,10 @@ def _kind_of_text(answer: Mapping[str, Any]) -> Kind:
 def _second(seen: Observed, answer: Mapping[str, Any]) -> Observed:
     """What the second pass adds."""
     counts = dict(sorted((answer.get("counts") or {}).items()))
-    listed = {look: [text for text in counts if seen.kind == "string" and re.fullmatch(shape, text)] for look, shape in SHAPES.items()}
+    listed = {
+        look: [text for text in counts if seen.kind == "string" and len(text) <= _LONGEST and re.fullmatch(shape, text)]
+        for look, shape in SHAPES.items()
+    }
     every = _Passes.every(seen.rows)
     return replace(
         seen,

@@ -75,10 +75,12 @@ def contract(table: Table, columns: Sequence[Observed], proposals: Sequence[Prop
     """The text of the contract; `output` is its path, as comments name it."""
     page, rows = Page(), columns[0].rows
     stem = _stem(table.source)
-    page.why(0, _HEADER.format(rows=number(rows), source=shown(table.source)))
+    # an absolute path would tell whose machine this was
+    source = relative(table.root, table.paths[0]) if len(table.paths) == 1 else table.source
+    page.why(0, _HEADER.format(rows=number(rows), source=shown(source)))
     for question, command in _COMMANDS.items():
         page.why(0, question)
-        page.put(0, f"#   {command.format(output=shown(output), source=shown(table.source))}")
+        page.put(0, f"#   {command.format(output=shown(output), source=shown(source))}")
     page.pair(0, "apiVersion", VERSION)
     page.pair(0, "kind", "DataContract")
     page.pair(0, "id", stem)
@@ -87,7 +89,7 @@ def contract(table: Table, columns: Sequence[Observed], proposals: Sequence[Prop
     page.pair(0, "status", "draft")
     page.why(0, "Where other tools find the table; mlops-stage reads the one that `data` names.")
     form = {"csv": "csv", "jsonl": "json", "parquet": "parquet"}[table.format]
-    page.put(0, f"servers: [{{server: local, type: local, path: {scalar(table.source)}, format: {form}}}]")
+    page.put(0, f"servers: [{{server: local, type: local, path: {scalar(source)}, format: {form}}}]")
     page.put(0, "schema:")
     page.pair(2, "- name", stem)
     page.put(4, "properties:")

@@ -1,6 +1,9 @@
+import os
+
 import pytest
 
 from mlops_stage.errors import UsageError
+from mlops_stage.stages.data.contract import standard
 from mlops_stage.stages.data.contract.loading import load_contract
 from mlops_stage.stages.data.rules import Bound, Drift, Duplicates, Fresh, NoOthers, Nulls, OneOf, Present, Range, Sql
 
@@ -184,6 +187,9 @@ def test_a_contract_that_is_not_there(tmp_path):
         load_contract("no.odcs.yaml", tmp_path)
     with pytest.raises(UsageError, match="is a folder"):
         load_contract(".", tmp_path)
+    os.mkfifo(tmp_path / "pipe.odcs.yaml")
+    with pytest.raises(UsageError, match="is no regular file"):
+        load_contract("pipe.odcs.yaml", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -197,3 +203,35 @@ def test_a_contract_that_is_not_there(tmp_path):
 )
 def test_ugly_files(read, text, message):
     assert message in " ".join(problem.message for problem in read(text).problems.found)
+
+
+def test_rules_that_stand_in_the_wrong_place_are_refused(read, good):
+    wrong = {
+        "metric: rowCount": ("      - metric: rowCount", "      - metric: nullValues"),
+        "count below a column": ("          - metric: nullValues", "          - metric: rowCount"),
+        "shared rows below a column": ("check: drift\n              mustBeLessThan: 0.2", "check: shared_rows"),
+    }
+    for what, (was, now) in wrong.items():
+        found = read(good.replace(was, now, 1)).problems.ordered
+        assert any("stands below" in problem.message for problem in found), what
+
+
+def test_names_with_quotes_and_a_name_that_the_table_has_otherwise(read):
+    text = (
+        "apiVersion: v3.1.0\nkind: DataContract\nid: x\nversion: '1'\nstatus: draft\nschema:\n  - name: 'my \"t\"'\n    properties:\n"
+        "      - {name: a, physicalName: 'a \"b\" c', logicalType: integer}\n"
+        '    quality:\n      - {type: sql, query: \'SELECT max("a ""b"" c") FROM {object}\', mustBe: 0}\n'
+        "      - {metric: duplicateValues, arguments: {properties: [a]}, mustBe: 0}\n"
+    )
+    inspected = read(text)
+    assert inspected.problems.found == []
+    rules = {rule.id: rule for rule in inspected.contracts[0].rules}
+    assert rules["duplicateValues"].columns == ('a "b" c',)
+    assert rules["sql"].check.query == 'SELECT max("a ""b"" c") FROM "my ""t"""'
+
+
+def test_a_version_that_the_installed_schema_does_not_know_yet_is_refused(read, good, monkeypatch):
+    older = {**standard.schema(), "properties": {**standard.schema()["properties"], "apiVersion": {"enum": ["v3.1.0"]}}}
+    monkeypatch.setattr(standard, "schema", lambda: older)
+    found = read(good.replace("v3.1.0", "v3.2.0")).problems.ordered
+    assert [problem.message for problem in found] == ["apiVersion v3.2.0 is newer than the schema of the standard that is installed here"]

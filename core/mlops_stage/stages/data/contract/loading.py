@@ -78,8 +78,9 @@ def inspect(path: str, root: Path) -> Inspected:
     file = existing(root, path, "contract")
     source = relative(root, file)
     problems = Problems(source)
-    if file.is_dir():
-        raise UsageError(f"contract: {shown(source)} is a folder", "name the file, such as contract.odcs.yaml")
+    if not file.is_file():
+        told = "a folder" if file.is_dir() else "no regular file"
+        raise UsageError(f"contract: {shown(source)} is {told}", "name the file, such as contract.odcs.yaml")
     document = text.read(file, source, problems)
     contracts: tuple[Contract, ...] = ()
     values = document.values if isinstance(document.values, dict) else {}

@@ -69,7 +69,11 @@ def check(document: Document, problems: Problems) -> None:
 def _version_is_known(document: Document, problems: Problems) -> bool:
     given = document.values.get("apiVersion")
     if given in VERSIONS:
-        return True
+        if given in schema()["properties"]["apiVersion"]["enum"]:
+            return True
+        message = f"apiVersion {given} is newer than the schema of the standard that is installed here"
+        problems.at(document, ("apiVersion",), message, "pip install --upgrade open-data-contract-standard")
+        return False
     if given is None:
         problems.add(1, "no apiVersion: the file does not say that it is an Open Data Contract", f"write `apiVersion: {VERSIONS[-2]}`")
         return False

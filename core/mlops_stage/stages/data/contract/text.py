@@ -63,7 +63,8 @@ def read(file: File, source: str, problems: Problems) -> Document:
         InputError: it cannot be read, is no UTF-8 text or larger than 1 MiB.
     """
     try:
-        content = file.read_bytes()
+        with file.open("rb") as stream:
+            content = stream.read(_LARGEST + 1)
     except OSError as error:
         raise InputError(
             f"contract: {shown(source)} cannot be read: {error.strerror}", "give the path of a file that may be read"
