@@ -69,11 +69,15 @@ def speed(folder: Path, processes: int) -> None:
             seconds, used, report = one(folder, f"{data}_{name}", data, processes)
             total, cpu = total + seconds, cpu + used
             figures = {f"{m['name']}{m['slice'] and m['slice'][0][1]}": m["estimate"].get("value") for m in report["metrics"]}
-            told = "  ".join(f"{size}: {figures[f'robust_accuracy{size}']:.2f}" for size in ("0.05", "0.1", "0.2"))
+            told = "  ".join(f"{size}: {_told(figures[f'robust_accuracy{size}'])}" for size in ("0.05", "0.1", "0.2"))
             print(
                 f"{data} {name:7} {seconds:5.2f} s, {used:5.2f} s of processor time  clean {figures['clean_accuracy[]']:.2f}  robust {told}  {report['outcome']}"
             )
     print(f"eight models, quick: {total:.1f} s in all, {cpu:.1f} s of processor time (target: at most 30 s on two cores)")
+
+
+def _told(value: float | None) -> str:
+    return "   –" if value is None else f"{value:.2f}"
 
 
 def one(folder: Path, model: str, data: str, processes: int) -> tuple[float, float, dict[str, list[dict[str, object]]]]:

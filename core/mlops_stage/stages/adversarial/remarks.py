@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mlops_stage.evidence.redact import MINIMUM_COUNT
 from mlops_stage.report import Finding, Level
 from mlops_stage.stages.adversarial import words
 from mlops_stage.stages.adversarial.criteria import CONSTANT_RULE
@@ -88,11 +89,16 @@ def _fooled(results: Results, space: Tabular, campaign: Campaign) -> list[Findin
 
 
 def _columns(results: Results, space: Tabular, epsilon: float) -> list[str]:
+    """The columns that were changed most often, with the median size of their change where enough rows make it nobody's own."""
     broken = results.broken(epsilon)
     apart = np.abs(results.rows[broken] - results.originals[broken]) / np.where(space.continuous, space.scale, 1)
-    moved = (apart > SLACK).sum(axis=0)
-    order = np.argsort(-moved, kind="stable")[:_MOST_NAMED]
-    return [words.feature_name(space.features[place]) for place in order if moved[place]]
+    moved = apart > SLACK
+    told = []
+    for place in np.argsort(-moved.sum(axis=0), kind="stable")[:_MOST_NAMED]:
+        sizes = apart[moved[:, place], place]
+        far = f" (by {np.median(sizes):.2g})" if space.continuous[place] and len(sizes) >= MINIMUM_COUNT else ""
+        told += [words.feature_name(space.features[place]) + far] if len(sizes) else []
+    return told
 
 
 def _untouched(results: Results) -> list[Finding]:
