@@ -28,6 +28,7 @@ MOST_ENTRIES = 100_000
 _MOST_DIRECTORY = 2**26
 _TAIL = 2**16 + 22
 _READ = 2**18
+_PIECE = 2**13
 FAULTS = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -125,12 +126,21 @@ def tar_listing(stream: BinaryIO) -> Listing:
 def unfolded(stream: BinaryIO, kind: str) -> Stream:
     """What a compressed stream unfolds to, read piece by piece; `kind` is gzip, bzip2, xz or zlib."""
     if kind == "gzip":
-        return gzip.GzipFile(fileobj=stream)
+        return _Pieces(gzip.GzipFile(fileobj=stream))
     if kind == "bzip2":
-        return bz2.BZ2File(stream)
-    if kind == "xz":
-        return lzma.LZMAFile(stream)
-    return _Zlib(stream)
+        return _Pieces(bz2.BZ2File(stream))
+    return _Pieces(lzma.LZMAFile(stream)) if kind == "xz" else _Zlib(stream)
+
+
+class _Pieces:
+    """A stream read in small pieces, so that a fault at the end does not take what came before it along: loaders carry that out."""
+
+    def __init__(self, stream: gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile) -> None:
+        self._stream = stream
+
+    def read(self, size: int = _PIECE, /) -> bytes:
+        """Some bytes; none at the end."""
+        return self._stream.read1(min(size, _PIECE))
 
 
 class _Zlib:
@@ -146,7 +156,7 @@ class _Zlib:
             folded = self._unfold.unconsumed_tail or self._stream.read(_READ)
             if not folded:
                 raise EOFError("the compressed stream ends early")
-            found = self._unfold.decompress(folded, size)
+            found = self._unfold.decompress(folded, min(size, _PIECE))
             if found:
                 return found
         return b""

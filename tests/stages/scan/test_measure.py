@@ -1,10 +1,14 @@
 """The stage as a user meets it: files, folders, links, addresses; exit codes, pages, digests."""
 
+import bz2
+import gzip
 import hashlib
 import json
 import os
+import random
 import subprocess
 import sys
+import zlib
 
 import pytest
 
@@ -95,6 +99,33 @@ def test_what_is_no_model_at_all_is_said_clearly(scan, folder):
         scan("")
     with pytest.raises(UsageError, match="does not exist"):
         scan("model/m.onx")
+
+
+def test_a_model_that_is_written_while_it_is_read(corpus, scan, folder, monkeypatch):
+    path = corpus.onnx_file(folder / "a.onnx")
+    monkeypatch.setattr(
+        "mlops_stage.stages.scan.measure.sha256_many", lambda files: (path.write_bytes(b"other"), dict.fromkeys(files, "0"))[1]
+    )
+    with pytest.raises(InputError, match="changed while it was read"):
+        scan()
+
+
+def test_what_a_broken_stream_unfolds_to_before_its_fault_is_examined(corpus, scan, folder):
+    for broken in (
+        zlib.compress(corpus.SYSTEM + bytes(100_000))[:-4],
+        gzip.compress(corpus.SYSTEM)[:-8] + bytes(8),
+        bz2.compress(corpus.SYSTEM + bytes(2**21))[:-9],
+    ):
+        (folder / "weights.bin").write_bytes(broken)
+        assert told(scan(), "dangerous-import")
+
+
+def test_numbers_that_begin_like_a_compressed_stream_raise_no_alarm(corpus, scan, folder):
+    corpus.onnx_file(folder / "a.onnx")
+    rng = random.Random(3)
+    for number, start in enumerate([b"\x78\x9c", b"\x80\x02", b"]\0\0", b"BZh", b"\x1f\x8b"]):
+        (folder / f"{number}.bin").write_bytes(start + rng.randbytes(5000))
+    assert scan().outputs["errors"] == "0"
 
 
 def test_a_served_model_has_no_file(scan):

@@ -282,21 +282,31 @@ def _folded(piece: Piece, into: Examination) -> None:
     suffix = kinds.suffix(piece.name)
     name = piece.name if suffix in kinds.PICKLES or not suffix else piece.name[: -len(suffix)] + (".tar" if suffix == ".tgz" else "")
     with tempfile.TemporaryDirectory() as folder, piece.opened() as stream:
-        path = _copied(Source(archives.unfolded(stream, kinds.FOLDED[kind]), piece.size, _MOST_SPOOLED), Path(folder), name)
-        into.kinds.append(kind)
-        inner = Piece(
-            name=name, label=piece.label, size=path.stat().st_size, opened=lambda: path.open("rb"), depth=piece.depth + 1, path=path
-        )
-        examine(inner, into)
+        path = _entry(Path(folder), name)
+        try:
+            _copy(Source(archives.unfolded(stream, kinds.FOLDED[kind]), piece.size, _MOST_SPOOLED), path)
+        except BombError:
+            raise
+        except archives.FAULTS as error:  # a loader may have carried out what came before the fault, so that is examined too
+            if kinds.claimed(piece.name) is None:
+                into.unread.append(piece.label)
+            else:
+                into.error("scan/unreadable", f"{piece.label} cannot be read: {shown(error)}")
+        else:
+            into.kinds.append(kind)
+        size = path.stat().st_size
+        examine(Piece(name=name, label=piece.label, size=size, opened=lambda: path.open("rb"), depth=piece.depth + 1, path=path), into)
 
 
-def _copied(source: Source, folder: Path, name: str) -> Path:
-    """The bytes in a file whose name is ours but for the suffix."""
-    path = folder / f"entry{kinds.suffix(name)[:20]}"
+def _entry(folder: Path, name: str) -> Path:
+    """A file whose name is ours but for the suffix."""
+    return folder / f"entry{kinds.suffix(name)[:20]}"
+
+
+def _copy(source: Source, path: Path) -> None:
     with path.open("wb") as copy:
         while found := source.take():
             copy.write(found)
-    return path
 
 
 @contextmanager
@@ -306,7 +316,9 @@ def _on_disk(piece: Piece) -> Iterator[Path]:
         yield piece.path
         return
     with tempfile.TemporaryDirectory() as folder, piece.opened() as stream:
-        yield _copied(Source(stream, piece.folded, _MOST_SPOOLED), Path(folder), piece.name)
+        path = _entry(Path(folder), piece.name)
+        _copy(Source(stream, piece.folded, _MOST_SPOOLED), path)
+        yield path
 
 
 _READERS: dict[Kind, Callable[[Piece, Examination], None]] = {

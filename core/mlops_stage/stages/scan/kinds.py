@@ -47,8 +47,6 @@ _PROTOCOL = re.compile(rb"\x80[\x00-\x05]")
 
 PICKLES = frozenset({".pkl", ".pickle", ".pck", ".joblib", ".dill", ".cloudpickle", ".pt", ".pth", ".ckpt", ".p"})
 """Suffixes of files that somebody will unpickle."""
-MAYBE_PICKLES = frozenset({".bin", ".dat", ".data", ".model", ".sav"})
-"""Suffixes of pickles and of bare numbers alike."""
 _CLAIMS: dict[str, frozenset[Kind]] = {
     ".onnx": frozenset({Kind.ONNX}),
     ".safetensors": frozenset({Kind.SAFETENSORS}),
@@ -144,12 +142,6 @@ def stands_for_another(head: bytes) -> tuple[str, str]:
     """Name and hint of a pointer (Git LFS, DVC) or a page of HTML that stands where the file should; empty for everything else."""
     content = sniffed(head)
     return (content.name, content.hint) if content is not None and content.kind in {"git-lfs", "dvc", "html"} else ("", "")
-
-
-def is_model(head: bytes, size: int, name: str) -> bool:
-    """Whether anybody would take this file for a model, or for a part of one."""
-    known = suffix(name) in PICKLES | MAYBE_PICKLES or bool(claimed(name)) or bool(foreign(head, name))
-    return known or by_content(head, size) is not None or looks_like_onnx(head)
 
 
 def looks_like_onnx(head: bytes) -> bool:

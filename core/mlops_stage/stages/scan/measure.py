@@ -48,6 +48,7 @@ def measure(params: ScanParams, workspace: Workspace) -> Observations | NotAppli
         return NotApplicable(reason="The model is served from an address; there is no file to look into.")
     place, found = files_of(params.model, workspace.root)
     workspace.progress(0.0, f"examining {len(found.files):,} files")
+    before = _states(found.files)
     examined = _examined(found.files, params, workspace)
     if not examined.kinds and not examined.findings and not found.strange:
         what = "is no model file of any kind known here" if place.is_file() else "holds no model file of any kind known here"
@@ -55,6 +56,8 @@ def measure(params: ScanParams, workspace: Workspace) -> Observations | NotAppli
     findings = [*(_strange(path, kind, workspace.root) for path, kind in found.strange), *examined.findings]
     told = _told(examined, len(found.files))
     digests = sha256_many(found.files)
+    if _states(found.files) != before:
+        raise InputError(f"{shown(params.model)} was changed while it was read", "let no other step write the model while this one runs")
     subjects = tuple(Subject(role="model", name=relative(workspace.root, path), sha256=digests[path]) for path in found.files)
     counts = Counter(finding.level for finding in findings)
     workspace.progress(1.0, "done")
@@ -124,6 +127,11 @@ def _examined(files: Sequence[Path], params: ScanParams, workspace: Workspace) -
         whole.findings += [replace(finding, location=name) for finding in one.findings]
         whole.unread += [label for label in one.unread if not (label == shown(path.name) and path in weights)]
     return whole
+
+
+def _states(files: Sequence[Path]) -> list[tuple[int, int, int]]:
+    """What tells that a file was written meanwhile: the digests must be those of what was examined."""
+    return [(about.st_ino, about.st_size, about.st_mtime_ns) for about in (path.stat() for path in files)]
 
 
 def _strange(path: Path, kind: str, root: Path) -> Finding:
