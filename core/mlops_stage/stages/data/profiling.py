@@ -54,5 +54,5 @@ def _told(profile: Profile, output: str, rejected: int) -> str:
     if hidden:
         lines.append(f"  kept as digests, for they say something about people: {', '.join(hidden)}")
     if rejected:
-        lines.append(f"  {rejected:,} records could not be read and are not in it")
+        lines.append(f"  not in it, for they could not be read: {rejected:,} record{'s' if rejected > 1 else ''}")
     return "\n".join([*lines, "Commit it, and give it as profile: drift is measured from it.", ""])
