@@ -77,7 +77,7 @@ def speed(folder: Path, processes: int) -> None:
 
 
 def _told(value: float | None) -> str:
-    return "   –" if value is None else f"{value:.2f}"
+    return "none" if value is None else f"{value:.2f}"
 
 
 def one(folder: Path, model: str, data: str, processes: int) -> tuple[float, float, dict[str, list[dict[str, object]]]]:

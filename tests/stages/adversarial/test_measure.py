@@ -485,3 +485,54 @@ def test_a_served_model_is_attacked_like_its_file(project, serve):
     assert "served" in message(remote, "attacks")
     assert remote.metrics == file.metrics
     assert project.evidence("remote") == project.evidence("file")
+
+
+def test_numbers_beyond_single_precision_are_said_to_be_rounded(bench):
+    """A clock in milliseconds: the model looks at single seconds of a day, which seven digits do not hold."""
+    rng = np.random.default_rng(0)
+    base, place = 1_700_000_000_000, rng.integers(0, 200_000, 300)
+    truth = np.where(place % 2, "yes", "no")
+    bench.write("clock.csv", {"t": base + place, "n": rng.normal(size=300), "default": truth})
+    (bench.root / "clock.onnx").write_bytes(by_clock())
+    seen = bench.measure("clock", model="clock.onnx", data="clock.csv", train=None)
+    assert estimate(seen, "clean_accuracy").value < 1
+    assert "rounded to single precision" in message(seen, "rounding")
+
+
+def by_clock():
+    """`yes` for odd milliseconds."""
+    nodes = [
+        helper.make_node("Mod", ["t", "two"], ["odd"]),
+        helper.make_node("Cast", ["n"], ["m"], to=TensorProto.INT64),
+        helper.make_node("Mul", ["m", "zero"], ["nothing"]),
+        helper.make_node("Add", ["odd", "nothing"], ["p"]),
+        helper.make_node("Reshape", ["p", "flat"], ["f"]),
+        helper.make_node("LabelEncoder", ["f"], ["label"], domain="ai.onnx.ml", keys_int64s=[0, 1], values_strings=["no", "yes"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [
+            helper.make_tensor_value_info("t", TensorProto.INT64, ["n", 1]),
+            helper.make_tensor_value_info("n", TensorProto.FLOAT, ["n", 1]),
+        ],
+        [helper.make_tensor_value_info("label", TensorProto.STRING, ["n"])],
+        [helper.make_tensor(name, TensorProto.INT64, [1], [value]) for name, value in (("two", 2), ("zero", 0), ("flat", -1))],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)], ir_version=9)
+    return model.SerializeToString()
+
+
+def test_the_schema_that_is_published_names_no_rare_value(bench):
+    rng = np.random.default_rng(0)
+    names = np.array(["a,b", 'line\nbreak "quoted"', "北京", "=cmd()", ""])
+    place = np.concatenate([rng.integers(0, 2, 295), [2, 2, 3, 3, 3]])
+    bench.write("rare.csv", {"town": names[place], "n": rng.normal(size=300), "default": np.where(place % 2, "yes", "no")})
+    (bench.root / "rare.onnx").write_bytes(by_town(names))
+    bench.measure("rare", model="rare.onnx", data="rare.csv", train=None)
+    plain = json.loads(bench.evidence("rare")["valid-rows.json"])
+    town = next(feature for feature in plain["features"] if feature["column"] == "town")
+    assert town["kind"] == "category"
+    assert "北京" not in town["levels"]
+    assert town["levels_of_few_rows"] >= 2
+    assert plain["learned_from"] == "data"
