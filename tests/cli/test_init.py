@@ -13,7 +13,7 @@ def table(tmp_path):
 def test_init_writes_a_contract_beside_the_config_and_the_table_keeps_it(mlops, tmp_path):
     done = mlops("init")
     assert done.returncode == 0, done.stderr
-    assert "wrote contract.odcs.yaml: 2 columns and " in done.stdout
+    assert "wrote contract.odcs.yaml: 2 columns, and " in done.stdout
     assert "contract: contract.odcs.yaml" in (tmp_path / "mlops.yaml").read_text(encoding="utf-8")
     assert mlops("data").returncode == 0
 

@@ -184,7 +184,9 @@ def _check_own(output: str, workspace: Workspace) -> None:
 def _said(told: str, columns: Sequence[Observed], proposals: Sequence[Proposal], params: SynthParams) -> str:
     demands: list[Demand] = [demand for proposal in proposals for demand in proposal.demands if demand.place != "none"]
     restricted = [shown(proposal.name) for proposal in proposals if proposal.restricted]
-    lines = [f"wrote {told}: {len(columns)} columns and {len(demands)} rules, learnt from {number(columns[0].rows)} rows"]
+    lines = [
+        f"wrote {told}: {len(columns)} columns, and {len(demands)} rules beside their names and types, learnt from {number(columns[0].rows)} rows"
+    ]
     if restricted:
         lines.append(f"marked as sensitive, without values: {shown(', '.join(restricted), 200)}")
     if not params.label:
