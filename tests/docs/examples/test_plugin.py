@@ -68,3 +68,12 @@ def test_without_the_extra_the_quality_stage_says_what_to_install(size, tmp_path
     done = size("quality", "--predictions", "p.csv")
     assert done.returncode == 3
     assert "pip install 'mlops-stage[quality]'" in done.stderr + done.stdout
+
+
+@pytest.mark.slow
+def test_its_further_command_lists_without_judging(size, tmp_path):
+    assert size("size", "list").returncode == 1
+    (tmp_path / "model.onnx").write_bytes(bytes(2_000_000))
+    assert size("size", "list").stdout == "2 MB  model.onnx\n"
+    assert size("size", "list", "*.pkl").stdout == "no file matches\n"
+    assert not (tmp_path / "mlops-out").exists()

@@ -10,6 +10,7 @@ STAGE = Stage(
     params="mlops_stage_size.params:SizeParams",
     measure="mlops_stage_size.measure:measure",
     criteria="mlops_stage_size.measure:criteria",
+    commands={"list": "mlops_stage_size.listing:LIST"},
     outputs={"bytes": "size of the model file in bytes"},
     init="mlops_stage_size.params:init",
 )
