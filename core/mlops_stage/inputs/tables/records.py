@@ -32,7 +32,7 @@ class Count:
     commas: int
     """Commas outside quotes; of JSONL 0."""
     sound: bool
-    """Valid UTF-8 without NUL, every quote closed."""
+    """Valid UTF-8 without NUL, every quote at the beginning of a cell and closed."""
 
 
 def delimited(path: Path) -> Count:
@@ -100,6 +100,8 @@ class _Quoted:
         self._empty = True
         """Whether the record that is open holds no byte yet."""
         self._held = b""
+        self._last = _END
+        """The byte before the piece that comes next."""
 
     def take(self, chunk: bytes) -> None:
         self._sound &= self._text.valid(chunk)
@@ -119,10 +121,12 @@ class _Quoted:
         ends, commas = marks == _END, marks == _COMMA
         quotes = marks == _QUOTE
         if self._inside or quotes.any():
+            self._sound &= self._well_opened(marks, np.flatnonzero(quotes))
             inside = (np.cumsum(quotes, dtype=np.int32) & 1).astype(np.bool_) ^ self._inside
             ends &= ~inside
             commas &= ~inside
             self._inside = bool(inside[-1])
+        self._last = int(marks[-1])
         self._commas += int(np.count_nonzero(commas))
         places = np.flatnonzero(ends)
         if not len(places):
@@ -131,6 +135,12 @@ class _Quoted:
         blank = int(np.count_nonzero(np.diff(places) == 1)) + (1 if self._empty and places[0] == 0 else 0)
         self._records += len(places) - blank
         self._empty = bool(places[-1] == len(marks) - 1)
+
+    def _well_opened(self, marks: NDArray[np.uint8], quotes: NDArray[np.intp]) -> bool:
+        """Whether every quote that opens stands at the beginning of a cell, or doubles the one before it."""
+        opening = quotes[1 if self._inside else 0 :: 2]
+        before = np.where(opening > 0, marks[np.maximum(opening, 1) - 1], self._last)
+        return bool(np.isin(before, (_COMMA, _END, _QUOTE)).all())
 
 
 def _chunks(path: Path) -> Iterator[bytes]:
