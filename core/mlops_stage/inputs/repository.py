@@ -16,6 +16,9 @@ from mlops_stage.inputs.tables.formats import FORMATS, SUFFIXES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+TEST_WORDS = ("test", "holdout", "hold_out", "valid", "eval")
+PREDICTION_WORDS = ("prediction", "preds", "y_pred", "scored")
+"""What files of that kind are called."""
 _DEPTH = 4
 _MOST_FILES = 20_000
 _SKIPPED = {"node_modules", "site-packages", "venv", "env", "build", "dist", "mlops-out", "tests", "test", "__pycache__"}
@@ -24,18 +27,9 @@ _FOOTER = 2**22
 _TEXTS = re.compile(rb"[A-Za-z_][\w ./-]{1,60}")
 
 
-def files(root: Path) -> Iterator[str]:
-    """Paths of the first few thousand files, relative to the root, without hidden and built folders."""
-    seen = 0
-    for folder, folders, names in os.walk(root):
-        here = Path(folder).relative_to(root)
-        deep = len(here.parts) >= _DEPTH
-        folders[:] = [] if deep else sorted(name for name in folders if not name.startswith((".", "_")) and name.lower() not in _SKIPPED)
-        for name in sorted(names):
-            seen += 1
-            if seen > _MOST_FILES:
-                return
-            yield (here / name).as_posix()
+def files(root: Path) -> list[str]:
+    """Paths of the first few thousand files, relative to the root, without hidden and built folders; the shallowest first."""
+    return sorted(_walked(root), key=lambda path: (path.count("/"), path))
 
 
 def tables(paths: Sequence[str]) -> list[str]:
@@ -65,6 +59,19 @@ def header(path: Path) -> tuple[str, ...]:
         return tuple(next(csv.reader([line]), ()))
     except (OSError, EOFError, ValueError, RecursionError, csv.Error, zlib.error):
         return ()
+
+
+def _walked(root: Path) -> Iterator[str]:
+    seen = 0
+    for folder, folders, names in os.walk(root):
+        here = Path(folder).relative_to(root)
+        deep = len(here.parts) >= _DEPTH
+        folders[:] = [] if deep else sorted(name for name in folders if not name.startswith((".", "_")) and name.lower() not in _SKIPPED)
+        for name in sorted(names):
+            seen += 1
+            if seen > _MOST_FILES:
+                return
+            yield (here / name).as_posix()
 
 
 def _words_of_footer(path: Path) -> tuple[str, ...]:

@@ -1,3 +1,5 @@
+import duckdb
+
 from mlops_stage.inputs.tables.formats import SUFFIXES
 from mlops_stage.params import CHOOSE
 from mlops_stage.stages.quality.init import init
@@ -21,7 +23,7 @@ def test_a_label_that_cannot_be_known_is_left_open(tmp_path):
 
 
 def test_parquet_names_its_columns_at_its_end(tmp_path):
-    put(tmp_path, "predictions.parquet", b"PAR1" + b"\0" * 200_000 + b"..y_true..y_pred..PAR1")
+    duckdb.sql("SELECT 1 AS y_true, 0 AS y_pred FROM range(200_000)").write_parquet(str(tmp_path / "predictions.parquet"))
     assert init(tmp_path) == {"predictions": "predictions.parquet"}
 
 

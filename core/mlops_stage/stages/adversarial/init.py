@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlops_stage.inputs.repository import called, files, tables
+from mlops_stage.inputs.repository import TEST_WORDS, called, files, tables
 from mlops_stage.params import CHOOSE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_TEST_WORDS = ("test", "holdout", "hold_out", "valid", "eval")
-
 
 def init(root: Path) -> Mapping[str, Any] | None:
     """Params for what lies in the repository, or None where there is no model to ask; what only a person can know is `CHOOSE`."""
-    paths = sorted(files(root), key=lambda path: (path.count("/"), path))
+    paths = files(root)
     model = next((path for path in paths if path.lower().endswith(".onnx")), None)
     if model is None:
         return None
-    found: dict[str, Any] = {"model": model, "data": called(tables(paths), _TEST_WORDS) or CHOOSE}
+    found: dict[str, Any] = {"model": model, "data": called(tables(paths), TEST_WORDS) or CHOOSE}
     train = called(tables(paths), ("train",))
     return found | ({"train": train} if train else {}) | {"label": CHOOSE, "effort": "quick"}

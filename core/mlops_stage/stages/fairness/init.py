@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlops_stage.inputs.repository import called, files, header, tables
+from mlops_stage.inputs.repository import PREDICTION_WORDS, TEST_WORDS, called, files, header, tables
 from mlops_stage.params import CHOOSE
 from mlops_stage.stages.fairness.names import called_sensitive
 
@@ -12,23 +12,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_TEST_WORDS = ("test", "holdout", "hold_out", "valid", "eval")
-_PREDICTION_WORDS = ("prediction", "preds", "y_pred", "scored")
 _LABEL = "y_true"
 
 
 def init(root: Path) -> Mapping[str, Any] | None:
     """Params for what lies in the repository, or None where no table names groups of people; what only a person can know is `CHOOSE`."""
-    paths = sorted(files(root), key=lambda path: (path.count("/"), path))
+    paths = files(root)
     found = tables(paths)
-    predictions = called(found, _PREDICTION_WORDS)
+    predictions = called(found, PREDICTION_WORDS)
     if predictions:
         columns = header(root / predictions)
         sensitive = called_sensitive(columns, {_LABEL})
         label = {} if _LABEL in columns else {"label": CHOOSE}
         return {"predictions": predictions, "sensitive": list(sensitive), **label} if sensitive else None
     model = next((path for path in paths if path.lower().endswith(".onnx")), None)
-    data = called(found, _TEST_WORDS)
+    data = called(found, TEST_WORDS)
     sensitive = called_sensitive(header(root / data)) if data else ()
     if model is None or not sensitive:
         return None

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops_stage.inputs.repository import files
 from mlops_stage.stages.scan.kinds import FOREIGN, PICKLES, suffix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
+    from pathlib import Path
 
-_DEPTH = 4
-_MOST_FILES = 20_000
-_SKIPPED = {"node_modules", "site-packages", "venv", "env", "build", "dist", "mlops-out", "tests", "test", "__pycache__"}
 _WANTED = (".onnx", ".safetensors", *sorted(PICKLES - {".p"}), ".keras", ".h5", ".bst", ".ubj", ".cbm", ".gguf", ".skops")
 
 
@@ -21,7 +19,7 @@ def init(root: Path) -> Mapping[str, Any] | None:
     """The model to look into, or the folder where several lie; None where there is none."""
     models = [
         path
-        for path in _files(root)
+        for path in files(root)
         if suffix(path) in _WANTED or (suffix(path) in FOREIGN and suffix(path) not in {".plan", ".mat", ".pb"})
     ]
     folders = {path.rpartition("/")[0] for path in models}
@@ -34,17 +32,3 @@ def init(root: Path) -> Mapping[str, Any] | None:
             )
         }
     return {"model": os.path.commonpath(sorted(folders)) or min(folders)}
-
-
-def _files(root: Path) -> Iterator[str]:
-    """Paths of the first few thousand files, relative to the root, without hidden and built folders."""
-    seen = 0
-    for folder, folders, names in os.walk(root):
-        here = Path(folder).relative_to(root)
-        deep = len(here.parts) >= _DEPTH
-        folders[:] = [] if deep else sorted(name for name in folders if not name.startswith((".", "_")) and name.lower() not in _SKIPPED)
-        for name in sorted(names):
-            seen += 1
-            if seen > _MOST_FILES:
-                return
-            yield (here / name).as_posix()
