@@ -19,7 +19,7 @@ def test_the_shallowest_files_come_first_and_built_folders_never(tmp_path):
     assert files(tmp_path) == ["b.csv", "deep/er/a.csv"]
 
 
-def test_files_are_found_by_words_of_their_names(tmp_path):
+def test_files_are_found_by_words_of_their_names():
     paths = ["x/readme.md", "preds/test.csv", "y/my_predictions.parquet"]
     assert tables(paths) == paths[1:]
     assert called(paths, PREDICTION_WORDS) == "y/my_predictions.parquet"

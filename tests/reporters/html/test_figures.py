@@ -124,6 +124,12 @@ def test_a_bar_outside_its_band_stands_out():
     assert "band of the profile" in [node.text for node in svg.iter("text")]
 
 
+def test_bands_are_drawn_where_no_bar_has_a_value():
+    svg = read(columns.columns(bars(None, None, low=1.0, high=3.0)))
+    assert len(by_class(svg, "expected")) == 3
+    assert "highest" not in svg.find("desc").text
+
+
 def test_bars_without_a_positive_value_are_not_drawn():
     assert columns.columns(bars(0.0, None)) == ""
     assert columns.columns(bars(math.inf, math.nan)) == ""

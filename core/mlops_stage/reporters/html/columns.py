@@ -103,9 +103,10 @@ def _axes(figure: Bars, y: float) -> list[str]:
 
 
 def _told(figure: Bars) -> str:
-    known = [bar for bar in figure.bars if bar.value is not None and math.isfinite(bar.value)]
-    highest = max(known, key=lambda bar: bar.value or 0)
-    return f"{figure.caption} {len(figure.bars)} bars; the highest is {highest.label} with {number(highest.value or 0, 3)}; the table below holds them all."
+    known = [(bar.value, bar.label) for bar in figure.bars if bar.value is not None and math.isfinite(bar.value)]
+    value, label = max(known, key=lambda pair: pair[0], default=(0.0, ""))
+    highest = f"the highest is {label} with {number(value, 3)}; " if known else ""
+    return f"{figure.caption} {len(figure.bars)} bars; {highest}the table below holds them all."
 
 
 def _cut(name: str) -> str:
