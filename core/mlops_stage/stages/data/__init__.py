@@ -23,7 +23,7 @@ STAGE = Stage(
         "rejects": "records that could not be read",
         "rules": "number of rules checked",
         "broken": "number of rules that do not hold",
-        "drifted": "true or false: whether some column drifted from the profile beyond doubt; empty without a profile",
+        "drifted": "true, false or unclear: whether some column drifted from the profile; empty without a profile",
     },
     extra="data",
 )
