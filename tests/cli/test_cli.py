@@ -316,7 +316,7 @@ def test_the_demo_tells_what_went_wrong_beside_the_stages(trial):
     assert "on purpose" not in done.stdout
 
 
-@pytest.mark.parametrize("args", [["trial"], ["trial", "--plan"]])
+@pytest.mark.parametrize("args", [["trial"], ["trial", "--plan"], ["trial", "paint", "wall"]])
 def test_a_policy_that_would_not_be_enforced_stops_the_run(trial, args):
     done = trial(*args, MLOPS_POLICY="policy.yaml")
     assert done.returncode == 2

@@ -45,6 +45,7 @@ def test_a_wrong_verb_is_told_in_one_line(trial, args, code, message):
 
 def test_help_lists_the_verbs(trial):
     assert "wall show" in trial("trial", "--help").stdout
+    assert "wall show" in trial("trial", "wall", "--help").stdout
     assert "number of coats" in trial("trial", "paint", "--help").stdout
 
 

@@ -5,7 +5,17 @@ import itertools
 import pytest
 
 from mlops_stage.estimates import NotEstimable, Rate
-from mlops_stage.evidence.redact import HIDDEN, masked, masked_cells, masked_levels, personal, redacted, shape_of, shown
+from mlops_stage.evidence.redact import (
+    HIDDEN,
+    masked,
+    masked_cells,
+    masked_levels,
+    personal,
+    redacted,
+    shape_of,
+    shown,
+    without_credentials,
+)
 
 
 @pytest.mark.parametrize(
@@ -87,3 +97,26 @@ def test_other_columns_are_not(name):
 def test_columns_are_known_by_their_values():
     for value in ("ada@example.org", "DE89370400440532013000", "+44 20 7946 0958", "192.168.0.1", "AKIAIOSFODNN7EXAMPLE1"):
         assert personal("a", [value]), value
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://user:CANARY@host/path",
+        "https://user:CAN/CANARY@host/path",
+        "https://a@b:CANARY@host/path",
+        "https://host/path?token=CANARY",
+        "https://host/path#token=CANARY",
+        "https://host/v2/models/m;key=CANARY",
+        "s3://key:CANARY@bucket/x and https://host/y?z=CANARY",
+    ],
+)
+def test_no_part_of_an_address_that_may_hold_a_secret_is_shown(address):
+    told = without_credentials(f"cannot reach {address}")
+    assert "CANARY" not in told
+    assert told.startswith("cannot reach ")
+
+
+def test_an_address_without_a_secret_stays_as_it_is():
+    text = "cannot reach https://host:8000/v2/models/m; write it otherwise"
+    assert without_credentials(text) == text

@@ -72,6 +72,8 @@ class Suite(click.Group):
         if stage is None or not stage.commands or len(args) == 1 or args[1].startswith("-"):
             return super().resolve_command(ctx, args)
         words = verbs.named(stage, args[1:])
+        if not words:
+            return super().resolve_command(ctx, [args[0], "--help"])
         return f"{args[0]} {words}", verbs.VerbCommand(stage, words), args[1 + len(words.split()) :]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

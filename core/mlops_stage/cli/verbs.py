@@ -27,7 +27,7 @@ def command(stage: Stage, words: str) -> Command:
 
 
 def named(stage: Stage, args: Sequence[str]) -> str:
-    """The verb that the arguments begin with.
+    """The verb that the arguments begin with; nothing where only help is asked for.
 
     Raises:
         UsageError: they begin with no verb of this stage, or with a part of one.
@@ -35,6 +35,8 @@ def named(stage: Stage, args: Sequence[str]) -> str:
     for words in sorted(stage.commands, key=len, reverse=True):
         if list(args[: len(words.split())]) == words.split():
             return words
+    if {"-h", "--help"} & set(args[1:]):
+        return ""
     further = [words.split()[1] for words in stage.commands if words.split()[0] == args[0] and " " in words]
     if further:
         said = next((word for word in args[1:] if not word.startswith("-")), None)

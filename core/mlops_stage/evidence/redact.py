@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from mlops_stage.estimates import Estimate
 
-_CREDENTIALS = re.compile(r"(\w://)[^/\s@]+@")
-_QUERY = re.compile(r"(\w://[^\s?#]*\?)[^\s#]+")
+_CREDENTIALS = re.compile(r"(\w://)\S+@")  # up to the last @: a password may hold slashes and further @
+_TAIL = re.compile(r"(\w://[^\s?#;]*[?#;])\S+")
 
 _LEAST_WIDTH = 4
 """A hidden count may be one of five numbers, by bounds sum after sum; in 366 small tables it then was one of three at least for a reader who solves all sums at once."""
@@ -243,8 +243,8 @@ def shown(value: object, limit: int = 80) -> str:
 
 
 def without_credentials(text: str) -> str:
-    """The text with user, password and query of every address in it masked: `https://***@host/path?***`."""
-    return _QUERY.sub(r"\1***", _CREDENTIALS.sub(r"\1***@", text))
+    """The text with user, password, query, parameters and fragment of every address in it masked: `https://***@host/path?***`."""
+    return _TAIL.sub(r"\1***", _CREDENTIALS.sub(r"\1***@", text))
 
 
 def shape_of(value: str, limit: int = 40) -> str:

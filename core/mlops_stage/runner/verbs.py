@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from mlops_stage.errors import ExitCode, InternalError, StageError
 from mlops_stage.params import Limits
 from mlops_stage.report import adapter_of
-from mlops_stage.runner import Settings, process
+from mlops_stage.runner import Settings, policy, process
 from mlops_stage.stage import Reply
 
 if TYPE_CHECKING:
@@ -21,8 +21,9 @@ def answer(stage: Stage, words: str, params: Verb, settings: Settings) -> Reply:
     """What the verb says; no report is written.
 
     Raises:
-        StageError: it could not be done.
+        StageError: it could not be done, or a policy is demanded.
     """
+    policy.refuse(settings.env)
     task = {**process.task(stage, params, settings, settings.out, []), "verb": words}
     name = f"{stage.name} {words}"
     with process.terminated_as_interrupt(), process.undumpable():

@@ -83,7 +83,7 @@ def parsed(source: str, what: str) -> Address:
             "take it out, put the token into an environment variable and name that one with model_token_env",
         )
     found = _PATH.fullmatch(parts.path)
-    if not _is_host(host) or not found or parts.query or parts.fragment or not _is_plain(source.strip()):
+    if not _is_host(host) or not found or parts.query or parts.fragment or ";" in parts.path or not _is_plain(source.strip()):
         raise UsageError(f"{told} is not the address of a served model (Open Inference Protocol v2)", _FORM)
     where = f"[{host}]" if ":" in host else host
     return Address(
