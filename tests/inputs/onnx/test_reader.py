@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from mlops_stage.errors import InputError
 from mlops_stage.inputs.onnx.facts import DTYPES, bits
 from mlops_stage.inputs.onnx.reader import facts_of, read_facts
+from mlops_stage.inputs.onnx.wire import fields, fields_but_runs
 
 EXAMPLES = Path(__file__).parents[3] / "docs" / "examples" / "income"
 
@@ -210,3 +211,16 @@ def test_the_largest_dimensions_allowed_can_still_be_counted():
     model = branching()
     model.graph.initializer.add(name="w2", data_type=TensorProto.FLOAT, dims=[2**48] * 64)
     assert len(f"{parsed(model).parameters:,}") < 4300
+
+
+def test_runs_of_numbers_and_short_texts_are_passed_over_and_nothing_else():
+    texts = ["LEAF"] * 3 + ["BRANCH_LEQ", "", "x" * 63, "y" * 64, "z" * 200]
+    attribute = helper.make_attribute("modes", texts)
+    content = attribute.SerializeToString() + helper.make_attribute("numbers", [1, 2, 300]).SerializeToString()
+    view = memoryview(content)
+    every = list(fields(view, 0, len(content)))
+    kept = list(fields_but_runs(view, 0, len(content)))
+    assert set(kept) <= set(every)
+    passed_over = [one for one in every if one not in kept]
+    assert {one.number for one in passed_over} == {8, 9}
+    assert len(passed_over) == 5 + 2

@@ -13,8 +13,11 @@ _MAX_VARINT_BYTES = 10
 MAX_TEXT = 2**20
 """Longer texts are read no further."""
 
+# Short texts one by one, those of the lengths of LEAF and BRANCH_LEQ first, for a tree ensemble has one for each node.
+_TEXTS = b"|".join(b"\\x%02x.{%d}" % (length, length) for length in sorted(range(64), key=lambda length: length not in {4, 10}))
 # Possessive, so that a run of millions costs no memory: the numbers of a tree ensemble are such runs.
 _RUNS = {
+    (9 << 3) | BYTES: re.compile(rb"(?:\x4a(?:" + _TEXTS + rb"))++", re.DOTALL),
     (7 << 3) | FIXED32: re.compile(rb"(?:\x3d.{4})++", re.DOTALL),
     (8 << 3) | VARINT: re.compile(rb"(?:\x40[\x80-\xff]{0,9}[\x00-\x7f])++"),
 }
@@ -66,7 +69,7 @@ def fields(view: memoryview, start: int, end: int) -> Iterator[Wire]:
 
 
 def fields_but_runs(view: memoryview, start: int, end: int) -> Iterator[Wire]:
-    """As `fields`, but of an attribute's numbers (fields 7 and 8, one by one on the wire) only the first of each run."""
+    """As `fields`, but of an attribute's numbers and short texts (fields 7, 8 and 9, one by one on the wire) only the first of each run."""
     at = start
     while at < end:
         run = _RUNS.get(view[at])
