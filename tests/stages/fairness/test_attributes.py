@@ -119,3 +119,11 @@ def test_too_many_values_are_refused_with_their_number():
 def test_is_age_knows_ages_only():
     assert is_age("applicantAge")
     assert not is_age("age_of_account")
+
+
+@pytest.mark.parametrize("base", [1_000_000, 0, 1e12, 1e-9])
+def test_parts_of_quantities_have_different_names_without_exponents(base):
+    values = [repr(base + index * (1e-6 if base == 1e-9 else 0.25 if base == 1e12 else 0.001)) for index in range(400)]
+    found = as_attribute("income", column(*values))
+    assert len(found.codes.levels) == len(set(found.codes.levels)) == 4
+    assert not any("e+" in level or "e-" in level for level in found.codes.levels)

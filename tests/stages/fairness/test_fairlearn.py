@@ -23,7 +23,8 @@ def test_a_metric_of_scikit_learn_by_group_is_that_of_the_library(bench):
             found = bench.find(seen, f"sklearn.metrics.{function.__name__}", sex=sex)
             assert isinstance(found, Point)
             assert found.value == pytest.approx(function(answers["y_true"][mine], answers[given][mine]), abs=1e-12), (name, sex)
-            assert found.n == mine.sum()
+            least = min(answers["y_true"][mine].sum(), (1 - answers["y_true"][mine]).sum())
+            assert found.n == {"zero_one_loss": mine.sum(), "log_loss": mine.sum(), "f1_score": answers["y_true"][mine].sum()}.get(name, least), name
         whole = bench.find(seen, f"sklearn.metrics.{function.__name__}")
         assert whole.value == pytest.approx(function(answers["y_true"], answers[given]), abs=1e-12)
 
@@ -131,3 +132,30 @@ def test_every_known_name_is_a_public_function_that_answers(bench):
     told = {metric.name: metric.estimate for metric in seen.metrics if not metric.slice or metric.slice[0][0] == "by"}
     for one in KNOWN.values():
         assert isinstance(told[one.full], Point), one.full
+
+
+def test_a_figure_of_few_positives_is_no_ground_for_a_verdict(bench):
+    """12 positives of 300 rows in each group: the figure's own denominator counts, not the rows."""
+    sex = np.repeat(["f", "m"], 300)
+    label = np.tile(np.arange(300) < 12, 2).astype(int)
+    bench.write("p.csv", sex=sex, y_true=label, y_pred=label)
+    asked = {"predictions": "p.csv", "sensitive": "sex"}
+    names = ("true_positive_rate", "true_positive_rate_difference", "equalized_odds_difference", "f1_score", "selection_rate")
+    gates = (
+        "fairlearn.metrics.true_positive_rate_difference[by=sex] <= 0.1",
+        "fairlearn.metrics.true_positive_rate[sex=f] >= 0.5",
+        "fairlearn.metrics.equalized_odds_difference[by=sex] <= 0.1",
+        "sklearn.metrics.f1_score_difference[by=sex] <= 0.1",
+        "fairlearn.metrics.selection_rate_difference[by=sex] <= 0.1",
+    )
+    judged = bench.judge(**asked, library_metrics=names, gates=gates)
+    assert [gate.verdict for gate in judged.gates] == ["inconclusive"] * 4 + ["passed"]
+
+
+def test_a_figure_that_is_asked_twice_is_reported_once(bench):
+    bench.write("p.csv", **bench.answers(rows=300))
+    asked = ("selection_rate", "selection_rate_difference", "fairlearn.metrics.selection_rate", "selection_rate")
+    seen = bench.measure(library_metrics=asked, sensitive="sex")
+    labels = [metric.label for metric in seen.metrics]
+    assert len(labels) == len(set(labels))
+    assert "fairlearn.metrics.selection_rate_difference[by=sex]" in labels

@@ -99,3 +99,20 @@ def test_the_same_question_gives_the_same_bytes(bench):
     published = (bench.workspace.out / PUBLISHED).read_bytes()
     assert bench.measure() == first
     assert (bench.workspace.out / PUBLISHED).read_bytes() == published
+
+
+def test_the_published_digest_of_the_private_counts_is_no_oracle_for_them(bench):
+    """The same counts in another order of rows give another digest: whoever knows all counts but one cannot try the rest."""
+    answers = with_few(bench)
+
+    def digest():
+        (one,) = [one for one in bench.measure().evidence if one.path == PRIVATE]
+        return one.sha256, json.loads((bench.workspace.out / PRIVATE).read_text(encoding="utf-8"))
+
+    first, whole = digest()
+    bench.write("p.csv", **{name: column[::-1] for name, column in answers.items()})
+    second, turned = digest()
+    assert len(whole["salt"]) == 64
+    assert {**whole, "salt": ""} == {**turned, "salt": ""}
+    assert whole["salt"] != turned["salt"]
+    assert first != second

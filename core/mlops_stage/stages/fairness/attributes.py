@@ -22,6 +22,7 @@ MOST_LEVELS = 1_000
 AGES = (0, 25, 40, 55, 65)
 """Where bands of age begin. From 40 the American act on age discrimination protects."""
 _PARTS = 4
+_FEWEST_DIGITS, _MOST_DIGITS = 6, 17  # 17 tell any two numbers apart
 _OLDEST = 125
 _FEWEST_AGES = 13
 _NO_AGES = 0.05
@@ -105,11 +106,21 @@ def _by_parts(name: str, codes: Codes, numbers: np.ndarray, rows: np.ndarray) ->
     reached = np.cumsum(rows[order])
     ends = [numbers[order][np.searchsorted(reached, reached[-1] * part / _PARTS)] for part in range(1, _PARTS)]
     cuts = sorted({float(end) for end in ends if end < numbers.max()})
-    told = [f"{cut:.6g}" for cut in cuts]
+    told = _spelt(cuts)
     labels = [f"up to {told[0]}", *(f"over {low} to {high}" for low, high in pairwise(told)), f"over {told[-1]}"]
     bands = np.searchsorted(cuts, numbers, side="left")
     note = f"{shown(name)!r} holds quantities and is compared in {len(labels)} parts of about equal size: {', '.join(labels)}"
     return Attribute(_grouped(codes, bands, labels), (note,))
+
+
+def _spelt(cuts: Sequence[float]) -> list[str]:
+    """Different numbers as different texts, as short as that allows, without an exponent."""
+    told: list[str] = []
+    for digits in range(_FEWEST_DIGITS, _MOST_DIGITS + 1):
+        told = [np.format_float_positional(cut, precision=digits, unique=False, fractional=False, trim="-") for cut in cuts]
+        if len(set(told)) == len(cuts):
+            break
+    return told
 
 
 def _grouped(codes: Codes, bands: np.ndarray, labels: Sequence[str]) -> Codes:

@@ -15,6 +15,7 @@ from mlops_stage.evidence.redact import MINIMUM_COUNT
 from mlops_stage.report import Finding, Level
 from mlops_stage.stages.fairness.fairlearn import required
 from mlops_stage.stages.fairness.grouping import CLASS
+from mlops_stage.stages.fairness.rates import COMPOSITES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -34,11 +35,6 @@ _FUNCTIONS = {
     "fpr": "false_positive_rate",
     "fnr": "false_negative_rate",
     "tnr": "true_negative_rate",
-}
-_COMPOSITES = {
-    "demographic_parity": ("selection_rate",),
-    "equal_opportunity": ("tpr",),
-    "equalized_odds": ("tpr", "fpr"),
 }
 
 
@@ -149,7 +145,7 @@ class _Frames:
 
 
 def _composites(gaps: Mapping[str, tuple[float, float]], by: Slice) -> Iterator[tuple[Key, float]]:
-    for name, parts in _COMPOSITES.items():
+    for name, parts in COMPOSITES.items():
         if all(part in gaps for part in parts):
             yield (f"{name}_difference", by), max(gaps[part][0] for part in parts)
             yield (f"{name}_ratio", by), min(gaps[part][1] for part in parts)

@@ -6,6 +6,8 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mlops_stage.evidence.paths import write_aside
 from mlops_stage.report import Evidence
 from mlops_stage.stages.fairness.hiding import DECISION, LABEL
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from mlops_stage.inputs.predictions import Predictions
     from mlops_stage.stages.fairness.hiding import Counted, Secrets
 
 PRIVATE = "evidence/private/counts.json"
@@ -22,17 +25,34 @@ PUBLISHED = "evidence/counts.json"
 """The counts as they may be told."""
 
 
-def write_counts(out: Path, counted: Sequence[Counted], secrets: Secrets) -> tuple[Evidence, ...]:
+def write_counts(out: Path, predictions: Predictions, counted: Sequence[Counted], secrets: Secrets) -> tuple[Evidence, ...]:
     """Write both files into the stage's folder; from the private one anybody can compute every figure again, without the data.
 
     Private: for each grouping its columns, and for each group its values and `rows[label][decision]`; with weights also `mass`, their sums, and
     `squares`, the sums of their squares. Published: for each group the rows, by label and by decision; a count that is small is `[1, 9]`, one that
     would tell a small count `[1490, 1499]`: the numbers between which it lies.
+
+    The report publishes the digest of either file. Counts alone are few enough to be guessed by it, so the private file also holds a salt.
     """
     return (
-        _written(out, PRIVATE, {"classes": secrets.classes, "groupings": [_whole(one) for one in counted]}),
+        _written(out, PRIVATE, {"salt": _salt(predictions, counted), "classes": secrets.classes, "groupings": [_whole(one) for one in counted]}),
         _written(out, PUBLISHED, {"classes": secrets.classes, "groupings": [_published(one, secrets) for one in counted]}),
     )
+
+
+def _salt(predictions: Predictions, counted: Sequence[Counted]) -> str:
+    """A digest of all rows in their order: the same for the same input, and as hard to guess as the input is.
+
+    Chance would make every run another file. Whoever guesses rows until this digest fits can as well guess them by the digest of the input itself,
+    which the report names among its subjects.
+    """
+    found = hashlib.sha256(b"mlops-stage fairness counts 1\0")
+    columns = [predictions.label, predictions.prediction, *(one.grouping.codes for one in counted if len(one.grouping.columns) == 1)]
+    for column in (*columns, predictions.score, predictions.weight, predictions.row_id):
+        plain = np.empty(0) if column is None else np.ascontiguousarray(column)
+        found.update(f"{plain.dtype.str} {plain.shape}\0".encode())
+        found.update(plain.tobytes())
+    return found.hexdigest()
 
 
 def _whole(one: Counted) -> dict[str, Any]:

@@ -120,7 +120,7 @@ def library_metrics(names: Sequence[str], predictions: Predictions, counted: Seq
         UsageError: a name that is unknown, or that means nothing for these answers.
         StageError: Fairlearn is not installed.
     """
-    wanted = [_known(name) for name in dict.fromkeys(names)]
+    wanted = list(dict.fromkeys(_known(name) for name in names))
     if not wanted:
         return []
     binary = predictions.task == "binary"
@@ -140,7 +140,7 @@ def library_metrics(names: Sequence[str], predictions: Predictions, counted: Seq
                 if one.of == "groups"
                 else _by_group(one, predictions, counts, secrets, first=not place)
             )
-    return found
+    return list({metric.label: metric for metric in found}.values())  # a gap may be asked for by its own name, and come with its rate
 
 
 def _known(name: str) -> Known:
@@ -172,9 +172,9 @@ def _by_group(one: Known, predictions: Predictions, counts: Counted, secrets: Se
     answers = predictions.score if one.of == "scores" else predictions.prediction
     lacking = {group: why for group in range(grouping.size) if (why := _lacks(one.needs, counts.cells.rows[group]))}
     frame = _frame(one, predictions, answers, grouping.codes, np.ones(predictions.n, dtype=np.bool_))
-    found = [Metric(name=one.full, estimate=_point(frame.overall[one.full], predictions.n))] if first else []
+    found = [Metric(name=one.full, estimate=_point(frame.overall[one.full], _rests_on(one, counts.cells.rows.sum(axis=0))))] if first else []
     values = frame.by_group[one.full].to_dict()
-    rows = counts.cells.rows.sum(axis=(1, 2)).tolist()
+    rows = [_rests_on(one, table) for table in counts.cells.rows]
     shares = _rates(one)
     for group in range(grouping.size):
         estimate = NotEstimable(0, lacking[group]) if group in lacking else _point(values[group], rows[group])
@@ -210,8 +210,8 @@ def _between(one: Known, predictions: Predictions, counts: Counted, secrets: Sec
         value = one.function(binary=True)(
             predictions.label[kept], predictions.prediction[kept], sensitive_features=grouping.codes[kept], **weight
         )
-    rows = counts.cells.rows.sum(axis=(1, 2))
-    estimate = secrets.estimate(_point(value, int(rows[told].min())), _rates(one), [grouping.slice(group) for group in told])
+    rows = min(_rests_on(one, counts.cells.rows[group]) for group in told)
+    estimate = secrets.estimate(_point(value, rows), _rates(one), [grouping.slice(group) for group in told])
     return [Metric(name=one.full, slice=grouping.by, estimate=estimate, incomplete=_missing(len(grouping.inside) - len(told)))]
 
 
@@ -247,6 +247,20 @@ def _lacks(needs: Needs, table: NDArray[np.int64]) -> str:
     if needs in {"negatives", "both"} and not by_label[0]:
         return "no negatives in this group"
     return "no positive decisions in this group" if needs == "decided" and not table[:, 1].sum() else ""
+
+
+def _rests_on(one: Known, table: NDArray[np.int64]) -> int:
+    """The smallest denominator of the rates that a figure of these cells (label, decision) is made of, at least 1: a gate looks at it."""
+    by_label, by_decision = table.sum(axis=1), table.sum(axis=0)
+    if one.needs == "rows":
+        found = by_label.sum(keepdims=True)
+    elif one.needs == "decided":
+        found = by_decision[1:] if len(by_label) == _TWO else by_decision
+    elif len(by_label) > _TWO or one.needs == "both":
+        found = by_label
+    else:
+        found = by_label[1:] if one.needs == "positives" else by_label[:1]
+    return int(found[found > 0].min(initial=table.sum() or 1))
 
 
 def _rates(one: Known) -> tuple[str, ...]:

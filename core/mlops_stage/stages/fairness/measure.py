@@ -53,7 +53,7 @@ def measure(params: FairnessParams, workspace: Workspace) -> Observations | NotA
     checked = [cross_checked(predictions, counted, exact, secret)] if params.cross_check == "fairlearn" else []
     metrics = _told(params, predictions, counted, exact, secret)
     figures = pictures(metrics, [one.grouping for one in counted], binary=predictions.task == "binary")
-    evidence = write_counts(workspace.out, counted, secret)
+    evidence = write_counts(workspace.out, predictions, counted, secret)
     workspace.progress(1.0, "done")
     return Observations(
         metrics=tuple(metrics),
