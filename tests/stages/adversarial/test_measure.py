@@ -266,6 +266,47 @@ def test_a_model_that_answers_always_the_same_does_not_pass(bench):
     assert outcome(seen) is Outcome.FAILED
 
 
+@pytest.mark.parametrize(("noise", "expected"), [(0.0, Outcome.PASSED), (0.02, Outcome.INCONCLUSIVE), (0.2, Outcome.INCONCLUSIVE)])
+def test_randomness_in_a_model_buys_no_robustness(bench, noise, expected):
+    """A linear model of which nearly every row withstands small changes, and the same with noise on its scores, too small to cost accuracy."""
+    rng = np.random.default_rng(0)
+    columns = {name: rng.normal(size=200).round(4) for name in "abc"}
+    bench.write("noise.csv", {**columns, "default": (columns["a"] + columns["b"] > 0).astype(int)})
+    (bench.root / "noise.onnx").write_bytes(noisy(noise))
+    asked = {"model": "noise.onnx", "data": "noise.csv", "train": None, "columns": {"x": "a|b|c"}, "attacks": "hop_skip_jump,square"}
+    seen = bench.measure("noise", **asked, epsilons=(0.05, 0.1), rows=100)
+    assert estimate(seen, "clean_accuracy").value > 0.9
+    assert outcome(seen) is expected
+    if noise:
+        assert "got another answer from a fresh session" in message(seen, "unconfirmed")
+        assert isinstance(estimate(seen, "robust_accuracy[epsilon=0.05]"), NotEstimable)
+        assert "adversarial/fooled" not in rules(seen)
+        assert outcome(seen, gates=("robust_accuracy[epsilon=0.1] >= 0.01",)) is Outcome.INCONCLUSIVE
+
+
+def noisy(noise):
+    """Class 1 where a + b is above 0, with normal noise of a size on both scores."""
+    weights = np.array([[-1, 1], [-1, 1], [0, 0]], dtype=np.float32)
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["sums"]),
+        helper.make_node("RandomNormalLike", ["sums"], ["drawn"], scale=noise or 1e-30, seed=7.0),
+        helper.make_node("Add", ["sums", "drawn"], ["z"]),
+        helper.make_node("Softmax", ["z"], ["probabilities"], axis=1),
+        helper.make_node("ArgMax", ["probabilities"], ["label"], axis=1, keepdims=0),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3])],
+        [
+            helper.make_tensor_value_info("label", TensorProto.INT64, ["n"]),
+            helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 2]),
+        ],
+        [helper.make_tensor("w", TensorProto.FLOAT, [3, 2], weights.flatten().tolist())],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9).SerializeToString()
+
+
 def always(label):
     columns = ["age", "income", "debt", *JOBS, "sex"]
     nodes = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -65,23 +67,40 @@ def test_confirmed_rows_count_with_the_distance_that_they_have():
     assert found.queries == 14
 
 
-def test_a_row_that_a_fresh_session_answers_as_before_is_not_broken():
-    """The attack's own session lied, or the model's answers change from session to session."""
+def test_a_row_whose_answer_changes_by_itself_has_withstood_nothing():
+    """The attack's own session lied, or the model's answers change from session to session: no change is reported, and no robustness either."""
     found = confirm(outcome([[0.6, 0], [0.6, 0]], [0.4, 0.4]), [[0.2, 0], [0.2, 0]], oracle(lambda x: (x[:, 0] > 0.7) * 1.0))
     assert found.unconfirmed == 2
-    assert not np.isfinite(found.distance).any()
+    assert found.broken(0.01).all()
+    assert not found.turned(1.0).any()
     np.testing.assert_array_equal(found.rows, found.originals)
 
 
-def test_an_original_that_a_fresh_session_answers_otherwise_proves_nothing():
-    found = confirm(outcome([[0.6, 0]], [0.4]), [[0.2, 0]], oracle(lambda x: np.ones(len(x))))
-    assert found.unconfirmed == 1
+def test_an_original_that_a_fresh_session_answers_otherwise_counts_whether_or_not_attacks_found_anything():
+    found = confirm(outcome([[0.6, 0], [0.2, 0]], [0.4, np.inf]), [[0.2, 0], [0.2, 0]], oracle(lambda x: np.ones(len(x))))
+    assert found.unconfirmed == 2
+    assert found.broken(0.01).all()
 
 
-def test_a_row_that_is_not_valid_is_not_broken():
+def test_a_changed_row_that_is_not_valid_is_not_reported():
     found = confirm(outcome([[0.9, 0]], [0.7]), [[0.2, 0]], oracle(above))
     assert found.unconfirmed == 1
     assert found.by.tolist() == [-1]
+
+
+@pytest.mark.parametrize(("unconfirmed", "told"), [(0, Rate(80, 100)), (4, Rate(76, 100)), (5, NotEstimable), (68, NotEstimable)])
+def test_rows_without_a_lasting_answer_count_as_broken_and_beyond_a_few_there_is_no_figure(unconfirmed, told):
+    """Of 98 rows, 4 are within a twentieth; never do they raise the figure."""
+    distance = np.full(98, np.inf)
+    distance[:18] = 0.01
+    distance[18 : 18 + unconfirmed] = 0
+    found = metrics(replace(results(distance, n=100), unconfirmed=unconfirmed), (0.05, 0.1))
+    robust = of(found, "robust_accuracy[epsilon=0.05]")
+    assert robust == told if isinstance(told, Rate) else isinstance(robust, told)
+    if not isinstance(told, Rate):
+        assert f"{unconfirmed} of 98 rows" in robust.reason
+        assert isinstance(of(found, "median_distance"), NotEstimable)
+        assert not isinstance(of(found, "clean_accuracy"), NotEstimable)
 
 
 def results(distance, n=None, done=None):

@@ -118,7 +118,7 @@ def informed(names: Sequence[str], given: Attacked) -> list[Finding]:
     ART seeds nothing; here its random numbers start from the run's seed, so that the report stays the same.
     """
     some = np.flatnonzero(given.space.complete(given.results.originals))[:ROWS]
-    if not names or not len(some) or not given.results.complete:
+    if not names or not len(some) or given.results.silence:
         return []
     return [_informed(name, given, some) for name in names]
 

@@ -67,7 +67,7 @@ def _feature(feature: Feature, reference: Frame) -> dict[str, Any]:
 
 def write_rows(out: Path, material: Material, results: Results, space: Tabular, attacks: Sequence[str]) -> Evidence | None:
     """Every row for which a change was found, the smallest change first: two lines each, the row as it is and as it was changed."""
-    found = np.flatnonzero(np.isfinite(results.distance))
+    found = np.flatnonzero(results.by >= 0)
     if not len(found):
         return None
     columns = [column for feature in space.features for column in feature.columns]

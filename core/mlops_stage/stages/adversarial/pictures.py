@@ -27,8 +27,8 @@ _BINS = 12
 
 
 def drawn(results: Results, space: Tabular, epsilons: Sequence[float]) -> list[Figure]:
-    """Robust accuracy by size, how large the smallest changes are, and which columns they change; nothing where the time was over."""
-    if not results.complete or not len(results.right):
+    """Robust accuracy by size, how large the smallest changes are, and which columns they change; nothing where there are no figures."""
+    if results.silence or not len(results.right):
         return []
     return [curve(results, epsilons), *sizes(results), *changed(results, space, epsilons[-1])]
 
@@ -54,14 +54,14 @@ def curve(results: Results, epsilons: Sequence[float]) -> Figure:
 
 def sizes(results: Results) -> list[Figure]:
     """A histogram of the smallest change that each row needs."""
-    found = results.distance[np.isfinite(results.distance)]
+    found = results.distance[np.isfinite(results.distance) & (results.by >= 0)]
     if not len(found):
         return []
     edges = np.linspace(0, _tidy(float(np.quantile(found, 0.95))), _BINS + 1)
     counts = np.histogram(np.minimum(found, edges[-1]), edges)[0]
     labels = [f"{low:.2g}-{high:.2g}" for low, high in itertools.pairwise(edges)]
     labels[-1] = f"≥ {edges[-2]:.2g}"
-    missing = len(results.distance) - len(found)
+    missing = int(np.count_nonzero(~np.isfinite(results.distance)))
     bars = [Bar(label=label, value=float(count)) for label, count in zip(labels, counts.tolist(), strict=True)]
     return [
         Bars(
@@ -78,7 +78,7 @@ def sizes(results: Results) -> list[Figure]:
 
 def changed(results: Results, space: Tabular, epsilon: float) -> list[Figure]:
     """How often each column is part of a change that succeeded."""
-    broken = results.broken(epsilon)
+    broken = results.turned(epsilon)
     count = int(np.count_nonzero(broken))
     if not count:
         return []

@@ -66,8 +66,9 @@ def _unfinished(results: Results) -> list[Finding]:
 def _unconfirmed(results: Results) -> list[Finding]:
     if not results.unconfirmed:
         return []
-    count = "1 changed row" if results.unconfirmed == 1 else f"{results.unconfirmed:,} changed rows"
-    message = f"{count} got another answer from a fresh session, or did not stay valid: not counted as broken"
+    count = "1 row" if results.unconfirmed == 1 else f"{results.unconfirmed:,} rows"
+    told = "there are no figures of robustness" if results.silence else "counted as broken at every size"
+    message = f"{count} of {len(results.right):,}, as they are or as they were changed, got another answer from a fresh session, or did not stay valid: {told}"
     hint = "a model that answers the same rows differently at different times cannot be judged by attacks; look for randomness in it"
     return [Finding(rule="adversarial/unconfirmed", level=Level.WARNING, message=message, hint=hint)]
 
@@ -75,12 +76,12 @@ def _unconfirmed(results: Results) -> list[Finding]:
 def _fooled(results: Results, space: Tabular, campaign: Campaign) -> list[Finding]:
     """How many rows each size fooled; at the largest, through which columns."""
     m, largest = len(results.right), campaign.epsilons[-1]
-    if not results.complete or not m:
+    if results.silence or not m:
         return []
     counts = [int(np.count_nonzero(results.broken(epsilon))) for epsilon in campaign.epsilons]
     told = f"an attacker {words.change(campaign.norm, campaign.epsilons)} fooled {words.listed([f'{count:,}' for count in counts])} of {m:,} rows"
     told += " that the model gets right"
-    if counts[-1]:
+    if results.turned(largest).any():
         told += f", most often through {words.listed(_columns(results, space, largest))}"
     rest = "all withstood" if not counts[-1] else f"the other {m - counts[-1]:,} withstood" if counts[-1] < m else "none withstood"
     hint = f"the rows and their changes are in {ROWS}, which no page shows" if counts[-1] else ""
@@ -90,7 +91,7 @@ def _fooled(results: Results, space: Tabular, campaign: Campaign) -> list[Findin
 
 def _columns(results: Results, space: Tabular, epsilon: float) -> list[str]:
     """The columns that were changed most often, with the median size of their change where enough rows make it nobody's own."""
-    broken = results.broken(epsilon)
+    broken = results.turned(epsilon)
     apart = np.abs(results.rows[broken] - results.originals[broken]) / np.where(space.continuous, space.scale, 1)
     moved = apart > SLACK
     told = []
@@ -104,7 +105,7 @@ def _columns(results: Results, space: Tabular, epsilon: float) -> list[str]:
 def _untouched(results: Results) -> list[Finding]:
     """Rows for which nothing valid at all was found are either safe or beyond these attacks; nobody can tell which."""
     none = int(np.count_nonzero(~np.isfinite(results.distance)))
-    if not results.complete or not none:
+    if results.silence or not none:
         return []
     message = f"for {none:,} of {len(results.right):,} rows no valid change of any size got another answer: only an attack that finds one could tell how near it is"
     return [Finding(rule="adversarial/no-change-found", level=Level.NOTE, message=message)]

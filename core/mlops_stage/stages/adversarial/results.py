@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 SLACK = 1e-5
 """A change counts as of a size when it is larger by at most this share of it, which is what single precision takes."""
+MOST_OPEN = 0.05
+"""With a larger share of rows that a fresh session does not confirm there are no figures: answers that change by themselves hide what attacks find."""
 EPSILON = "epsilon"
 """The name of the slice of figures at one size."""
 
@@ -44,23 +46,37 @@ class Results:
     others: NDArray[np.int64]
     """(m,) the model's label of the row that was found."""
     distance: NDArray[np.float64]
-    """(m,) infinite where no valid row of another label was found."""
+    """(m,) infinite where no valid row of another label was found, 0 where it took no change: rows that a fresh session does not confirm."""
     by: NDArray[np.int64]
-    """(m,) which attack found it; -1 for none."""
+    """(m,) which attack found the row that counts; -1 for none."""
     queries: int
     """Of all attacks on all rows."""
     done: int
     """How many of the m rows were attacked before the time was over."""
     unconfirmed: int
-    """Rows that attacks reported, but that are not valid or that a fresh session answers otherwise; they count as not found."""
+    """Rows that a fresh session answers otherwise, as they are or as they were changed, and changed rows that are not valid; they count as broken at every size."""
 
     @property
     def complete(self) -> bool:
         """Whether every row was attacked."""
         return self.done == len(self.right)
 
+    @property
+    def silence(self) -> str:
+        """Why there are no figures of robustness; empty where there are."""
+        m = len(self.right)
+        if not self.complete:
+            return f"the time was over when {self.done:,} of {m:,} rows had been attacked"
+        if self.unconfirmed > MOST_OPEN * m:
+            return f"asked again, the model answered otherwise for {self.unconfirmed:,} of {m:,} rows, so that nothing can be said of changes"
+        return ""
+
+    def turned(self, epsilon: float) -> Flags:
+        """(m,) the rows for which a change of at most that size was found and confirmed."""
+        return self.broken(epsilon) & (self.by >= 0)
+
     def broken(self, epsilon: float) -> Flags:
-        """(m,) the rows for which a change of at most that size was found."""
+        """(m,) the rows that a change of at most that size turned, or whose answer changes by itself."""
         return self.distance <= epsilon * (1 + SLACK)
 
 
@@ -75,7 +91,10 @@ def confirmed(  # noqa: PLR0913  (what was attacked, and with what)
     norm: Norm,
     fresh: Oracle,
 ) -> Results:
-    """The outcomes of all blocks as one; only what is valid and what a fresh session confirms counts.
+    """The outcomes of all blocks as one; only what is valid and what a fresh session confirms counts as found.
+
+    A row that the fresh session answers otherwise than the attack saw it has withstood nothing: an answer that changes by itself counts as broken, or
+    randomness in a model would pass for robustness.
 
     Args:
         outcomes: for each block its place among the m rows, and what was found; None where the time was over.
@@ -96,7 +115,9 @@ def confirmed(  # noqa: PLR0913  (what was attacked, and with what)
             done += place.stop - place.start
     reported = by >= 0
     others = fresh.labels(rows)
-    kept = reported & (others != labels) & (fresh.labels(originals) == labels) & space.satisfied(rows, originals)
+    same = fresh.labels(originals) == labels
+    kept = reported & (others != labels) & same & space.satisfied(rows, originals)
+    undecided = ~kept & (reported | ~same)
     rows[~kept] = originals[~kept]
     far = distance(space, rows, originals, norm)
     return Results(
@@ -106,11 +127,11 @@ def confirmed(  # noqa: PLR0913  (what was attacked, and with what)
         rows=rows,
         labels=labels,
         others=np.where(kept, others, labels),
-        distance=np.where(kept, far, np.inf),
+        distance=np.where(kept, far, np.where(undecided, 0.0, np.inf)),
         by=np.where(kept, by, -1),
         queries=queries,
         done=done,
-        unconfirmed=int(np.count_nonzero(reported & ~kept)),
+        unconfirmed=int(np.count_nonzero(undecided)),
     )
 
 
@@ -149,10 +170,9 @@ def size(epsilon: float) -> str:
 
 
 def _at(results: Results, epsilon: float) -> tuple[Estimate, Estimate]:
+    if results.silence:
+        return NotEstimable(None, results.silence), NotEstimable(None, results.silence)
     m = len(results.right)
-    if not results.complete:
-        told = NotEstimable(None, f"the time was over when {results.done:,} of {m:,} rows had been attacked")
-        return told, told
     broken = int(np.count_nonzero(results.broken(epsilon)))
     success = Rate(broken, m) if m else NotEstimable(0, "the model gets no row right")
     return Rate(m - broken, results.n), success
@@ -160,8 +180,8 @@ def _at(results: Results, epsilon: float) -> tuple[Estimate, Estimate]:
 
 def _median(results: Results) -> Estimate:
     """Half of the attacked rows need a larger change; bounds are order statistics, which need no assumption (David and Nagaraja 2003)."""
-    if not results.complete:
-        return NotEstimable(None, "the time was over before all rows had been attacked")
+    if results.silence:
+        return NotEstimable(None, results.silence)
     rising = np.sort(results.distance)
     m = len(rising)
     if not m:
