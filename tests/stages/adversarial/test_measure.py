@@ -230,7 +230,8 @@ def test_regression_does_not_apply(bench):
     ("params", "told"),
     [
         ({"label": "defualt"}, "no column 'defualt'"),
-        ({"immutable": "sexx"}, "no column 'sexx'"),
+        ({"immutable": "sexx"}, "no column and no one-hot group is called 'sexx'"),
+        ({"immutable": "job_"}, "no column and no one-hot group is called 'job_'"),
         ({"monotone": {"agee": "up"}}, "no column 'agee'"),
         ({"monotone": {"job_cook": "up"}}, "is a category"),
         ({"train": "nothing.csv"}, "does not exist"),

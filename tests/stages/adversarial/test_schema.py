@@ -111,3 +111,28 @@ def test_declared_columns(frame, rng):
 def test_a_category_has_no_up(frame):
     with pytest.raises(UsageError, match="town"):
         synthesised(frame(texts={"town": ["a", "b"]}), frame(texts={"town": ["a"]}), monotone={"town": "up"})
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("capital", "its columns: capital_gain, capital_loss"),
+        ("jobs", "'job'"),
+        ("agee", "'age'"),
+        ("has", "its columns: has_car, has_cat"),
+    ],
+)
+def test_what_would_fix_nothing_is_refused_with_the_nearest_name(frame, rng, name, near):
+    """A stem stands for a group of columns that exclude one another, never for columns that merely begin alike."""
+    job = rng.integers(0, 3, 200)
+    amounts = {"capital_gain": rng.normal(size=200), "capital_loss": rng.normal(size=200), "age": rng.integers(18, 80, 200)}
+    flags = {f"has_{thing}": rng.integers(0, 2, 200) for thing in ("car", "cat")}
+    columns = {**amounts, **flags, **{f"job_{name}": (job == code) * 1.0 for code, name in enumerate("abc")}}
+    with pytest.raises(UsageError, match=f"immutable: .*'{name}'") as caught:
+        synthesised(frame(**columns), frame(**columns), immutable=("age", name))
+    assert near in caught.value.hint
+
+
+def test_a_column_that_the_model_does_not_take_may_be_immutable(frame, rng):
+    age = rng.integers(18, 80, 200)
+    assert of(synthesised(frame(age=age), frame(age=age), immutable=("client",), others=("client", "age")), "age").fixed == ""

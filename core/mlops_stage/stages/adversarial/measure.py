@@ -103,7 +103,7 @@ def _prepared(params: AdversarialParams, workspace: Workspace) -> Prepared | Not
     found = material(params, workspace, spend.rows)
     if isinstance(found, NotApplicable):
         return found
-    features = synthesised(found.reference, found.data, immutable=params.immutable, monotone=params.monotone)
+    features = synthesised(found.reference, found.data, immutable=params.immutable, monotone=params.monotone, others=found.columns)
     if all(feature.fixed for feature in features):
         return NotApplicable("every column that the model takes is constant or immutable: nobody can change anything")
     space = Tabular(features, found.feeds, [found.data, found.reference], category_distance=params.category_distance)

@@ -84,6 +84,8 @@ class Material:
     """Which param named the reference."""
     total: int
     """Rows of the data."""
+    columns: tuple[str, ...]
+    """Of the data, those that the model does not take among them."""
     names: tuple[str, ...]
     """(n,) what `row_id` calls the sampled rows; empty without it."""
     subjects: tuple[Subject, ...]
@@ -131,6 +133,7 @@ def material(params: AdversarialParams, workspace: Workspace, rows_wanted: int) 
         reference=_frame(_thinned(reference), feeds),
         of_reference=what,
         total=total,
+        columns=tuple(data.columns),
         names=_names(some, params.row_id),
         subjects=subjects,
     )
@@ -164,12 +167,9 @@ def _question(params: AdversarialParams) -> Question:
 
 
 def _check_declared(params: AdversarialParams, data: Table) -> None:
-    """Refuse names that no column has: a constraint that is silently none would make attacks look stronger than they are."""
-    stems = {name.rpartition("_")[0] for name in data.columns} | {name.rpartition("=")[0] for name in data.columns}
-    for param, names in (("immutable", params.immutable), ("monotone", params.monotone)):
-        for name in names:
-            if param == "monotone" or name not in stems:
-                data.column(name, param, {params.label})
+    """Refuse names that no column has; `immutable` may name groups as well, which are known later."""
+    for name in params.monotone:
+        data.column(name, "monotone", {params.label})
     if params.row_id:
         data.column(params.row_id, "row_id")
 

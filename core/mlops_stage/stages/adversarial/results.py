@@ -68,7 +68,9 @@ class Results:
         if not self.complete:
             return f"the time was over when {self.done:,} of {m:,} rows had been attacked"
         if self.unconfirmed > MOST_OPEN * m:
-            return f"asked again, the model answered otherwise for {self.unconfirmed:,} of {m:,} rows, so that nothing can be said of changes"
+            return (
+                f"asked again, the model answered otherwise for {self.unconfirmed:,} of {m:,} rows, so that nothing can be said of changes"
+            )
         return ""
 
     def turned(self, epsilon: float) -> Flags:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
-from mlops_stage.errors import UsageError
+from mlops_stage.errors import UsageError, nearest
 from mlops_stage.evidence.redact import shown
 
 if TYPE_CHECKING:
@@ -99,7 +99,12 @@ Feature: TypeAlias = Number | Category | OneHot
 
 
 def synthesised(
-    reference: Frame, data: Frame, *, immutable: Sequence[str] = (), monotone: Mapping[str, str] | None = None
+    reference: Frame,
+    data: Frame,
+    *,
+    immutable: Sequence[str] = (),
+    monotone: Mapping[str, str] | None = None,
+    others: Sequence[str] = (),
 ) -> tuple[Feature, ...]:
     """The features of a table, from reference data.
 
@@ -112,9 +117,10 @@ def synthesised(
         data: rows to attack; each stays valid as it is.
         immutable: columns (or stems of groups) that may not change.
         monotone: column -> `up` or `down`, the only direction in which it may change.
+        others: columns of the table that the model does not take, and so nobody changes.
 
     Raises:
-        UsageError: a column to which `monotone` cannot apply.
+        UsageError: a column to which `monotone` cannot apply, or a name in `immutable` that fixes nothing.
     """
     groups = _groups(reference, data)
     grouped = {column: group for group in groups for column in group.columns}
@@ -128,11 +134,26 @@ def synthesised(
         else:
             feature = _number(column, reference.numbers[column], data.numbers[column])
         found.setdefault(feature.columns, feature)
+    _check_immutable(immutable, {*others, *(name for feature in found.values() for name in _names(feature))})
     return tuple(_declared(feature, immutable, monotone or {}) for feature in found.values())
 
 
+def _check_immutable(immutable: Sequence[str], known: set[str]) -> None:
+    """Refuse names of nothing: a constraint that is silently none would make attacks look stronger than they are."""
+    for name in immutable:
+        if name not in known:
+            alike = sorted(other for other in known if _stem(other) == name)
+            hint = f"name its columns: {', '.join(alike)}" if alike else nearest(name, known)
+            raise UsageError(f"immutable: no column and no one-hot group is called {shown(name)!r}", shown(hint, 200))
+
+
+def _names(feature: Feature) -> set[str]:
+    """What a feature may be called: its columns, and of a group what they have in common."""
+    return {*feature.columns, *([feature.stem] if isinstance(feature, OneHot) and feature.stem else [])}
+
+
 def _declared(feature: Feature, immutable: Sequence[str], monotone: Mapping[str, str]) -> Feature:
-    names = {*feature.columns, *([feature.stem] if isinstance(feature, OneHot) and feature.stem else [])}
+    names = _names(feature)
     named = names & monotone.keys()
     if named and not isinstance(feature, Number):
         raise UsageError(

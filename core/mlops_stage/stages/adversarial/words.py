@@ -30,7 +30,11 @@ def change(norm: Norm, epsilons: Sequence[float]) -> str:
     """What an attacker does at some sizes: `changing any column by at most 0.05 and 0.1 standard deviations`."""
     unit = "standard deviation" if tuple(epsilons) == (1,) else "standard deviations"
     sizes = f"{listed([size(epsilon) for epsilon in epsilons])} {unit}"
-    return f"changing any column by at most {sizes}" if norm == "linf" else f"changing columns by at most {sizes} in all (root of the sum of squares)"
+    return (
+        f"changing any column by at most {sizes}"
+        if norm == "linf"
+        else f"changing columns by at most {sizes} in all (root of the sum of squares)"
+    )
 
 
 def validity(features: Sequence[Feature]) -> str:
