@@ -20,6 +20,8 @@ ARGUMENT = {"argument": True}
 """`json_schema_extra` of a field that a command takes without an option's name."""
 NAMES_VARIABLE = {"names_variable": True}
 """`json_schema_extra` of a field that names an environment variable: the stage's process is given that variable, and no other secret."""
+EXECUTION = {"execution": True}
+"""`json_schema_extra` of a field that says how the work is done and nothing about what comes of it: it is left out of the report."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,7 @@ class Field:
     path: bool = False
     argument: bool = False
     names_variable: bool = False
+    execution: bool = False
 
     @property
     def kebab(self) -> str:
@@ -72,6 +75,7 @@ def _field(name: str, info: FieldInfo) -> Field:
         path=bool(extra.get("path")),
         argument=bool(extra.get("argument")),
         names_variable=bool(extra.get("names_variable")),
+        execution=bool(extra.get("execution")),
     )
 
 

@@ -71,9 +71,12 @@ def refused(request: Refusal) -> Report:
 
 
 def recorded(params: Params, root: Path) -> dict[str, Any]:
-    """Params as a report shows them: paths relative to the root, no credentials in addresses."""
-    plain = params.model_dump(mode="json")
-    for item in describe(type(params)):
+    """Params as a report shows them: paths relative to the root, no credentials in addresses, and nothing that only says how the work is done."""
+    items = describe(type(params))
+    plain = params.model_dump(mode="json", exclude={item.name for item in items if item.execution})
+    for item in items:
+        if item.execution:
+            continue
         value = plain[item.name]
         if item.path and isinstance(value, str):
             plain[item.name] = relative(root, Path(value)) if Path(value).is_absolute() else without_credentials(value)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -115,6 +117,20 @@ def test_reruns_and_any_number_of_processes_say_the_same_to_the_byte(project, mo
         found[name] = (to_json(seen), project.evidence(name))
     assert all(one == found["one"] for one in found.values())
     assert "private/adversarial-rows.csv" in found["one"][1]
+
+
+def test_the_report_itself_is_the_same_to_the_byte_for_one_and_two_processes(bench):
+    """Through the command line, with rows for two blocks."""
+    said = []
+    for processes in (1, 2):
+        asked = ["model=credit.onnx", "data=test.csv", "train=train.csv", "label=default", "rows=130", "attacks=hop_skip_jump"]
+        options = [part for one in asked for part in (f"--{one.split('=')[0]}", one.split("=")[1])]
+        call = [sys.executable, "-m", "mlops_stage", "adversarial", *options, "--processes", str(processes), "--out", f"out{processes}"]
+        made = subprocess.run(call, cwd=bench.root, capture_output=True, text=True, check=False, timeout=300)
+        assert made.returncode in {0, 1, 5}, made.stderr
+        said.append((bench.root / f"out{processes}" / "adversarial" / "report.json").read_bytes())
+    assert said[0] == said[1]
+    assert b'"rows":' in said[0]
 
 
 def test_another_seed_takes_another_sample_and_a_smaller_one_is_part_of_it(project):

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from mlops_stage.fields import EXECUTION
 from mlops_stage.params import (
     Columns,
     Data,
@@ -100,4 +101,12 @@ class AdversarialParams(Params):
         ),
     ] = ()
     rows: Annotated[int | None, Field(ge=1, description="rows to sample and attack; unset: 100, 400 or 1,000 by effort")] = None
-    processes: Annotated[int, Field(ge=1, le=256, description="processes that share the work; the result is the same for every number")] = 1
+    processes: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=256,
+            description="processes that share the work; the result is the same for every number",
+            json_schema_extra=EXECUTION,
+        ),
+    ] = 1
