@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from mlops_stage.errors import LimitError, UsageError
+from mlops_stage.errors import UsageError
 from mlops_stage.inputs.tables import profile as profiles
-from mlops_stage.inputs.tables.connection import connect, run, translated
+from mlops_stage.inputs.tables.connection import connect, quoted_text, run, translated
 from mlops_stage.stages.data import rules as r
 from mlops_stage.stages.data.compiled import Compiler, matches
 from mlops_stage.stages.data.looks import looks_of
@@ -90,7 +91,7 @@ def check(reading: Reading, demands: Demands) -> Checked:
         demands: what it is held against.
 
     Raises:
-        UsageError: a contract's query that cannot be run.
+        UsageError: a contract's query that asks for what is not allowed.
         InputError: the table cannot be read after all.
         LimitError: too little memory.
     """
@@ -124,6 +125,16 @@ def check(reading: Reading, demands: Demands) -> Checked:
         work.connection.close()
 
 
+def _sql_moment(work: _Run) -> str:
+    """The time that freshness is measured from, in UTC."""
+    return f"TIMESTAMP {quoted_text(work.demands.now.astimezone(UTC).replace(tzinfo=None).isoformat(sep=' '))}"
+
+
+def _count(condition: str) -> str:
+    """How many rows a condition holds for; DuckDB's own count_if is NULL where the condition is NULL in every row."""
+    return f"coalesce(count_if({condition}), 0)"
+
+
 def _absent(work: _Run, rule: r.Rule) -> str:
     """The first column of a rule that the table lacks."""
     if isinstance(rule.check, r.Present | r.NoOthers):
@@ -137,12 +148,13 @@ def _aggregates(work: _Run, rule: r.Rule) -> list[str]:
         return []
     condition = work.compiler.broken(rule)
     if condition is not None:
-        return [f"count_if({condition})"]
+        return [_count(condition)]
     if isinstance(rule.check, r.ClassShare):
         cell = work.compiler.cell(rule.columns[0])
-        return [f"count_if({matches(cell, (rule.check.value,))})", f"count({cell.raw})"]
+        return [_count(matches(cell, (rule.check.value,))), f"count({cell.raw})"]
     if isinstance(rule.check, r.Fresh):
-        return [f"epoch(max({work.compiler.cell(rule.columns[0]).moment})::TIMESTAMP)"]
+        moment, now = work.compiler.cell(rule.columns[0]).moment, _sql_moment(work)
+        return [f"epoch((max({moment}) FILTER (WHERE {moment} <= {now}))::TIMESTAMP)", _count(f"{moment} > {now}")]
     return []
 
 
@@ -184,8 +196,10 @@ def _counted(work: _Run, made: Outcome, answers: list[Any]) -> Outcome:
             among = int(answers[1])
             return replace(_exact(made, answers[0] / among), of=among) if among else replace(made, of=0, reason="every cell is missing")
         case r.Fresh():
-            known = answers[0] is not None and math.isfinite(answers[0])
-            return _exact(made, work.demands.now.timestamp() - float(answers[0])) if known else replace(made, reason="no cell is a date")
+            made = replace(made, later=int(answers[1]))
+            if answers[0] is None:
+                return replace(made, reason="every date lies in the future" if made.later else "no cell is a date")
+            return _exact(made, work.demands.now.timestamp() - float(answers[0]))
         case r.NewCategories() if not answers:
             return replace(made, reason="the profile has no categories of this column")
         case _:
@@ -196,14 +210,8 @@ def _exact(made: Outcome, figure: float) -> Outcome:
     return replace(made, figure=figure, reason="")
 
 
-def _keys(work: _Run, rule: r.Rule) -> list[str]:
-    """The cells of a key; whole numbers by their value, however they are written."""
-    cells = [work.compiler.cell(name) for name in rule.columns]
-    return [cell.typed if cell.kind == "integer" and cell.textual else cell.text for cell in cells]
-
-
 def _duplicates(work: _Run, made: Outcome) -> Outcome:
-    keys = _keys(work, made.rule)
+    keys = [work.compiler.cell(name).key for name in made.rule.columns]
     where = " AND ".join(f"{key} IS NOT NULL" for key in keys)
     listed = ", ".join(keys)
     sql = f"SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n FROM {work.table.scan} WHERE {where} GROUP BY {listed} HAVING count(*) > 1)"
@@ -226,14 +234,17 @@ def _repeated(work: _Run, keys: list[str]) -> tuple[Example, ...]:
 
 
 def _query(work: _Run, made: Outcome, check: r.Sql) -> Outcome:
-    """A contract's own query, on a connection of its own that can read the table and nothing else."""
-    connection = work.open()
+    """A contract's own query, on a connection of its own that can read the table and nothing else.
+
+    With one thread: the sum of floats, and whatever else follows the order of rows, is then the same in every run.
+    """
+    connection = connect(work.table.paths, spill=work.demands.spill, threads=1)
     work.statements.append(f"{check.query.strip()}  -- {made.rule.id}")
     try:
         connection.execute(work.compiler.view(check.table))
         found = connection.execute(check.query).fetchmany(2)
     except duckdb.Error as error:
-        raise _failed(error, made.rule, work.table.name) from error
+        return replace(made, reason=_failed(error, made.rule, work.table.name), sql=check.query)
     finally:
         connection.close()
     value = found[0][0] if len(found) == 1 and len(found[0]) == 1 else None
@@ -252,16 +263,19 @@ def _number(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _failed(error: duckdb.Error, rule: r.Rule, name: str) -> Exception:
-    """Why a query failed, without DuckDB's own words, which may quote cells."""
+def _failed(error: duckdb.Error, rule: r.Rule, name: str) -> str:
+    """Why a query gave nothing, without DuckDB's own words, which may quote cells; the other rules are judged all the same.
+
+    Raises:
+        UsageError: it asks for what is not allowed.
+        LimitError: too little memory.
+    """
     if isinstance(error, duckdb.OutOfMemoryException):
-        told = translated(error, f"{rule.where}: the query on {name}")
-        return told if isinstance(told, LimitError) else LimitError(str(told))
+        raise translated(error, f"{rule.where}: the query on {name}") from error
+    if isinstance(error, duckdb.PermissionException):
+        raise UsageError(f"{rule.where}: the query asks for what is not allowed", "a rule may read its table only") from error
     kind = type(error).__name__.removesuffix("Exception").lower()
-    allowed = isinstance(error, duckdb.PermissionException)
-    message = "the query asks for what is not allowed" if allowed else f"the query fails on this table ({kind} error)"
-    hint = "a rule may read its table only" if allowed else "use try_cast, nullif and the like where a cell may be odd"
-    return UsageError(f"{rule.where}: {message}", hint)
+    return f"the query fails on a cell of this table ({kind} error)"
 
 
 def _with_rows(work: _Run, outcomes: list[Outcome]) -> list[Outcome]:
@@ -278,7 +292,7 @@ def _with_rows(work: _Run, outcomes: list[Outcome]) -> list[Outcome]:
     asked = Aggregates()
     looks = {
         place: [
-            (told, asked.ask(f"count_if({condition} AND {like})"))
+            (told, asked.ask(_count(f"{condition} AND {like}")))
             for told, like in looks_of(outcomes[place].rule.check, work.compiler.cell(outcomes[place].rule.columns[0]))
         ]
         for place, condition in broken.items()

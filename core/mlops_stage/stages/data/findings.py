@@ -65,12 +65,26 @@ def _of_rule(outcome: Outcome, reading: Reading) -> Finding | None:
             level=min(_LEVELS[rule.severity], Level.WARNING, key=lambda one: one.gravity),
             message=message,
             location=rule.where,
+            hint="use try_cast, nullif and the like where a cell may be odd" if isinstance(rule.check, r.Sql) else "",
         )
     if not outcome.broken:
-        return None
+        return _of_future(outcome)
     message = f"{rule.sentence}: {_measured(outcome)}{_where(outcome, reading)}"
     hint = "; ".join(f"{count:,} {'look' if count > 1 else 'looks'} like {told}" for told, count in outcome.looks)
     return Finding(rule=_RULES[type(rule.check)], level=_LEVELS[rule.severity], message=message, location=rule.where, hint=hint)
+
+
+def _of_future(outcome: Outcome) -> Finding | None:
+    """A note that some cells lie in the future, where the others are fresh enough."""
+    if not outcome.later:
+        return None
+    message = f"{outcome.rule.sentence}: it is, but {_future(outcome)}"
+    hint = "check the clocks and time zones of the systems that write them; a time without a zone is taken as UTC"
+    return Finding(rule="data/not-fresh", level=Level.WARNING, message=message, location=outcome.rule.where, hint=hint)
+
+
+def _future(outcome: Outcome) -> str:
+    return f"{outcome.later:,} of {outcome.of:,} cells lie in the future, and are left out"
 
 
 def _measured(outcome: Outcome) -> str:
@@ -84,7 +98,7 @@ def _measured(outcome: Outcome) -> str:
         case r.RowCount():
             told = f"it has {figure:,.0f} rows"
         case r.Fresh():
-            told = f"the latest is {_span(figure)} old"
+            told = f"the latest is {_span(figure)} old{f'; {_future(outcome)}' if outcome.later else ''}"
         case r.ClassShare():
             told = f"it is {figure:.4g}, of {outcome.of:,} cells"
         case r.Sql():

@@ -45,6 +45,8 @@ class Outcome:
     estimate: Estimate | None = None
     """Where the figure is of more than these rows."""
     culprit: str = ""
+    later: int = 0
+    """Of freshness: cells that lie in the future, which say nothing about the age."""
     examples: tuple[Example, ...] = ()
     looks: tuple[tuple[str, int], ...] = ()
     """What failing cells look like, in words with what to do, and how many do."""
