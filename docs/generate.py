@@ -51,7 +51,9 @@ def exit_codes() -> str:
         f"# Exit codes\n\n{NOTE}| code | name | meaning |\n|---|---|---|\n"
         + "\n".join(rows)
         + f"\n\nThe first present of {order} wins over all "
-        "stages of a run. `--on-inconclusive pass|fail` maps 5 to 0 or 1. The code never depends on an output format.\n"
+        "stages of a run. `--on-inconclusive pass|fail` maps 5 to 0 or 1. The code never depends on an output format.\n\n"
+        "*Not applicable* is 0, so a stage that finds nothing to judge lets the pipeline go on. Where that would be a mistake, name what must be there "
+        "(`fairness` with `sensitive: [sex]`): a named column that is absent is an error.\n"
     )
 
 

@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from mlops_stage import host
+from mlops_stage import Stage, host
 from mlops_stage.errors import StageError, UsageError
 
 GOOD = """
@@ -144,3 +144,13 @@ def test_every_reference_of_every_built_in_record_resolves():
             assert not reference or callable(host.resolve(reference, stage.name))
     for reporter in catalogue.reporters.values():
         assert callable(host.resolve(reporter.render, reporter.name))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"params": None}, {"measure": print}, {"commands": ["say"]}, {"commands": {"say": 3}}, {"name": 7}, {"summary": None}, {"init": 3}],
+    ids=str,
+)
+def test_a_record_with_a_field_of_another_kind_costs_itself_only(changes):
+    record = Stage(**{"name": "odd", "summary": "s", "params": "a:b", "measure": "a:b", **changes})
+    assert "references are text" in host._fault(record)

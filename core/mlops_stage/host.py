@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cache, partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -201,16 +201,35 @@ def _records(plugin: Plugin) -> Iterator[Any]:
             yield from records
 
 
+def _anything(value: object) -> bool:
+    del value
+    return True
+
+
+_KINDS: Mapping[str, Callable[[Any], bool]] = {
+    "str": lambda value: isinstance(value, str),
+    "bool": lambda value: isinstance(value, bool),
+    "tuple[str, ...]": lambda value: isinstance(value, tuple | list) and all(isinstance(one, str) for one in value),
+    "Mapping[str, str]": lambda value: isinstance(value, dict) and all(isinstance(one, str) for pair in value.items() for one in pair),
+}
+"""What a field of a record may hold, by its annotation; records come from anybody, and nobody checked them."""
+
+
 def _fault(record: object) -> str:
     """What is wrong with a record, in a few words; empty when nothing is."""
     if not isinstance(record, Stage | Reporter | Adapter):
         return f"its hook returned {type(record).__name__}, which is no Stage, Reporter or Adapter"
+    mistyped = next((item.name for item in fields(record) if not _KINDS.get(str(item.type), _anything)(getattr(record, item.name))), "")
+    if mistyped:
+        return f"its {mistyped} is {type(getattr(record, mistyped)).__name__}, or holds what it must not; references are text, 'module:attribute'"
     if not NAME.fullmatch(record.name):
         return f"the name {record.name!r} is not lower-case words joined by underscores"
-    if isinstance(record, Stage) and bool(record.measure) == bool(record.act):
+    return _fault_of_stage(record) if isinstance(record, Stage) else ""
+
+
+def _fault_of_stage(record: Stage) -> str:
+    if bool(record.measure) == bool(record.act):
         return "exactly one of measure and act must be given"
-    if not isinstance(record, Stage):
-        return ""
     wrong = [reference for reference in (record.params, record.work, *record.commands.values()) if ":" not in reference]
     if wrong:
         return f"{wrong[0]!r} is not of the form module:attribute"

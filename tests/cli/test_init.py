@@ -41,3 +41,10 @@ def test_a_config_that_is_there_keeps_init_from_writing_anything(mlops, tmp_path
     (tmp_path / "mlops.yaml").write_text("version: 1\n", encoding="utf-8")
     assert mlops("init").returncode == 2
     assert not (tmp_path / "contract.odcs.yaml").exists()
+
+
+def test_an_empty_folder_is_told_how_to_begin(mlops):
+    done = mlops("init")
+    assert done.returncode == 0
+    assert "there is no model and no data here" in done.stdout
+    assert "CHOOSE" not in done.stdout

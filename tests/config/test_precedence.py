@@ -137,3 +137,10 @@ def test_explain_names_value_and_source_of_every_field(ask):
     assert ["seed", "7", "MLOPS_INPUT_SECOND__SEED"] in rows
     assert ["label", '"entry"', "mlops.yaml:11"] in rows
     assert ["model", "(unset)", "default"] in rows
+
+
+def test_a_token_in_the_place_of_its_variable_is_not_repeated(trial):
+    for token in ("s3cr3t-literal.tok", "eyJhbGciOiJIUzI1NiJ9abc"):
+        done = trial("trial", "--model-token-env", token)
+        said = done.stdout + done.stderr + "".join(path.read_text() for path in trial.cwd.glob("mlops-out/**/*") if path.is_file())
+        assert token not in said

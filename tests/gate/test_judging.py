@@ -133,7 +133,7 @@ def test_a_baseline_gate_without_a_baseline_says_how_to_give_one(gate_on):
     ("text", "says", "hint"),
     [
         ("acuracy >= 0.8", "there is no metric acuracy", "did you mean accuracy?"),
-        ("tpr[sex=femal] >= 0.8", "there is no metric tpr[sex=femal]", "did you mean tpr[sex=female]?"),
+        ("tpr[sex=femal] >= 0.8", "there is no metric tpr[sex=femal]", "the values of sex are female, male"),
         ("tpr[region=north] >= 0.8", "there is no metric tpr[region=north]", "slices: region"),
         ("tpr >= 0.8", "there is no metric tpr", "there are tpr[sex=female], tpr[sex=male]"),
         ("zzz >= 0.8", "there is no metric zzz", "there are accuracy, tpr[sex=female], tpr[sex=male]"),

@@ -262,7 +262,7 @@ def test_the_token_is_given_and_never_shown(serve, tmp_path, rows):
 @pytest.mark.parametrize(
     ("env", "message"),
     [
-        ({}, "MY_TOKEN is not set, or empty"),
+        ({}, "is not set, or empty"),
         ({"MY_TOKEN": " \n"}, "is not set, or empty"),
         ({"MY_TOKEN": f"Bearer {TOKEN}"}, "no token: it has blanks"),
     ],

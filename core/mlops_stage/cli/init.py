@@ -38,6 +38,12 @@ def command(suite: Suite) -> click.Command:
         if force or not (root / NAME).exists():
             _drafts(root, suite)
         path = synthesis.write(root, suite.catalogue, force=force)
+        if path.read_text(encoding="utf-8").endswith(synthesis.NOTHING):
+            click.echo(f"wrote {path.name}, but there is no model and no data here that a stage could judge")
+            click.echo(
+                "next: put a table, predictions or an ONNX model here and run init --force; `mlops-stage init --export sklearn` helps to write them"
+            )
+            return
         open_questions = path.read_text(encoding="utf-8").count(f": {CHOOSE}")
         click.echo(f"wrote {path.name}")
         if open_questions:

@@ -25,6 +25,8 @@ _HEADER = f"""\
 # Paths are relative to this file. Where it says {CHOOSE}, only you can know: write the value there.
 version: {VERSION}
 """
+NOTHING = "\nstages: {}\n"
+"""How the file of a repository ends in which no stage finds anything."""
 _PLAIN = re.compile(r"[A-Za-z_./][\w./ *-]*")
 _RESERVED = {"true", "false", "null", "~", "yes", "no", "on", "off", ""}
 
@@ -45,7 +47,7 @@ def write(root: Path, catalogue: Catalogue, *, force: bool) -> Path:
 def text(root: Path, catalogue: Catalogue) -> str:
     """The content of a first mlops.yaml."""
     blocks = [block for stage in catalogue.stages.values() if (block := _block(stage, root, catalogue))]
-    return _HEADER + "\nstages:\n" + "\n".join(blocks) if blocks else _HEADER + "\nstages: {}\n"
+    return _HEADER + "\nstages:\n" + "\n".join(blocks) if blocks else _HEADER + NOTHING
 
 
 def snippets(root: Path, catalogue: Catalogue) -> list[tuple[str, str]]:

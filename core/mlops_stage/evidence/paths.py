@@ -121,7 +121,7 @@ def _dvc_file(path: Path) -> Path | None:
 
 def _hint_for_unwritable(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "free some space on that disk, or write elsewhere with --out"
+        return "free some space on that disk, or write elsewhere"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return "make the folder writable for this user, or write elsewhere with --out"
-    return "write elsewhere with --out"
+        return "make the folder writable for this user, or write elsewhere"
+    return "write elsewhere"

@@ -87,6 +87,9 @@ def _unknown(criterion: Criterion, metrics: Sequence[Metric]) -> UsageError:
     if same and criterion.slice and not any({c for c, _ in criterion.slice} == {c for c, _ in metric.slice} for metric in same):
         columns = ",".join(column for column, _ in criterion.slice)
         return UsageError(message, f"{criterion.metric} is not reported by {columns}; to do so: slices: {columns}")
+    values = _values(criterion, same)
+    if values:
+        return UsageError(message, values)
     other = None if same else meant(criterion.metric, {metric.name for metric in metrics})
     if other:
         return UsageError(message, f"did you mean {other}?")
@@ -98,6 +101,18 @@ def _unknown(criterion: Criterion, metrics: Sequence[Metric]) -> UsageError:
     return UsageError(
         message, f"there are {', '.join(some)}{' …' if len(known) > len(some) else ''}" if some else "this stage reports no metrics"
     )
+
+
+def _values(criterion: Criterion, same: Sequence[Metric]) -> str:
+    """What the columns of a gate's slice hold, where only a value is wrong; a near name may be just the other group."""
+    asked = dict(criterion.slice)
+    alike = [dict(metric.slice) for metric in same if {column for column, _ in metric.slice} == set(asked)]
+    for column, value in criterion.slice:
+        known = sorted({where[column] for where in alike})
+        if known and value not in known:
+            some = ", ".join(known[:8]) + (" …" if len(known) > 8 else "")  # noqa: PLR2004  (what fits on a line)
+            return f"the values of {column} are {some}"
+    return ""
 
 
 def _enough(estimate: Estimate, rules: Rules) -> bool:

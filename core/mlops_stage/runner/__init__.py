@@ -153,7 +153,7 @@ class _Recorder:
             lambda text: self._watch.log(request.id, text),
         )
         version = self._catalogue.plugins.get(stage.distribution, __version__)
-        about = verdict.about(stage, version, request, self._settings.root)
+        about = verdict.about(stage, version, request, self._settings.root, self._settings.env)
         return verdict.report(about, stage, request.params, answer.frame, folder), answer.cost
 
     def _consumed(self, consumes: Iterable[str]) -> list[Path]:

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from mlops_stage.stage import Stage
 
 
-def about(stage: Stage, version: str, request: Request, root: Path) -> dict[str, Any]:
+def about(stage: Stage, version: str, request: Request, root: Path, env: Mapping[str, str]) -> dict[str, Any]:
     """What a report says whatever comes of the stage."""
     return {
         "stage": stage.name,
         "id": request.id,
-        "params": recorded(request.params, root),
+        "params": recorded(request.params, root, env),
         "seed": request.params.seed,
         "plugin": {"name": stage.distribution, "version": version},
     }
@@ -70,7 +70,7 @@ def refused(request: Refusal) -> Report:
     return _errored({"stage": request.stage, "id": request.id}, error)
 
 
-def recorded(params: Params, root: Path) -> dict[str, Any]:
+def recorded(params: Params, root: Path, env: Mapping[str, str]) -> dict[str, Any]:
     """Params as a report shows them: paths relative to the root, no credentials in addresses, and nothing that only says how the work is done."""
     items = describe(type(params))
     plain = params.model_dump(mode="json", exclude={item.name for item in items if item.execution})
@@ -78,6 +78,8 @@ def recorded(params: Params, root: Path) -> dict[str, Any]:
         if item.execution:
             continue
         value = plain[item.name]
+        if item.names_variable and value is not None and value not in env:
+            plain[item.name] = "***"  # a name that no variable has may be the token itself
         if item.path and isinstance(value, str):
             plain[item.name] = relative(root, Path(value)) if Path(value).is_absolute() else without_credentials(value)
     return plain

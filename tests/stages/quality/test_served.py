@@ -70,7 +70,7 @@ def test_the_configuration_names_the_variable_and_the_model_in_production_is_the
         (("--model", "ftp://127.0.0.1/v2/models/m"), 2, "is neither http nor https"),
         (("--model", "http://me:canary@127.0.0.1:1/v2/models/m"), 2, "holds a name or password"),
         (("--model", "http://127.0.0.1:1/v2/models/m?token=me:canary"), 2, "models/m?*** is not the address of a served model"),
-        (("--model", "http://127.0.0.1:1/v2/models/m", "--model-token-env", "NOT_SET"), 2, "the variable NOT_SET is not set"),
+        (("--model", "http://127.0.0.1:1/v2/models/m", "--model-token-env", "NOT_SET"), 2, "the variable that it names is not set"),
         (("--model", "http://10.1.2.3/v2/models/m", "--model-token-env", "SERVER_TOKEN"), 2, "over plain http"),
     ],
 )

@@ -201,7 +201,11 @@ def token_from(env: Mapping[str, str], name: str | None) -> str:
         return ""
     token = env.get(name, "").strip()
     if not token:
-        raise UsageError(f"model_token_env: the variable {shown(name)} is not set, or empty", "set it from a secret of the pipeline")
+        # the name is not repeated: it may be the token itself, given in the wrong place
+        raise UsageError(
+            "model_token_env: the variable that it names is not set, or empty",
+            "set that variable from a secret of the pipeline, and give its name, never the token itself",
+        )
     if not (token.isascii() and token.isprintable() and " " not in token):
         raise UsageError(
             f"model_token_env: what {shown(name)} holds is no token: it has blanks or other characters in it",
