@@ -6,7 +6,7 @@ from mlops_stage.stages.adversarial.affine import Affine
 from mlops_stage.stages.adversarial.kinds import kind_of
 from mlops_stage.stages.adversarial.linear import linear_margin
 from mlops_stage.stages.adversarial.oracle import Oracle
-from mlops_stage.stages.adversarial.space import Box, box
+from mlops_stage.stages.adversarial.space import Box, box, distance
 
 
 class Sums:
@@ -101,17 +101,52 @@ def test_features_that_stay_and_categories_give_no_way():
     assert told.found.rows[0].tolist() == pytest.approx([0, 0, 0.5], abs=1e-5)
 
 
-def test_whole_numbers_get_a_lower_bound_and_no_row_that_is_not_whole():
-    class Whole(Box):
-        def project(self, rows, originals):
-            return np.rint(super().project(rows, originals))
+class Whole(Box):
+    """Features of which some are whole: they go the whole steps that are asked, never further."""
 
+    def project(self, rows, originals):
+        inside = super().project(rows, originals)
+        steps = np.trunc(inside - originals + np.copysign(1e-4, inside - originals))
+        return np.where(self.grid > 0, originals + steps, inside).astype(np.float32)
+
+
+def whole(grid, high, scale):
+    plain = box(len(grid), high=high, scale=scale)
+    return Whole(plain.low, plain.high, plain.scale, np.array(grid, dtype=np.float32), plain.continuous, plain.free, plain.corners)
+
+
+def test_whole_numbers_get_a_lower_bound_and_the_first_step_beyond_it():
     affine = Affine(("x",), np.array([[0.0, 1.0]]), np.array([1.5, 0.0]), "")
-    plain = box(1, high=9)
-    space = Whole(plain.low, plain.high, plain.scale, np.ones(1, dtype=np.float32), plain.continuous, plain.free, plain.corners)
-    told = margins(affine, np.zeros((1, 1), dtype=np.float32), space, "linf")
+    told = margins(affine, np.zeros((1, 1), dtype=np.float32), whole([1], 9, 1), "linf")
     assert told.bound[0] == pytest.approx(1.5)
-    assert told.found.rows[0, 0] in {0, 2}
+    assert told.found.rows[0, 0] == 2
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+def test_on_a_grid_it_is_what_trying_every_row_finds(norm, seed):
+    """Four whole features of seven values and scales of their own: 2,401 rows are tried for each."""
+    rng = np.random.default_rng(seed)
+    space = whole([1] * 4, 6, rng.uniform(0.5, 3, 4))
+    affine = Affine(("x",), rng.normal(size=(4, 3)), rng.normal(size=3), "")
+    rows = rng.integers(0, 7, (12, 4)).astype(np.float32)
+    told = margins(affine, rows, space, norm)
+    every = np.stack(np.meshgrid(*[np.arange(7)] * 4, indexing="ij"), axis=-1).reshape(-1, 4).astype(np.float32)
+    answers = affine.scores({"x": every}).argmax(axis=1)
+    own = affine.scores({"x": rows}).argmax(axis=1)
+    truth = np.array(
+        [
+            distance(space, every[answers != label], np.repeat(row[None], (answers != label).sum(), axis=0), norm).min(initial=np.inf)
+            for row, label in zip(rows, own, strict=True)
+        ]
+    )
+    assert (told.bound <= truth * (1 + 1e-6)).all()
+    np.testing.assert_array_equal(told.found.fooled, np.isfinite(truth))
+    some = np.isfinite(truth)
+    ratio = told.found.distance[some] / truth[some]
+    assert (ratio >= 1 - 1e-5).all()
+    assert ratio.max() < (1 + 1e-5 if norm == "linf" else 1.5)
+    assert np.median(ratio) < (1 + 1e-5 if norm == "linf" else 1.1)
 
 
 @pytest.mark.parametrize("norm", ["l2", "linf"])

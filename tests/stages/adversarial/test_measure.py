@@ -211,6 +211,33 @@ def test_a_linear_model_is_met_by_its_closed_form(bench):
     assert "found the smallest change" in message(seen, "attacks")
 
 
+def test_the_closed_form_alone_finds_what_the_other_attacks_find_on_whole_numbers(bench):
+    """Steps of 1 are a third of a deviation: the boundary lies between two rows nearly always."""
+    rng = np.random.default_rng(0)
+    columns = {name: rng.integers(-9, 10, 400) for name in "abc"}
+    truth = columns["a"] + 2 * columns["b"] - columns["c"] > 0.5
+    bench.write("whole.csv", {**columns, "default": np.where(truth, "yes", "no")})
+    (bench.root / "whole.onnx").write_bytes(linear_classifier(np.array([[-1.0, 1], [-2, 2], [1, -1]]), ["no", "yes"]))
+    asked = {"model": "whole.onnx", "data": "whole.csv", "train": None, "columns": {"x": "a|b|c"}, "epsilons": (0.2, 0.4, 0.8), "rows": 80}
+    alone, others = (bench.measure(name, **asked, attacks=name) for name in ("linear", "hop_skip_jump"))
+    for size in ("0.2", "0.4", "0.8"):
+        label = f"attack_success_rate[epsilon={size}]"
+        assert estimate(alone, label).k >= estimate(others, label).k
+    assert estimate(alone, "attack_success_rate[epsilon=0.8]").value > 0.2
+
+
+def test_the_closed_form_alone_does_not_judge_categories_that_may_change(bench):
+    weights = np.zeros((8, 2))
+    weights[5, 1] = 1.0
+    (bench.root / "linear.onnx").write_bytes(linear_classifier(weights, ["no", "yes"]))
+    asked = {"model": "linear.onnx", "columns": {"x": "age|income|debt|job_clerk|job_cook|job_smith|job_none|sex"}, "attacks": "linear"}
+    with pytest.raises(UsageError, match="linear alone changes no category") as caught:
+        bench.measure(**asked, category_distance=0.1)
+    assert "hop_skip_jump" in caught.value.hint
+    assert bench.measure(**asked, category_distance=0.1, immutable="job")
+    assert bench.measure(**asked)
+
+
 def income(**params):
     asked = {"data": "data/test.parquet", "train": "data/train.parquet", "label": "income", "effort": "quick", "rows": 20} | params
     with TemporaryDirectory() as folder:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     Numbers = NDArray[np.float64]
 
+ROUNDING = 1e-6
+"""How much more than the gap steps on a grid have to gain, as a share of the scores: models round, and on a tie the label stays."""
+_HALVINGS = 50
 OVERSHOOTS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
 """How much further than the boundary the rows that are asked lie, as shares of the way: models round."""
 
@@ -29,7 +32,7 @@ class Margins:
     bound: Numbers
     """(n,) no change of numeric features that is smaller gives another label, but for the rounding of the model; infinite where no valid one does."""
     found: Found
-    """Rows just beyond the boundary, asked and of another label; none where the grid of whole numbers takes them back."""
+    """Rows just beyond the boundary, asked and of another label; where whole numbers are free, the first steps on their grid that go beyond it."""
 
 
 def linear_margin(  # noqa: PLR0913  (what is attacked)
@@ -38,11 +41,12 @@ def linear_margin(  # noqa: PLR0913  (what is attacked)
     """The least change of numeric features within their bounds that gives another label.
 
     For the model's own class y and another class c it is the least v with (w_c - w_y) v >= s_y - s_c; features that may not change, categories and
-    features at a bound give no way, and the rest go further. Whole numbers are treated as if they could be any, so `bound` stays a lower bound.
-    Without bounds it is |s_y - s_c| / ||w_c - w_y||, in the dual norm.
+    features at a bound give no way, and the rest go further. Without bounds it is |s_y - s_c| / ||w_c - w_y||, in the dual norm. `bound` treats whole
+    numbers as if they could be any, so it stays a lower bound; the rows that are asked are on the grid: the nearest on it for `linf`, and for `l2` the
+    best of a Lagrangian, which is as near or nearly so.
 
     Args:
-        oracle: the model, asked at most 5 times a row for the proof.
+        oracle: the model, asked at most 6 times a row for the proof.
         affine: what it computes.
         rows: (n, width).
         labels: (n,) the model's own for the rows.
@@ -52,18 +56,35 @@ def linear_margin(  # noqa: PLR0913  (what is attacked)
     scores = affine.scores(oracle.feeds(rows))
     slopes = _slopes(oracle, affine, rows, space)
     own = scores.argmax(axis=1)
-    bound = np.full(len(rows), np.inf)
-    nearest = rows.astype(np.float64)
-    for place in range(len(rows)):
-        for other in range(scores.shape[1]):
-            if other == own[place]:
-                continue
-            along = slopes[:, other] - slopes[:, own[place]]
-            gap = scores[place, own[place]] - scores[place, other]
-            step, far = _least_step(along, max(gap, 0.0), rows[place].astype(np.float64), space, norm)
-            if far < bound[place]:
-                bound[place], nearest[place] = far, rows[place] + step
-    return Margins(bound=bound, found=_proved(oracle, rows, labels, space, norm, nearest, np.isfinite(bound)))
+    low, high = (space.project(np.broadcast_to(ends, rows.shape).copy(), rows).astype(np.float64) for ends in (space.low, space.high))
+    stepped = bool((space.grid[space.free] > 0).any())
+    relaxed, on, beyond = (_Nearest.of(rows) for _ in range(3))
+    for place, other in zip(*np.nonzero(np.arange(scores.shape[1]) != own[:, None]), strict=True):
+        along = slopes[:, other] - slopes[:, own[place]]
+        room = np.abs(np.where(along > 0, high[place], low[place]) - rows[place])
+        gap = max(scores[place, own[place]] - scores[place, other], 0.0)
+        relaxed.take(place, *_least_step(along, gap, room, space, norm))
+        if stepped:
+            rounding = ROUNDING * (1 + np.abs(scores[place]).max())
+            on.take(place, *_step_on_grid(along, gap - rounding, room, space, norm))
+            beyond.take(place, *_step_on_grid(along, gap + rounding, room, space, norm))
+    return Margins(relaxed.distance, _proved(oracle, rows, labels, space, norm, [on, beyond] if stepped else [relaxed]))
+
+
+@dataclass(frozen=True)
+class _Nearest:
+    """The least step found so far for each of n rows."""
+
+    steps: Numbers
+    distance: Numbers
+
+    @classmethod
+    def of(cls, rows: Rows) -> _Nearest:
+        return cls(np.zeros(rows.shape), np.full(len(rows), np.inf))
+
+    def take(self, place: int, step: Numbers, far: float) -> None:
+        if far < self.distance[place]:
+            self.steps[place], self.distance[place] = step, far
 
 
 def _slopes(oracle: Oracle, affine: Affine, rows: Rows, space: Space) -> Numbers:
@@ -81,14 +102,13 @@ def _slopes(oracle: Oracle, affine: Affine, rows: Rows, space: Space) -> Numbers
     return found
 
 
-def _least_step(along: Numbers, gap: float, row: Numbers, space: Space, norm: Norm) -> tuple[Numbers, float]:
+def _least_step(along: Numbers, gap: float, room: Numbers, space: Space, norm: Norm) -> tuple[Numbers, float]:
     """The least step within the bounds that gains `gap` along a direction, and its length; infinite where the bounds allow none.
 
     Every feature goes at its own rate until it meets its bound; the gain is piecewise linear in the common time, so the time is found exactly.
     """
     scale = space.scale.astype(np.float64)
-    room = np.maximum(np.where(along > 0, space.high - row, row - space.low), 0.0)
-    rate = scale * (along != 0) if norm == "linf" else np.square(scale) * np.abs(along)
+    rate = _rate(along, scale, norm)
     with np.errstate(divide="ignore", invalid="ignore"):
         stops = np.where(rate > 0, room / rate, np.inf)
     order = np.argsort(stops, kind="stable")
@@ -100,21 +120,57 @@ def _least_step(along: Numbers, gap: float, row: Numbers, space: Space, norm: No
         if moving[place] > 0 and spent[place] + moving[place] * stop >= gap:
             time = (gap - spent[place]) / moving[place]
             step = np.sign(along) * np.minimum(rate * time, room)
-            return step, float(np.abs(step / scale).max(initial=0.0) if norm == "linf" else np.sqrt(np.square(step / scale).sum()))
-    return np.zeros_like(row), np.inf
+            return step, _length(step, scale, norm)
+    return np.zeros_like(room), np.inf
+
+
+def _step_on_grid(along: Numbers, gap: float, room: Numbers, space: Space, norm: Norm) -> tuple[Numbers, float]:
+    """The same where whole features move by whole steps; found by halving the common time, of which the gain is a rising function.
+
+    Within a size (`linf`) each goes as far as whole steps lead; for `l2`, rounding to the nearest step is what the Lagrangian of the problem asks.
+    """
+    scale = space.scale.astype(np.float64)
+    rate = _rate(along, scale, norm)
+    whole = space.grid > 0
+    room = np.where(whole, np.floor(room + ROUNDING), room)
+
+    def moved(time: float) -> Numbers:
+        gone = rate * time
+        steps = np.where(whole, np.floor(gone + ROUNDING) if norm == "linf" else np.rint(gone), gone)
+        return np.minimum(steps, room)
+
+    size = np.abs(along)
+    low, high = 0.0, float(np.max((room + 1) / np.where(rate > 0, rate, np.inf), initial=0.0))
+    if moved(high) @ size < gap:
+        return np.zeros_like(room), np.inf
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if moved(middle) @ size >= gap else (middle, high)
+    step = np.sign(along) * moved(high)
+    return step, _length(step, scale, norm)
+
+
+def _rate(along: Numbers, scale: Numbers, norm: Norm) -> Numbers:
+    """How fast each feature goes along a direction."""
+    return scale * (along != 0) if norm == "linf" else np.square(scale) * np.abs(along)
+
+
+def _length(step: Numbers, scale: Numbers, norm: Norm) -> float:
+    return float(np.abs(step / scale).max(initial=0.0) if norm == "linf" else np.sqrt(np.square(step / scale).sum()))
 
 
 def _proved(  # noqa: PLR0913, PLR0917  (what was found)
-    oracle: Oracle, rows: Rows, labels: NDArray[np.int64], space: Space, norm: Norm, nearest: Numbers, reachable: NDArray[np.bool_]
+    oracle: Oracle, rows: Rows, labels: NDArray[np.int64], space: Space, norm: Norm, nearest: list[_Nearest]
 ) -> Found:
-    """Ask rows just beyond the boundary, further where the model does not agree."""
+    """Ask rows on a grid that may stand on the boundary, then rows just beyond it, further where the model does not agree."""
     found = Found(rows=rows.copy(), distance=np.full(len(rows), np.inf), queries=np.zeros(len(rows), dtype=np.int64))
-    live = np.flatnonzero(reachable)
-    for overshoot in OVERSHOOTS:
+    tries = [(one, OVERSHOOTS[0]) for one in nearest[:-1]] + [(nearest[-1], overshoot) for overshoot in OVERSHOOTS]
+    live = np.arange(len(rows))
+    for one, overshoot in tries:
+        live = live[np.isfinite(one.distance[live])]
         if not len(live):
             break
-        step = (nearest[live] - rows[live]) * (1 + overshoot)
-        candidates = space.project((rows[live] + step).astype(np.float32), rows[live])
+        candidates = space.project((rows[live] + one.steps[live] * (1 + overshoot)).astype(np.float32), rows[live])
         other = oracle.labels(candidates) != labels[live]
         found.queries[live] += 1
         found.rows[live[other]] = candidates[other]

@@ -124,7 +124,7 @@ def _prepared(params: AdversarialParams, workspace: Workspace) -> Prepared | Not
     kind = kind_of(found.model, target.label or target.scores or "")
     pool = space.encoded(found.reference)[sampled(found.reference.rows, spend.pool, params.seed)]
     campaign = Campaign(
-        attacks=_attacks(params, kind, has_scores=oracle.has_scores),
+        attacks=_attacks(params, kind, space, has_scores=oracle.has_scores),
         budget=spend,
         norm=params.norm,
         epsilons=params.epsilons,
@@ -152,7 +152,7 @@ def _prepared(params: AdversarialParams, workspace: Workspace) -> Prepared | Not
     )
 
 
-def _attacks(params: AdversarialParams, kind: Kind, *, has_scores: bool) -> tuple[Attack, ...]:
+def _attacks(params: AdversarialParams, kind: Kind, space: Tabular, *, has_scores: bool) -> tuple[Attack, ...]:
     able: dict[Attack, str] = {
         "linear": "" if kind.affine is not None else f"it needs a linear model, and this one is {kind.name}",
         "hop_skip_jump": "",
@@ -161,6 +161,11 @@ def _attacks(params: AdversarialParams, kind: Kind, *, has_scores: bool) -> tupl
     for name in params.attacks:
         if able[name]:
             raise UsageError(f"attacks: {name} cannot be used: {able[name]}", f"leave {name} out")
+    if set(params.attacks) == {"linear"} and (~space.continuous & space.free & (space.grid / space.scale <= params.epsilons[-1])).any():
+        raise UsageError(
+            "attacks: linear alone changes no category, and these sizes allow it",
+            "add hop_skip_jump, or name the categories with immutable",
+        )
     return tuple(name for name, fault in able.items() if (name in params.attacks if params.attacks else not fault))
 
 
