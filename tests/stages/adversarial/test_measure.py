@@ -502,7 +502,7 @@ def test_when_the_time_is_over_nothing_is_claimed(bench):
         ("age,default\n1,a\n".encode("utf-16"), "UTF-16"),
         (
             b"age,income,debt,job_clerk,job_cook,job_smith,job_none,sex,default\n30,many,1,1,0,0,0,1,yes\n",
-            "'many' in column 'income' is no number",
+            "a cell of the form 'aaaa' in column 'income' is no number",
         ),
         (b"age,income,debt,job_clerk,job_cook,job_smith,job_none,sex,default\n30,inf,1,1,0,0,0,1,yes\n", "infinity"),
         (b"age,income,debt,job_clerk,job_cook,job_smith,job_none,sex,default\n30,1,1,1,0,0,0,1,\n", "is empty"),

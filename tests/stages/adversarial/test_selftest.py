@@ -70,3 +70,55 @@ def test_a_stage_whose_attack_is_broken_does_not_pass(project, monkeypatch):
     monkeypatch.setattr(campaigns, "hop_skip_jump", lambda _oracle, rows, *_rest, **_own: nothing(rows))
     with pytest.raises(InternalError, match="HopSkipJump failed: it found nothing"):
         project.measure("broken", rows=5)
+
+
+def _unmoved(found, rows, space, columns):
+    """What is left of an attack that moves some columns of a table not at all."""
+    still = (found.rows[:, columns] != rows[:, columns]).any(axis=1) & (space.grid > 0).any()
+    far = found.distance.copy()
+    far[still] = np.inf
+    return replace(found, rows=np.where(still[:, None], rows, found.rows), distance=far)
+
+
+@pytest.mark.parametrize("columns", [[0, 1, 2], [3, 4]], ids=["whole numbers", "categories"])
+@pytest.mark.parametrize("name", ["hop_skip_jump", "square"])
+def test_an_attack_that_is_good_on_numbers_alone_is_found_out_on_a_table(monkeypatch, name, columns):
+    real = getattr(campaigns, name)
+
+    def numbers_only(oracle, rows, labels, ids, space, **own):
+        return _unmoved(real(oracle, rows, labels, ids, space, **own), rows, space, columns if (space.grid > 0).any() else [0])
+
+    monkeypatch.setattr(campaigns, name, numbers_only)
+    with pytest.raises(InternalError, match="self-test of the attack"):
+        selftest.check(replace(campaign(), attacks=(name,)))
+
+
+def test_a_closed_form_that_stops_short_of_the_next_whole_number_is_found_out(monkeypatch):
+    real = campaigns.linear_margin
+
+    def short(oracle, affine, rows, labels, space, **own):
+        told = real(oracle, affine, rows, labels, space, **own)
+        return replace(told, found=nothing(rows)) if (space.grid > 0).any() else told
+
+    monkeypatch.setattr(campaigns, "linear_margin", short)
+    with pytest.raises(InternalError, match="closed form"):
+        selftest.check(replace(campaign(), attacks=("linear",)))
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("categories", [True, False])
+def test_the_tables_truth_is_that_of_all_its_rows(norm, categories):
+    """Worked out again, cell by cell, for one row."""
+    known = selftest.tabular(norm, categories=categories)
+    table = selftest.table(norm, selftest.ROWS, categories=categories)
+    assert len(table.every) == 9**3 * 9
+    assert table.space.satisfied(known.rows, known.rows).all()
+    label = lambda rows: known.session.run(known.feeds(rows), ["label"])[0]  # noqa: E731  (a name for one line)
+    row, own = known.rows[0], label(known.rows[:1])[0]
+    best = np.inf
+    for other in table.every[label(table.every) != own]:
+        parts = [abs(a - b) / unit for a, b, unit in zip(row[:3], other[:3], (2.0, 3.0, 1.5), strict=True)]
+        parts += [0.5 * (a != b) for a, b in zip(row[3:], other[3:], strict=True)]
+        if categories or (row[3:] == other[3:]).all():
+            best = min(best, max(parts) if norm == "linf" else sum(part**2 for part in parts) ** 0.5)
+    assert known.nearest[0] == pytest.approx(best)

@@ -13,8 +13,9 @@ from mlops_stage.stages.adversarial.affine import Affine
 from mlops_stage.stages.adversarial.campaign import attack
 from mlops_stage.stages.adversarial.oracle import Oracle
 from mlops_stage.stages.adversarial.rng import normals, uniforms
+from mlops_stage.stages.adversarial.selftest_table import table
 from mlops_stage.stages.adversarial.space import box, distance
-from mlops_stage.stages.adversarial.starts import Pool, labelled
+from mlops_stage.stages.adversarial.starts import labelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlops_stage.stages.adversarial.campaign import Campaign, Outcome
+    from mlops_stage.stages.adversarial.oracle import Asked
     from mlops_stage.stages.adversarial.params import Attack
     from mlops_stage.stages.adversarial.space import Norm, Rows, Space
 
@@ -37,6 +39,8 @@ _ROOM = 1.5
 """The size that Square is given, over the median distance to the boundary."""
 _BEHIND = 1.15
 """How much further than the truth HopSkipJump may end in the median; with three iterations it ends at 1.00 to 1.06."""
+_BEHIND_ON_AVERAGE = 1.3
+"""The same for the mean; on the table, where one step more is half of the way, it ends at 1.10 to 1.18."""
 _QUERIES = 300
 """Of Square: more would not change its code, only its time."""
 _ROUNDING = 1e-3
@@ -48,12 +52,14 @@ _FOUND = 0.75
 class Known:
     """A model whose nearest rows of another label are known."""
 
-    session: Session
+    session: Asked
+    space: Space
+    feeds: Callable[[Rows], Mapping[str, NDArray[Any]]]
     rows: Rows
     nearest: NDArray[np.float64]
     """(n,) how far they are."""
-    beyond: Rows
-    """(k, width) rows of class 1 from which a search may begin."""
+    pool: Rows
+    """(k, width) rows from which a search may begin, some of another label."""
     affine: Affine | None = None
 
 
@@ -73,18 +79,17 @@ class Session:
 def check(campaign: Campaign) -> None:
     """Let every attack of a campaign, with its own budget, find known rows.
 
-    One model is linear, so that the distance to its boundary is known (|w x + b| over the dual norm of w). In the other, class 1 lives in one
+    One model is linear, so that the distance to its boundary is known (|w x + b| over the dual norm of w). In another, class 1 lives in one
     corner of a box around each row alone: an example planted where only a search that keeps what helps will find it (after Zimmermann et al. 2022,
-    arXiv 2206.13991).
+    arXiv 2206.13991). The third answers a table of whole numbers, a category and a one-hot group, of which every valid row was tried.
 
     Raises:
         InternalError: an attack stays far behind the truth, or claims to be nearer than possible.
     """
-    space = cast("Space", box(WIDTH, -_REACH, _REACH))
+    norm = campaign.norm
     for name in campaign.attacks:
-        known = [linear(campaign.norm)] + ([] if name == "linear" else [planted(campaign.norm)])
-        for one in known:
-            fault = _fault(name, campaign, one, space)
+        for one in [linear(norm), *([] if name == "linear" else [planted(norm)]), tabular(norm, categories=name != "linear")]:
+            fault = _fault(name, campaign, one)
             if fault:
                 raise InternalError(
                     f"the self-test of the attack {words.ATTACKS[name]} failed: {fault}; what it does not find proves nothing",
@@ -100,13 +105,8 @@ def linear(norm: Norm) -> Known:
     away = np.abs(rows.astype(np.float64) @ weights + 0.1) / (
         np.abs(weights).sum() if norm == "linf" else np.sqrt(np.square(weights).sum())
     )
-    return Known(
-        Session(lambda x: 1 / (1 + np.exp(-(x.astype(np.float64) @ weights + 0.1)))),
-        rows,
-        away,
-        np.empty((0, WIDTH), dtype=np.float32),
-        affine,
-    )
+    session = Session(lambda x: 1 / (1 + np.exp(-(x.astype(np.float64) @ weights + 0.1))))
+    return Known(session, _box(), _fed, rows, away, _spread(), affine)
 
 
 def planted(norm: Norm) -> Known:
@@ -121,33 +121,49 @@ def planted(norm: Norm) -> Known:
 
     missing = np.maximum(_PLANTED - rows.astype(np.float64) * ways, 0)
     away = missing.max(axis=1) if norm == "linf" else np.sqrt(np.square(missing).sum(axis=1))
-    return Known(Session(score), rows, away, (0.7 * _REACH * ways[None]).astype(np.float32))
+    beyond = (0.7 * _REACH * ways[None]).astype(np.float32)
+    return Known(Session(score), _box(), _fed, rows, away, np.concatenate([_spread(), beyond]))
 
 
-def _fault(name: Attack, campaign: Campaign, known: Known, space: Space) -> str:
+def tabular(norm: Norm, *, categories: bool) -> Known:
+    """A table as the attacks meet it in earnest, in which categories may change or may not."""
+    one = table(norm, ROWS, categories=categories)
+    return Known(one.session, one.space, one.space.feeds, one.rows, one.nearest, one.every[:: len(one.every) // _POOL], one.affine)
+
+
+def _box() -> Space:
+    return cast("Space", box(WIDTH, -_REACH, _REACH))
+
+
+def _fed(rows: Rows) -> Mapping[str, NDArray[Any]]:
+    return {"x": rows}
+
+
+def _spread() -> Rows:
+    """Rows all over the box."""
+    spread = _REACH * (2 * uniforms(_SEED, "pool", np.arange(_POOL), 0, WIDTH) - 1)
+    return spread.astype(np.float32)
+
+
+def _fault(name: Attack, campaign: Campaign, known: Known) -> str:
     """What is wrong with an attack, or nothing."""
-    oracle = Oracle(known.session, lambda rows: {"x": rows}, label="label", scores="scores")
+    oracle = Oracle(known.session, known.feeds, label="label", scores="scores")
     labels = oracle.labels(known.rows)
     epsilon = float(_ROOM * np.median(known.nearest))
     budget = replace(campaign.budget, restarts=1, queries=min(campaign.budget.queries, _QUERIES))
-    own = replace(campaign, attacks=(name,), budget=budget, epsilons=(epsilon,), seed=_SEED, pool=_pool(oracle, known), affine=known.affine)
-    found = attack(own, oracle, space, known.rows, labels, np.arange(ROWS))
-    return _untrue(found, known, space, oracle, labels, campaign.norm) or _weak(name, found, known, epsilon)
+    pool = labelled(oracle, known.pool)
+    own = replace(campaign, attacks=(name,), budget=budget, epsilons=(epsilon,), seed=_SEED, pool=pool, affine=known.affine)
+    found = attack(own, oracle, known.space, known.rows, labels, np.arange(len(known.rows)))
+    return _untrue(found, known, oracle, labels, campaign.norm) or _weak(name, found, known, epsilon)
 
 
-def _pool(oracle: Oracle, known: Known) -> Pool:
-    """Rows all over the box, and what the model is known to answer otherwise."""
-    spread = _REACH * (2 * uniforms(_SEED, "pool", np.arange(_POOL), 0, WIDTH) - 1)
-    return labelled(oracle, np.concatenate([spread.astype(np.float32), known.beyond]))
-
-
-def _untrue(found: Outcome, known: Known, space: Space, oracle: Oracle, labels: NDArray[np.int64], norm: Norm) -> str:  # noqa: PLR0913, PLR0917  (all that a claim is held against)
+def _untrue(found: Outcome, known: Known, oracle: Oracle, labels: NDArray[np.int64], norm: Norm) -> str:
     claimed = np.isfinite(found.distance)
     if not claimed.any():
         return "it found nothing"
     if (oracle.labels(found.rows[claimed]) == labels[claimed]).any():
         return "it reported rows that keep their label"
-    far = distance(space, found.rows, known.rows, norm)[claimed]
+    far = distance(known.space, found.rows, known.rows, norm)[claimed]
     if not np.allclose(far, found.distance[claimed], rtol=_ROUNDING) or (far < known.nearest[claimed] * (1 - _ROUNDING)).any():
         return "it reported distances that cannot be"
     return ""
@@ -158,6 +174,9 @@ def _weak(name: Attack, found: Outcome, known: Known, epsilon: float) -> str:
         able = known.nearest <= epsilon / _ROOM
         turned = float((found.distance[able] <= epsilon).mean())
         return "" if turned >= _FOUND else f"it turned {turned:.0%} of rows that all can be turned"
-    ratio = float(np.median(found.distance / known.nearest))
+    ratios = found.distance / known.nearest
+    typical, mean = float(np.median(ratios)), float(np.mean(ratios))
     room = 1 + _ROUNDING if name == "linear" else _BEHIND
-    return "" if ratio <= room else f"its changes are {ratio:.2f} times as large as needed"
+    if typical > room:
+        return f"its changes are {typical:.2f} times as large as needed"
+    return "" if mean <= _BEHIND_ON_AVERAGE else f"its changes are on average {mean:.2f} times as large as needed"
