@@ -185,7 +185,7 @@ BAD = {
         {"y_true": [0, 1], "y_pred": [0, 1], "y_score": [0.1, "high"]},
         Question(),
         InputError,
-        "row 2: 'high' in column 'y_score' is no number",
+        "row 2: a cell of the form 'aaaa' in column 'y_score' is no number",
     ),
     "scores as decisions": ({"y_true": [0, 1], "y_pred": [0.1, 0.7]}, Question(), InputError, "they look like scores"),
     "weights negative": (
@@ -198,7 +198,7 @@ BAD = {
         {"y_true": ["a", "b"], "y_pred": [1, 2]},
         Question(task="regression"),
         InputError,
-        "row 1: 'a' in column 'y_true' is no number",
+        "row 1: a cell of the form 'a' in column 'y_true' is no number",
     ),
     "regression from scores": (
         {"y_true": [0.5, 1], "y_score": [1, 2]},

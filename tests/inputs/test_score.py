@@ -387,7 +387,7 @@ def test_the_same_answers_whatever_the_chunks(scored, frame):
 
 def test_cells_that_a_model_cannot_take_are_named(scored, frame):
     fitted = LogisticRegression().fit(frame[FEATURES], frame["two"])
-    with pytest.raises(InputError, match=r"data \(t.csv\), row 2: 'x' in column 'b' is no number"):
+    with pytest.raises(InputError, match=r"data \(t.csv\), row 2: a cell of the form 'a' in column 'b' is no number"):
         scored(exported(fitted), "two", table="t.csv", cells=frame.astype(object).assign(b=["1", "x", *["1"] * 298]))
     holes = frame.copy()
     holes.loc[4, "b"] = np.nan

@@ -27,6 +27,7 @@ LARGEST = 1e49
 """Values, scores and weights stay below: fourth powers of errors times squares of weights, summed over a table, are still numbers."""
 _UNITS = "check that row, or write the column in other units"
 _SUM_TOLERANCE = 1e-3
+_MANY = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -279,4 +280,6 @@ def _recoded(codes: Codes, classes: Sequence[str]) -> NDArray[np.int64]:
 
 
 def _some(levels: Sequence[str]) -> str:
+    if len(levels) > _MANY:
+        return f"{len(levels):,} different values"  # which may say who people are
     return shown(", ".join(levels[:4]) + (", …" if len(levels) > 4 else ""), 60)  # noqa: PLR2004  (what fits on a line)

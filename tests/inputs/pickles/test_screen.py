@@ -6,14 +6,19 @@ import pickle
 import numpy as np
 import pytest
 
-from mlops_stage.inputs.pickles.screen import npy_objects, screen, second_opinion
+from mlops_stage.inputs.pickles import npy
+from mlops_stage.inputs.pickles.screen import screen, second_opinion
 from mlops_stage.inputs.pickles.source import Source
+from mlops_stage.inputs.pickles.walk import both, walk
 from mlops_stage.report import Level
 
 
+def walked(content):
+    return both(lambda joblib: walk(Source(io.BytesIO(content)), joblib=joblib))
+
+
 def rules(content, **how):
-    found = screen(Source(io.BytesIO(content)), "m.pkl", **how)
-    return [(finding.rule, finding.level) for finding in found.findings]
+    return [(finding.rule, finding.level) for finding in screen(walked(content), "m.pkl", **how)]
 
 
 def test_each_kind_of_name_has_its_rule():
@@ -28,16 +33,16 @@ def test_each_kind_of_name_has_its_rule():
 
 
 def test_names_of_unknown_origin_are_shown_without_control_characters():
-    found = screen(Source(io.BytesIO(b"cevil\x1b[31m\nname\n)R.")), "m.pkl").findings
+    found = screen(walked(b"cevil\x1b[31m\nname\n)R."), "m.pkl")
     assert "\x1b" not in found[0].message
 
 
 def test_picklescan_is_asked_about_the_whole_as_well():
     content = b"cos\nsystem\n)R."
-    walked = screen(Source(io.BytesIO(content)), "m.pkl").walked
-    assert list(second_opinion(content, walked, "m.pkl")) == []
-    walked.names.clear()
-    (finding,) = second_opinion(content, walked, "m.pkl")
+    found = walked(content)
+    assert list(second_opinion(content, found, "m.pkl")) == []
+    found.names.clear()
+    (finding,) = second_opinion(content, found, "m.pkl")
     assert "os.system" in finding.message
 
 
@@ -55,7 +60,10 @@ def test_picklescan_is_asked_about_the_whole_as_well():
 def test_headers_of_arrays(array, objects):
     held = io.BytesIO()
     np.save(held, array)
-    assert npy_objects(Source(io.BytesIO(held.getvalue()))) is objects
+    source = Source(io.BytesIO(held.getvalue()))
+    size = npy.array(source)
+    assert (size is None) is objects
+    assert objects or source.at + size == len(held.getvalue())
 
 
 @pytest.mark.parametrize(
@@ -71,7 +79,7 @@ def test_headers_of_arrays(array, objects):
 )
 def test_broken_headers_of_arrays(content):
     with pytest.raises(ValueError, match=r"."):
-        npy_objects(Source(io.BytesIO(content)))
+        npy.array(Source(io.BytesIO(content)))
 
 
 def fitted():
@@ -115,5 +123,5 @@ def tables():
 def test_models_and_tables_of_known_libraries_raise_no_alarm():
     for value in [*fitted(), *tables()]:
         for protocol in (2, 5):
-            found = screen(Source(io.BytesIO(pickle.dumps(value, protocol))), "m.pkl").findings
+            found = screen(walked(pickle.dumps(value, protocol)), "m.pkl")
             assert all(finding.level is Level.WARNING for finding in found), (type(value), found)

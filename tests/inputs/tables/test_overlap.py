@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -25,7 +27,7 @@ def table(tmp_path):
 def test_shared_rows_are_counted_and_shown_by_row_number(table):
     train = table("train.csv", "a,b,c\n1,x,9\n2,y,9\n3,,9\n1,x,9\n")
     data = table("data.csv", "b,a,d\nz,9,0\n,3,0\nx,1,0\ny,1,0\nx,1,0\n")
-    assert shared_rows(train, data) == Overlap(shared=3, of=5, repeated=1, columns=("a", "b"), examples=((3, 2), (1, 3)))
+    assert shared_rows(train, data) == Overlap(shared=3, of=5, repeated=1, earlier=4, recurring=2, columns=("a", "b"), examples=((3, 2), (1, 3)))
     assert shared_rows(train, data, ["b"]).shared == 4
     assert shared_rows(data, data).shared == 5
 
@@ -56,10 +58,50 @@ def test_the_same_values_are_the_same_in_every_format(table, first, second, shar
     assert shared_rows(*reversed(opened)).shared == shared
 
 
+SPELT = {
+    # one value, spelt differently: first table, second table, rows of the second that the first has
+    "zeros at the end": ("a\n1.5\n2\n", "a\n1.50\n2.000\n", 2),
+    "exponents": ("a\n1500\n0.001\n", "a\n1.5e3\n1e-3\n", 2),
+    "signs": ("a\n-0.0\n+7\n", "a\n0\n7\n", 2),
+    "missing cells beside": ("a,b\n1.5,x\n,y\n", "a,b\n1.50,x\n,y\n", 2),
+    "dates and times": ("a\n2024-01-05\n2024-02-29\n", "a\n2024-01-05 00:00:00\n2024-02-29T00:00:00Z\n", 2),
+    "a date and a stored timestamp": ("a\n2024-01-05\n", {"a": pa.array([1704412800000000], pa.timestamp("us"))}, 1),
+    "a stored date and a stored timestamp": (
+        {"a": pa.array([19727], pa.date32())},
+        {"a": pa.array([1704412800000], pa.timestamp("ms", tz="UTC"))},
+        1,
+    ),
+    "truth": ("a\nTrue\nFALSE\n", "a\ntrue\nfalse\n", 2),
+    "codes with leading zeros are no numbers": ("a\n007\n7\n", "a\n0070\n07\n", 0),
+    "long codes are no floats": ("a\n12345678901234567890\n", "a\n12345678901234567891\n", 0),
+    "one cell that is no number keeps all as text": ("a\n1.5\nx\n", "a\n1.50\nx\n", 1),
+    "no underscores": ("a\n1_000\n", "a\n1000\n", 0),
+    "columns without a cell": ("a,b\n,1\n,2\n", "a,b\n,1.0\n,2.0\n", 2),
+}
+
+
+@pytest.mark.parametrize("name", SPELT)
+def test_cells_are_compared_by_what_they_mean(table, name):
+    first, second, shared = SPELT[name]
+    kinds = ["csv" if isinstance(one, str) else "parquet" for one in (first, second)]
+    opened = table(f"train.{kinds[0]}", first), table(f"data.{kinds[1]}", second)
+    assert shared_rows(*opened).shared == shared
+    assert shared_rows(*reversed(opened)).shared == shared
+
+
+def test_a_late_cell_that_is_no_number_counts_as_well(table):
+    many = "a\n" + "1.5\n" * 5000
+    assert shared_rows(table("train.csv", many + "x\n"), table("data.csv", many.replace("1.5", "1.50"))).shared == 0
+    assert shared_rows(table("train.csv", many), table("data.csv", many.replace("1.5", "1.50"))).shared == 5000
+
+
 def test_a_row_that_stands_often_in_both_does_not_explode(table):
     train = table("train.parquet", {"a": [1] * 200_000, "b": ["x"] * 200_000})
     data = table("data.parquet", {"a": [1] * 200_000, "b": ["x"] * 200_000})
-    assert shared_rows(train, data) == Overlap(shared=200_000, of=200_000, repeated=199_999, columns=("a", "b"), examples=((1, 1),))
+    found = shared_rows(train, data)
+    assert found == Overlap(
+        shared=200_000, of=200_000, repeated=199_999, earlier=200_000, recurring=200_000, columns=("a", "b"), examples=((1, 1),)
+    )
 
 
 def test_the_count_agrees_with_sets(table):
@@ -69,6 +111,7 @@ def test_the_count_agrees_with_sets(table):
     first, second = (list(zip(*(side[name].tolist() for name in "abc"), strict=True)) for side in sides)
     assert found.shared == sum(row in set(first) for row in second)
     assert found.repeated == len(second) - len(set(second))
+    assert (found.earlier, found.recurring) == (3000, sum(count for count in Counter(first).values() if count > 1))
     assert all(first[a - 1] == second[b - 1] for a, b in found.examples)
 
 

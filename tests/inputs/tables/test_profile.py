@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from mlops_stage.errors import InputError, UsageError
+from mlops_stage.estimates import Sampled
 from mlops_stage.inputs.tables.connection import connect, run
 from mlops_stage.inputs.tables.open import open_table
 from mlops_stage.inputs.tables.profile import (
@@ -18,9 +20,11 @@ from mlops_stage.inputs.tables.profile import (
     as_text,
     counted,
     histogram,
+    is_point,
     profile_of,
     read_profile,
 )
+from mlops_stage.stats.drift import ks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -135,6 +139,77 @@ def test_infinities_and_nan_are_no_numbers_to_compare(tmp_path: Path) -> None:
     x = profile_of(open_table("x.csv", tmp_path), DIGEST).column("x")
     assert isinstance(x, Numbers)
     assert (x.odd, sum(x.counts)) == (150, 100)
+
+
+@pytest.mark.parametrize("cell", ["", "word"])
+def test_columns_without_any_number_are_counted(tmp_path: Path, cell: str) -> None:
+    (tmp_path / "x.csv").write_text("x,y\n" + f"{cell},1\n" * 50)
+    found = profile_of(open_table("x.csv", tmp_path), DIGEST, kinds={"x": "number"})
+    (tmp_path / "good.csv").write_text("x,y\n" + "".join(f"{place % 7},1\n" for place in range(50)))
+    earlier = profile_of(open_table("good.csv", tmp_path), DIGEST)
+    x = earlier.column("x")
+    assert isinstance(x, Numbers)
+    assert isinstance(found.column("x"), Omitted)
+    table = open_table("x.csv", tmp_path)
+    sql = ", ".join(histogram(x, table, earlier.salt))
+    counts, nulls, odd = counted(x, run(connect(table.paths), f"SELECT {sql} FROM {table.scan}", "x")[0])  # noqa: S608  (our own SQL)
+    assert (counts.sum(), nulls, odd) == ((0, 50, 0) if not cell else (0, 0, 50))
+
+
+def test_categories_of_a_column_that_is_all_missing_are_counted(tmp_path: Path) -> None:
+    earlier = profile(tmp_path, frame()[["colour"]])
+    column = earlier.column("colour")
+    assert isinstance(column, Categories)
+    (tmp_path / "none.csv").write_text("colour,y\n" + ",1\n" * 30)
+    table = open_table("none.csv", tmp_path)
+    sql = ", ".join(histogram(column, table, earlier.salt))
+    counts, nulls, new = counted(column, run(connect(table.paths), f"SELECT {sql} FROM {table.scan}", "x")[0])  # noqa: S608  (our own SQL)
+    assert (counts.sum(), nulls, new) == (0, 30, 0)
+
+
+SHAPES = {
+    "flag": lambda rng, n: rng.integers(0, 2, n).astype(float),
+    "zero-inflated": lambda rng, n: np.where(rng.random(n) < 0.7, 0.0, rng.lognormal(0, 3, n)),
+    "integers": lambda rng, n: rng.poisson(6, n).astype(float),
+    "many integers": lambda rng, n: rng.integers(0, 5000, n).astype(float),
+    "heavy tail": lambda rng, n: rng.standard_cauchy(n),
+    "rounded": lambda rng, n: rng.normal(size=n).round(1),
+    "capped": lambda rng, n: np.minimum(rng.normal(size=n), 0.5),
+    "constant": lambda _, n: np.full(n, 3.5),
+}
+MOVES = {
+    "moved by one": lambda _, x: x - 1.0,
+    "off the atoms": lambda rng, x: x - rng.choice([0.5, 1e-9], len(x)),
+    "half of it": lambda _, x: x[: len(x) // 2],
+    "stretched": lambda _, x: x * 1.1,
+    "the same": lambda _, x: x,
+}
+
+
+@pytest.mark.parametrize("move", MOVES)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_distance_at_the_edges_is_exact_but_for_the_largest_bin_of_many_values(tmp_path: Path, shape: str, move: str) -> None:
+    rng = np.random.default_rng(0)
+    before = SHAPES[shape](rng, 4000)
+    now = MOVES[move](rng, SHAPES[shape](rng, 4000))
+    x = profile(tmp_path, pd.DataFrame({"x": before})).column("x")
+    assert isinstance(x, Numbers)
+    counts = np.bincount(np.searchsorted(x.edges, now, side="left"), minlength=len(x.edges) + 1)
+    points = np.array([is_point(x.edges, place) for place in range(len(x.counts))])
+    assert max((count for count, point in zip(x.counts, points, strict=True) if not point), default=0) <= 0.011 * 4000
+    found = ks(np.array(x.counts), counts, points)
+    exact = stats.ks_2samp(before, now).statistic
+    assert isinstance(found, Sampled)
+    assert exact - 0.011 <= found.value <= exact + 1e-12
+    assert found.bound(0.95) >= exact
+    if shape in {"flag", "integers", "rounded", "constant"} and move != "off the atoms":
+        assert found.value == pytest.approx(exact, abs=1e-12)
+
+
+def test_few_rows_are_kept_in_bins_of_ten_or_more(tmp_path: Path) -> None:
+    x = profile(tmp_path, pd.DataFrame({"x": [*np.arange(60.0), *np.zeros(30)]})).column("x")
+    assert isinstance(x, Numbers)
+    assert min(count for count in x.counts if count) >= 9
 
 
 def test_a_profile_is_read_as_it_was_written(tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import gzip
+import re
 from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
 
 from mlops_stage.errors import InputError
+from mlops_stage.inputs.tables.open import open_table
 from mlops_stage.inputs.tables.query import rows as rows_of
 from mlops_stage.inputs.tables.rejects import Reading, read_all
 
@@ -52,6 +54,13 @@ MALFORMED: dict[str, tuple[bytes, int, list[tuple[int, int, str]]]] = {
     "twice.jsonl": (b'{"a": 1}\n{"a": 1, "a": 2}\n', 1, [(2, 2, "a key stands twice")]),
     "nan.jsonl": (b'{"a": 1}\n{"a": NaN}\n', 2, []),
     "cp1252.jsonl": (b'{"a": "x"}\n{"a": "caf\xe9"}\n', 1, [(2, 2, "not UTF-8")]),
+    "half-a-pair.jsonl": (b'{"a": 1}\n{"a": "\\ud800"}\n{"a": 3}\n', 2, [(2, 2, "half of a character")]),
+    "half-a-pair-in-a-key.jsonl": (b'{"a": 1}\n{"a": 2, "\\uDC00": 3}\n', 1, [(2, 2, "half of a character")]),
+    "a-whole-pair.jsonl": (b'{"a": 1}\n{"a": "\\ud83d\\ude00"}\n', 2, []),
+    "case-beside.jsonl": (b'{"a": 1}\n\n{"a": 2, "A": 3}\n{"a": 4}\n', 2, [(3, 2, "'A' is 'a' but for case")]),
+    "case-later.jsonl": (b'{"a": 1}\n{"A": 3}\n{"b": 3}\n{"a": 4}\n', 3, [(2, 2, "'A' is 'a' but for case")]),
+    "no-key.jsonl": (b'{"a": 1}\n{"": 3}\n{"a": 4}\n', 2, [(2, 2, "a key without a name")]),
+    "deep.jsonl": (b'{"a": 1}\n{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}\n", 1, [(2, 2, "no valid JSON")]),
     "two-on-a-line.jsonl": (b'{"a": 1}{"a": 2}\n{"a": 3}\n', 1, [(1, 1, "no valid JSON")]),
 }
 
@@ -97,6 +106,62 @@ def test_what_cannot_be_read_at_all_says_so_in_one_line(tmp_path: Path, name: st
         read(tmp_path, name, content)
     assert "\n" not in caught.value.message
     assert caught.value.hint
+
+
+def test_files_of_one_table_spell_their_keys_alike(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "1.jsonl").write_bytes(b'{"a": 1}\n')
+    (tmp_path / "d" / "2.jsonl").write_bytes(b'{"a": 1}\n{"A": 2}\n')
+    (tmp_path / "spill").mkdir()
+    reading = read_all("d", tmp_path, tmp_path / "spill")
+    assert [(one.file, one.line) for one in reading.rejects] == [("d/2.jsonl", 2)]
+    assert (reading.rows, reading.lost) == (2, 0)
+
+
+@pytest.mark.parametrize("content", [b'{"": 1}\n', b'{"a": "\\ud800"}\n', b"{\n", b"[1]\n", b'{"a": 1, "A": 2}\n', b"{}\n"])
+def test_no_message_tells_where_the_files_lie(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, "x.jsonl", content)
+    with pytest.raises(InputError) as direct:
+        open_table("x.jsonl", tmp_path)
+    for error in (caught.value, direct.value):
+        assert not re.search(r"(?<![\w.])/\w|spill|data-0", f"{error.message} {error.hint}")
+        assert "x.jsonl" in error.message
+
+
+def patched(folder: Path, old: bytes, new: bytes, place: int) -> Path:
+    """A Parquet file of 100 rows of which one figure in the footer says otherwise."""
+    path = folder / "x.parquet"
+    duckdb.sql("SELECT i AS id, 30 AS age, i + 0.5 AS price FROM range(100) t(i)").write_parquet(str(path), compression="uncompressed")
+    content = path.read_bytes()
+    size = int.from_bytes(content[-8:-4], "little")
+    footer = bytearray(content[-8 - size : -8])
+    places = [found.start() for found in re.finditer(re.escape(old), bytes(footer))]
+    footer[places[place] : places[place] + len(old)] = new
+    path.write_bytes(content[: -8 - size] + footer + content[-8:])
+    return path
+
+
+@pytest.mark.parametrize("place", range(5))
+@pytest.mark.parametrize("rows", [90, 110])
+def test_a_footer_that_does_not_tell_what_the_file_holds_is_no_clean_reading(tmp_path: Path, rows: int, place: int) -> None:
+    zigzag = 2 * rows
+    patched(tmp_path, b"\x16\xc8\x01", bytes([0x16, zigzag & 0x7F | 0x80, zigzag >> 7]), place)
+    try:
+        reading = read_all("x.parquet", tmp_path, tmp_path)
+    except InputError as error:
+        assert str(tmp_path) not in error.message  # noqa: PT017  (either it cannot be read, or rows are missing)
+    else:
+        assert reading.lost == 10
+
+
+def test_parquet_with_lists_structs_and_missing_cells_is_counted_right(tmp_path: Path) -> None:
+    query = "SELECT [i, i + 1] AS l, {'l': i, 'id': [i]} AS s, nullif(i % 3, 0) AS id, MAP {'a': i} AS m FROM range(250000) t(i)"
+    duckdb.sql(query).write_parquet(str(tmp_path / "x.parquet"))
+    duckdb.sql("SELECT NULL::INTEGER AS a FROM range(30)").write_parquet(str(tmp_path / "none.parquet"))
+    for name, rows in (("x.parquet", 250_000), ("none.parquet", 30)):
+        reading = read_all(name, tmp_path, tmp_path)
+        assert (reading.rows, reading.records, reading.lost) == (rows, rows, 0)
 
 
 def test_a_gzip_archive_is_salvaged_too(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ import duckdb
 import numpy as np
 
 from mlops_stage.errors import InputError
-from mlops_stage.evidence.redact import shown
+from mlops_stage.evidence.redact import MINIMUM_COUNT, shape_of, shown
 from mlops_stage.inputs.tables import jsonlines
-from mlops_stage.inputs.tables.connection import connect, quoted_name, strict, translated
+from mlops_stage.inputs.tables.connection import connect, quoted_name, quoted_text, strict, translated
 from mlops_stage.inputs.tables.values import (
     FEW_LEVELS,
     INTEGERS,
@@ -228,9 +228,10 @@ class Selection:
             )
             if found:
                 row, cell = found[0]
-                return InputError(
-                    f"{self.table.name}, row {row}: {shown(cell, 40)!r} in column {shown(name)!r} is no number", number_hint(str(cell))
-                )
+                alike = self._rows(f"SELECT count(*) FROM {self._from} WHERE {self.columns[name]} = {quoted_text(cell)}")[0][0]
+                # a text of few rows may say who somebody is; its row and its shape lead to it
+                told = repr(shown(cell, 40)) if alike >= MINIMUM_COUNT else f"a cell of the form {shape_of(cell)!r}"
+                return InputError(f"{self.table.name}, row {row}: {told} in column {shown(name)!r} is no number", number_hint(str(cell)))
         return InputError(
             f"{self.table.name}: a column among {shown(', '.join(names))} cannot be read as numbers", "write numbers such as 1234.5"
         )
