@@ -116,6 +116,10 @@ def tar_listing(stream: BinaryIO) -> Listing:
         faults += [*_path_faults(item.name)]
         if item.issym() or item.islnk():
             faults.append(("scan/archive-link", f"the entry {shown(item.name)} is a link to {shown(item.linkname)}"))
+        elif item.issparse():
+            faults.append(
+                ("scan/archive-entry", f"the entry {shown(item.name)} is sparse: it unfolds to {item.size:,} bytes out of nothing")
+            )
         elif item.isfile():
             entries.append(Entry(name=item.name, size=item.size, folded=None, opened=partial(_extracted, archive, item)))
         elif not item.isdir():

@@ -14,8 +14,10 @@ from mlops_stage.evidence.redact import shown
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MOST_HEADER = 25_000_000
-"""Bytes of header that are read; the format allows a hundred million, models of a thousand layers need one."""
+MOST_HEADER = 100_000_000
+"""Bytes of header that the format allows; models of a thousand layers need one million."""
+_MOST_ENTRIES = 4_000_000
+"""Colons in a header: four for each tensor, so that a million of them are read, in memory that is bounded."""
 _BITS = {
     **dict.fromkeys(("F4",), 4),
     **dict.fromkeys(("F6_E2M3", "F6_E3M2"), 6),
@@ -57,6 +59,8 @@ def faults(header: bytes, rest: int) -> Iterator[str]:
 
 
 def _parsed(header: bytes) -> dict[str, Any]:
+    if header.count(b":") > _MOST_ENTRIES:
+        raise HeaderError(f"its header holds more than {_MOST_ENTRIES:,} entries")
     try:
         found = json.loads(header, object_pairs_hook=_once, parse_constant=_refused)
     except (ValueError, RecursionError) as error:

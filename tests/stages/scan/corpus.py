@@ -309,6 +309,124 @@ def tensor(begin, end, shape=None, dtype="F32"):
     return {"dtype": dtype, "shape": [(end - begin) // 4] if shape is None else shape, "data_offsets": [begin, end]}
 
 
+PROTOCOL_0 = b"cos\nsystem\n(S'echo pwned'\ntR."
+
+
+def tar_and_pickle():
+    """The name of the first entry, with which the archive begins, is a whole pickle."""
+    return tarred((PROTOCOL_0.decode(), b"abc"))
+
+
+def npy_of(descr, behind):
+    header = f"{{'descr': {descr!r}, 'fortran_order': False, 'shape': (1,), }}"
+    header += " " * (63 - (len(header) + 10) % 64) + "\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + behind
+
+
+def safetensors_and_pickle():
+    """A valid file whose first bytes are opcodes: texts that reach from one to the next, up to the numbers, which are a pickle."""
+    data = PROTOCOL_0 + bytes(100)
+    end = json.dumps({"t": {"dtype": "U8", "shape": [len(data)], "data_offsets": [0, len(data)]}})[1:]
+    first, size = 40, 0x58 + 256 * 40  # the first byte of the length is the opcode BINUNICODE, the next four are its length
+    start = '{"__metadata__":{"a":"'
+    header = bytearray(start.encode() + b"A" * (size - len(start) - len(end) - 3) + b'"},' + end.encode())
+    at = 5 + first - 8  # where the first text ends
+    while (left := size - at) > 2 + 127:
+        jump = min(127, left - 2 - len(end) - 40) if left < 400 else 120
+        header[at : at + 2] = b"U" + bytes([jump])
+        at += 2 + jump
+    header[at : at + 2] = b"U" + bytes([left - 2])
+    json.loads(header)
+    return struct.pack("<Q", size) + bytes(header) + data
+
+
+def memo_in_disguise(key=b"1_0"):
+    """`int` reads `1_0` as 10."""
+    texts = b"Vcollections\np10\n0Vos\np" + key + b"\n0VOrderedDict\np20\n0Vsystem\np2_0\n0"
+    return texts + b"g10\ng20\n\x93(S'echo pwned'\ntR."
+
+
+def wrapper(shape, dtype, *, padding=True, **more):
+    """A wrapper of joblib's as it is pickled, up to and with the opcode BUILD."""
+    from joblib.numpy_pickle import NumpyArrayWrapper
+
+    made = NumpyArrayWrapper(np.ndarray, shape, "C", np.dtype(dtype))
+    if not padding:
+        del made.numpy_array_alignment_bytes
+    made.__dict__.update(more)
+    return pickle.dumps(made, 2)[:-1]
+
+
+def objects_in_a_record():
+    """A structured dtype whose size is that of the pickle behind it."""
+    inner = b"\x80\x02" + PROTOCOL_0
+    return wrapper((1,), {"names": ["a"], "formats": ["O"], "offsets": [0], "itemsize": len(inner)}, padding=False) + inner + b"."
+
+
+def array_as_opcodes():
+    """What joblib steps over as numbers is what pickle carries out."""
+    return wrapper((len(PROTOCOL_0) - 1,), "u1", padding=False) + PROTOCOL_0[:-1] + b"."
+
+
+def opcodes_behind_a_frame():
+    """joblib reads an array behind the frame, not behind its wrapper."""
+    head = wrapper((4,), "u1", padding=False)[2:]
+    frame = head + b"0N"
+    return b"\x80\x04\x95" + struct.pack("<Q", len(frame)) + frame + b"abcd" + PROTOCOL_0
+
+
+def old_wrapper():
+    """joblib's format of before 0.10 loads further files."""
+    return b"\x80\x02cjoblib.numpy_pickle\nNDArrayWrapper\nq\x00)\x81q\x01}q\x02X\x08\x00\x00\x00filenameX\x06\x00\x00\x00/tmp/xsb."
+
+
+def named_as_numbers(name):
+    """An entry that torch would take for numbers, in an archive that torch does not read."""
+    return zipped(("x.npy", npy(np.arange(3))), ("m/data.pkl", pickle.dumps(1, 2)), (name, npy_of("|O", b"\x80\x02" + PROTOCOL_0)))
+
+
+def sparse_tar():
+    """A tar archive of ten kilobytes with an entry of 600 MB."""
+    made = tarfile.TarInfo("x.onnx")
+    made.type = tarfile.GNUTYPE_SPARSE
+    block = bytearray(made.tobuf(tarfile.GNU_FORMAT))
+    block[386:410] = b"%011o\0%011o\0" % (600 * 2**20, 0)
+    block[483:495] = b"%011o\0" % (600 * 2**20)
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block) + bytes(1024)
+
+
+def domain_in_disguise(folder):
+    node = helper.make_node("Foo", ["x"], ["y"], domain="ai.onnx::evil")
+    return onnx_file(folder / "m.onnx", [node], opsets=(("", 17), ("ai.onnx::evil", 1)))
+
+
+def domain_of_a_function_in_disguise(folder):
+    """The name of the function, joined to its domain, reads as that of the foreign operator."""
+    opsets = [helper.make_opsetid("", 17)]
+    function = helper.make_function("a", "b::Foo", ["a"], ["b"], [helper.make_node("Relu", ["a"], ["b"])], opsets)
+    node = helper.make_node("Foo", ["x"], ["y"], domain="a::b")
+    return onnx_file(folder / "m.onnx", [node], opsets=(("", 17), ("a", 1), ("a::b", 1)), functions=[function])
+
+
+def padded_bomb(folder):
+    pads = numpy_helper.from_array(np.array([0, 0, 0, 9999, 9999, 9999]), "p")
+    tensor = numpy_helper.from_array(np.ones((1, 1, 1), dtype=np.float32), "c")
+    return onnx_file(folder / "m.onnx", [helper.make_node("Pad", ["c", "p"], ["y"])], [pads, tensor], inputs=[])
+
+
+def bomb_by_way_of(operator):
+    def make(folder):
+        size = numpy_helper.from_array(np.array([-100_000 if operator == "Neg" else 100_000] * 2), "q")
+        zero = numpy_helper.from_array(np.array([0, 1]), "i")
+        inputs = ["q", "i"] if operator == "Gather" else ["q"]
+        nodes = [helper.make_node(operator, inputs, ["p"]), helper.make_node("ConstantOfShape", ["p"], ["y"])]
+        return onnx_file(folder / "m.onnx", nodes, [size, zero], inputs=[])
+
+    return make
+
+
 SIZE_AND_PATH: dict[str, Callable[[Path], Path]] = {
     "path with ..": with_external("../secret.txt"),
     "absolute path": with_external("/etc/passwd"),
@@ -337,6 +455,10 @@ HOSTILE_ONNX: dict[str, Callable[[Path], Path]] = {
     "offset that is no number": offset_of_words,
     "location given twice": location_twice,
     "cut short": cut_onnx,
+    "custom domain that begins as ONNX's own": domain_in_disguise,
+    "custom domain that reads as a function": domain_of_a_function_in_disguise,
+    "allocation bomb of pads": padded_bomb,
+    **{f"allocation bomb by way of {operator}": bomb_by_way_of(operator) for operator in ("Abs", "Neg", "Gather", "ReduceProd")},
 }
 
 HOSTILE_PICKLES: dict[str, Callable[[Path], Path]] = {
@@ -381,6 +503,33 @@ HOSTILE_PICKLES: dict[str, Callable[[Path], Path]] = {
     "pickle called .json": file("config.json", SYSTEM),
     "pickle of protocol 0 called .txt": file("notes.txt", calling(os.system, "x", protocol=0)),
     "pickle without suffix": file("model", SYSTEM),
+    **{f"tar and pickle at once, {suffix}": file(f"m{suffix}", tar_and_pickle) for suffix in (".pkl", ".tar", ".bin")},
+    **{f"array of {descr}": file("m.npy", npy_of(descr, b"\x80\x02" + PROTOCOL_0)) for descr in ("object", "O8", "f4,O", "object_")},
+    "array of objects in a list": file("m.npy", npy_of([("a", "object")], b"\x80\x02" + PROTOCOL_0)),
+    "array behind an array": file("m.npy", lambda: npy(np.arange(3)) + npy_of("|O", b"\x80\x02" + PROTOCOL_0)),
+    "pickle behind an array": file("m.npy", lambda: npy_of("|O", pickle.dumps(np.arange(3))) + npy_of("|O", SYSTEM)),
+    **{f"safetensors and pickle at once, {name}": file(name, safetensors_and_pickle) for name in ("m.bin", "m.sav", "m.model", "model")},
+    "entry with the name of numbers": file("m.npz", lambda: named_as_numbers("m/data/0")),
+    "entry with the name of TorchScript": file("m.npz", lambda: named_as_numbers("m/code/a.debug_pkl")),
+    "pickle among the numbers of torch": file("m.pt", torch_zip(b"\x80\x02}.", [("m/data/1", SYSTEM)])),
+    "memo in disguise": file("m.sav", memo_in_disguise()),
+    "memo in disguise, zeros": file("m.pkl", memo_in_disguise(b"010")),
+    "memo in disguise, blanks": file("m.pkl", memo_in_disguise(b" +10 ")),
+    "memo in disguise, null byte": file("m.pkl", memo_in_disguise(b"10\0x")),
+    "memo in disguise, long": file("m.pkl", lambda: b"\x80\x04" + b"N0" * 300_000 + memo_in_disguise()),
+    "memo of the pickle before": file("m.pkl", b"Vos\np0\n0Vsystem\np1\n.g0\ng1\n\x93(S'echo pwned'\ntR."),
+    "names with escapes": file("m.pkl", b"S'\\x6fs'\nV\\u0073ystem\n\x93(S'echo pwned'\ntR."),
+    "name at the very end": file("m.pkl", b"cos\nsystemx"),
+    "state for a class": file("m.pkl", b"csklearn.svm\nSVC\nN}X\x03\0\0\0fitNs\x86b."),
+    "joblib, objects in a record": file("m.joblib", objects_in_a_record),
+    "joblib, objects in a record behind an array": file(
+        "m.joblib", lambda: joblib_dump(np.full(300, 255, "u1"))[:-1] + b"0" + objects_in_a_record()
+    ),
+    "joblib, array as opcodes": file("m.pkl", array_as_opcodes),
+    "joblib, opcodes behind a frame": file("m.joblib", opcodes_behind_a_frame),
+    "joblib, another way to read": file("m.joblib", lambda: wrapper((4,), "u1", padding=False, read=len) + b"abcd."),
+    "joblib, wrapper kept aside": file("m.joblib", lambda: wrapper((4,), "u1", padding=False)[:-1] + b"0h\x01}b."),
+    "joblib, old": file("m.joblib", old_wrapper),
     "pickle and zip at once": file("m.pkl", pickle.dumps({}) + torch_zip(SYSTEM)),
 }
 
@@ -392,6 +541,10 @@ HOSTILE_OTHERS: dict[str, Callable[[Path], Path]] = {
     "zip that names an entry twice over": file("m.pt", lying_zip),
     "tar with ..": file("m.tar", tarred(("../x", b"x"))),
     "tar with a link": file("m.tar", tarred(("w", b""), kind=tarfile.SYMTYPE, link="/etc/passwd")),
+    "tar with a sparse entry": file("m.tar", sparse_tar),
+    "zip with many bad entries": file("m.zip", lambda: zipped(*((f"../{number}", b"") for number in range(300)))),
+    "safetensors with many bad tensors": file("m.safetensors", safetensors({f"t{number}": 0 for number in range(30_000)}, b"x")),
+    "many imports": file("m.pkl", b"\x80\x02" + b"".join(b"cm%d\nA\n" % number for number in range(6000)) + b"." + b"N." * 20_000),
     "tar with a device": file("m.tar", tarred(("w", b""), kind=tarfile.CHRTYPE)),
     "gzip bomb": file("m.pkl.gz", lambda: gzip.compress(bytes(2**29), 1)),
     "Keras": file("m.h5", b"\x89HDF\r\n\x1a\n" + bytes(64)),

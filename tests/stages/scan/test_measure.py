@@ -132,6 +132,48 @@ def test_a_served_model_has_no_file(scan):
     assert isinstance(scan("https://example.org/v2/models/m"), NotApplicable)
 
 
+@pytest.mark.parametrize("model", ["file:///etc/m.pkl", "s3://bucket/m.pkl", "https://example.org/m.pkl", "ftp://host/v2/models/m"])
+def test_other_addresses_are_refused_and_never_pass(scan, tmp_path, model):
+    with pytest.raises(UsageError):
+        scan(model)
+    with pytest.raises(UsageError):
+        plan(ScanParams(model=model), Workspace(root=tmp_path, run_dir=tmp_path, out=tmp_path, cache=tmp_path))
+
+
+def test_no_folder_is_passed_over_in_silence(corpus, scan, folder):
+    corpus.onnx_file(folder / "a.onnx")
+    for name in ("__pycache__", "mlops-out", ".mlops-stage", ".hidden"):
+        (folder / name).mkdir()
+        (folder / name / "x.pkl").write_bytes(corpus.SYSTEM)
+    (folder / ".git").mkdir()
+    seen = scan()
+    assert len(told(seen, "dangerous-import")) == 4
+    assert told(seen, "not-examined") == ["the folder .git was not examined"]
+    (folder.parent / "mlops-out").mkdir()
+    assert "the folder mlops-out was not examined" in told(scan("."), "not-examined")
+
+
+def test_findings_of_one_rule_are_capped_and_counted(corpus, scan, folder):
+    (folder / "m.zip").write_bytes(corpus.zipped(*((f"../{number}", b"") for number in range(300))))
+    found = told(scan(), "archive-path")
+    assert len(found) == 21
+    assert found[-1] == "m.zip: and 280 more"
+
+
+def test_numbers_of_torch_are_not_listed_as_unexamined_and_bytes_behind_a_pickle_are_warned_of(corpus, scan, folder):
+    (folder / "m.pt").write_bytes(corpus.torch_zip(b"\x80\x02}."))
+    assert "data/0" not in told(scan(), "limits")[0]
+    (folder / "m.pkl").write_bytes(b"\x80\x02}." + b"\xff" * 9)
+    assert "the 9 bytes behind its last pickle were not examined" in told(scan(), "not-examined")[0]
+
+
+def test_what_picklescan_is_not_asked_about_is_warned_of(scan, folder):
+    (folder / "m.pkl").write_bytes(b"\x80\x02" + b"N0" * 260_000 + b"N.")
+    seen = scan()
+    assert "one reader only" in told(seen, "not-examined")[0]
+    assert seen.outputs["errors"] == "0"
+
+
 def test_gates_of_the_user_never_replace_the_stages_own():
     (own,) = criteria(ScanParams(model="m", gates=("warnings <= 0",)), None)
     assert own == NoFinding(level=Level.ERROR, source="scan")
@@ -182,7 +224,7 @@ def test_plan_counts_and_opens_nothing(corpus, folder, tmp_path):
     (folder / "m.pkl").write_bytes(corpus.SYSTEM)
     workspace = Workspace(root=tmp_path, run_dir=tmp_path, out=tmp_path, cache=tmp_path)
     assert "1 file of 48 bytes" in plan(ScanParams(model="model"), workspace).notes[0]
-    assert plan(ScanParams(model="http://host/m"), workspace).cost == "nothing"
+    assert plan(ScanParams(model="http://host/v2/models/m"), workspace).cost == "nothing"
 
 
 def test_init_finds_models(tmp_path):

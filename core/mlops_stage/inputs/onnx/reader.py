@@ -30,7 +30,27 @@ MAKERS = frozenset(
 )
 """Operators whose output may be far larger than their inputs."""
 RECKONERS = frozenset(
-    {"Identity", "Cast", "Squeeze", "Unsqueeze", "Reshape", "Flatten", "Mul", "Add", "Sub", "Div", "Pow", "Concat", "Max", "Min"}
+    {
+        *(
+            "Identity",
+            "Cast",
+            "Squeeze",
+            "Unsqueeze",
+            "Reshape",
+            "Flatten",
+            "Mul",
+            "Add",
+            "Sub",
+            "Div",
+            "Mod",
+            "Pow",
+            "Concat",
+            "Max",
+            "Min",
+        ),
+        *("Abs", "Neg", "Ceil", "Floor", "Round", "Gather", "Slice", "Where", "ReduceProd", "ReduceSum", "ReduceMax", "ReduceMin"),
+        *("Transpose", "Tile", "Expand", "Sum", "Clip", "CastLike"),
+    }
 )
 """Operators by which a size may be worked out from constants."""
 MAX_RECKONERS = 20_000

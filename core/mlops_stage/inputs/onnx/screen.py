@@ -117,8 +117,8 @@ def _external_fault(tensor: Tensor, data: ExternalData, folder: Path) -> Fault |
 def _operators(facts: OnnxFacts) -> Iterator[Fault]:
     own = set(facts.functions)
     for operator in facts.operators:
-        domain = operator.split("::")[0]
-        if domain not in DOMAINS and operator not in own:
+        domain, _, name = operator.partition("::")
+        if (domain not in DOMAINS and operator not in own) or "::" in name:  # domains and names of operators hold no colons
             yield (
                 "scan/custom-operator",
                 f"the operator {shown(operator)} is of a domain that only foreign code implements",

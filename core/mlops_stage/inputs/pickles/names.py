@@ -19,7 +19,7 @@ from picklescan.scanner import SafetyLevel, scan_pickle_bytes
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from mlops_stage.inputs.pickles.walk import Name
+    from mlops_stage.inputs.pickles.arrays import Name
 
 logging.getLogger("picklescan").addHandler(logging.NullHandler())
 logging.getLogger("picklescan").propagate = False
@@ -65,7 +65,7 @@ _INERT = {
     "numpy.random._pickle": "__randomstate_ctor __bit_generator_ctor __generator_ctor",
     "numpy.random._mt19937": "MT19937",
     "numpy.random._pcg64": "PCG64 PCG64DXSM",
-    "joblib.numpy_pickle": "NumpyArrayWrapper NDArrayWrapper ZNDArrayWrapper",
+    "joblib.numpy_pickle": "NumpyArrayWrapper",
     "torch": "Size device dtype float16 float32 float64 bfloat16 int8 int16 int32 int64 uint8 bool half float double long short int",
     "torch._utils": "_rebuild_tensor _rebuild_tensor_v2 _rebuild_tensor_v3 _rebuild_parameter _rebuild_parameter_with_state "
     "_rebuild_qtensor _rebuild_sparse_tensor _rebuild_device_tensor_from_numpy",

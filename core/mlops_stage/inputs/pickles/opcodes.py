@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import pickletools
 import re
+import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -13,31 +15,66 @@ if TYPE_CHECKING:
 
 _TEXT = 1024
 """No module or class has a longer name; longer texts are passed over."""
-_NUMBER = re.compile(rb"[+-]?\d{1,20}[Ll]?")
+_WHOLE = re.compile(rb"(0|-?[1-9]\d{0,17})L?")
+"""Numbers as every pickler writes them; what is spelled otherwise (`0x10`, `1_0`, `010`) readers do not agree on."""
 
 
 class BrokenError(ValueError):
     """The bytes are no pickle from here on."""
 
 
-def _read_line(source: Source) -> Any:
-    line = source.line(_TEXT)
-    if line is None:
+def _line(source: Source) -> bytes | None:
+    return source.line(_TEXT, lenient=True)
+
+
+def _read_raw(source: Source) -> bytes:
+    """The key of a memo; too long a line is read as none."""
+    return _line(source) or b""
+
+
+def _read_number(source: Source) -> int | None:
+    found = _WHOLE.fullmatch(_line(source) or b"")
+    return int(found[1]) if found else None
+
+
+def _read_text(source: Source) -> str | None:
+    """A text in quotes, as `repr` of bytes writes it."""
+    line = _line(source)
+    if line is None or len(line) < 2 or line[0] != line[-1] or line[:1] not in {b"'", b'"'}:  # noqa: PLR2004  (two quotes)
         return None
-    number = _NUMBER.fullmatch(line.strip())
-    if number:
-        return int(number[0].rstrip(b"Ll"))
-    text = line.decode("utf-8", "backslashreplace").strip()
-    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
+    try:
+        return _unescaped(line[1:-1]).decode("ascii", "backslashreplace")
+    except ValueError as error:
+        raise BrokenError(f"the text before byte {source.at:,} has a broken escape") from error
+
+
+def _unescaped(text: bytes) -> bytes:
+    """As pickle itself reads a text of protocol 0."""
+    if b"\\" not in text:
+        return text
+    with warnings.catch_warnings(action="ignore"):  # escapes that Python does not know are none of the user's concern
+        return codecs.escape_decode(text)[0]
+
+
+def _read_unicode(source: Source) -> str | None:
+    line = _line(source)
+    try:
+        return None if line is None else line.decode("raw-unicode-escape")
+    except ValueError as error:
+        raise BrokenError(f"the text before byte {source.at:,} has a broken escape") from error
+
+
+def _read_other(source: Source) -> None:
+    _line(source)
 
 
 def _read_pair(source: Source) -> Any:
-    lines = [source.line(_TEXT), source.line(_TEXT)]
+    lines = [_line(source), _line(source)]
     return [None if line is None else line.decode("utf-8", "backslashreplace") for line in lines]
 
 
-def _counted(width: int, *, number: bool, signed: bool = False) -> Callable[[Source], Any]:
-    """A reader of a length in `width` bytes and what follows: a text, or a number in two's complement."""
+def _counted(width: int, made: Callable[[bytes], Any], *, signed: bool = False) -> Callable[[Source], Any]:
+    """A reader of a length in `width` bytes and what follows."""
 
     def read(source: Source) -> Any:
         size = int.from_bytes(source.read(width), "little", signed=signed)
@@ -46,10 +83,24 @@ def _counted(width: int, *, number: bool, signed: bool = False) -> Callable[[Sou
         if size > _TEXT:
             source.skip(size)
             return None
-        raw = source.read(size)
-        return int.from_bytes(raw, "little", signed=True) if number else raw.decode("utf-8", "backslashreplace")
+        return made(source.read(size))
 
     return read
+
+
+def _two_complement(raw: bytes) -> int:
+    return int.from_bytes(raw, "little", signed=True)
+
+
+def _unicode(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return raw.decode("utf-8", "backslashreplace")
+
+
+def _ascii(raw: bytes) -> str:
+    return raw.decode("ascii", "backslashreplace")
 
 
 def _fixed(width: int, *, signed: bool) -> Callable[[Source], Any]:
@@ -68,16 +119,20 @@ _READERS: dict[str, Callable[[Source], Any]] = {
     "uint2": _fixed(2, signed=False),
     "int4": _fixed(4, signed=True),
     "uint4": _fixed(4, signed=False),
-    "uint8": _passed(8),
+    "uint8": _fixed(8, signed=False),
     "float8": _passed(8),
     "stringnl_noescape_pair": _read_pair,
-    **dict.fromkeys(("stringnl", "stringnl_noescape", "unicodestringnl", "decimalnl_short", "decimalnl_long", "floatnl"), _read_line),
-    **{f"{kind}1": _counted(1, number=False) for kind in ("string", "bytes", "unicodestring")},
-    "string4": _counted(4, number=False, signed=True),
-    **{f"{kind}4": _counted(4, number=False) for kind in ("bytes", "unicodestring")},
-    **{f"{kind}8": _counted(8, number=False) for kind in ("bytes", "bytearray", "unicodestring")},
-    "long1": _counted(1, number=True),
-    "long4": _counted(4, number=True, signed=True),
+    "stringnl": _read_text,
+    "unicodestringnl": _read_unicode,
+    **dict.fromkeys(("decimalnl_short", "decimalnl_long"), _read_number),
+    **dict.fromkeys(("stringnl_noescape", "floatnl"), _read_other),
+    "string1": _counted(1, _ascii),
+    "string4": _counted(4, _ascii, signed=True),
+    **{f"bytes{width}": _counted(width, bytes) for width in (1, 4, 8)},
+    "bytearray8": _counted(8, bytes),
+    **{f"unicodestring{width}": _counted(width, _unicode) for width in (1, 4, 8)},
+    "long1": _counted(1, _two_complement),
+    "long4": _counted(4, _two_complement, signed=True),
 }
 
 
@@ -95,7 +150,9 @@ class Opcode(NamedTuple):
 def _described(info: pickletools.OpcodeInfo) -> Opcode:
     to_mark = pickletools.markobject in info.stack_before
     takes = info.stack_before.index(pickletools.markobject) if to_mark else len(info.stack_before)
-    read = _READERS[info.arg.name] if info.arg else _passed(0)
+    read = _passed(0)
+    if info.arg:
+        read = _read_raw if info.name in {"PUT", "GET"} else _READERS[info.arg.name]
     return Opcode(info.name, read, takes, to_mark, len(info.stack_after))
 
 

@@ -2,59 +2,53 @@
 
 from __future__ import annotations
 
-import ast
 import io
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from picklescan.scanner import SafetyLevel, scan_pickle_bytes
 
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.pickles.names import Verdict, verdict
-from mlops_stage.inputs.pickles.source import NPY_MAGIC
-from mlops_stage.inputs.pickles.walk import Name, Walked, walk
 from mlops_stage.report import Finding, Level
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from mlops_stage.inputs.pickles.source import Source
+    from mlops_stage.inputs.pickles.arrays import Name
+    from mlops_stage.inputs.pickles.walk import Walked
 
-_NPY_HEADER = 2**16
-_SECOND_BYTES, _SECOND_OPCODES = 2**25, 500_000
+SECOND_BYTES, _SECOND_OPCODES = 2**25, 500_000
 """Smaller pickles are given to picklescan whole as well; it holds all opcodes in memory."""
 _SAFER = "export the model to ONNX, or its weights to safetensors: neither can run code"
 _NEVER = "do not load it; find out where it comes from"
 _SHOWN = 5
 
 
-@dataclass(frozen=True, kw_only=True)
-class Screened:
-    """A pickle that was walked."""
-
-    findings: tuple[Finding, ...]
-    walked: Walked
-
-
-def screen(source: Source, label: str, trusted: Collection[str] = (), *, claimed: bool = True) -> Screened:
+def screen(walked: Walked, label: str, trusted: Collection[str] = (), *, claimed: bool = True) -> tuple[Finding, ...]:
     """All that is wrong with a stream of pickles.
 
     Args:
-        source: its bytes.
+        walked: what was read of it.
         label: what messages call it.
         trusted: packages and names that the user vouches for (see `names.verdict`).
-        claimed: whether something says that it is a pickle; of other bytes only dangers are told, not that they cannot be read.
-
-    Raises:
-        BombError: the stream is larger than its budget.
+        claimed: whether something says that it is a pickle; of other bytes that import nothing it is not told that they cannot be read.
     """
-    walked = walk(source)
-    return Screened(findings=tuple(_findings(walked, label, trusted, claimed=claimed)), walked=walked)
+    return tuple(_findings(walked, label, trusted, claimed=claimed or bool(walked.names)))
 
 
 def second_opinion(content: bytes, walked: Walked, label: str) -> Iterator[Finding]:
-    """What picklescan's own reading of a small pickle calls dangerous beyond what the walk saw."""
-    if len(content) > _SECOND_BYTES or walked.opcodes > _SECOND_OPCODES:
+    """What picklescan's own reading of a small pickle calls dangerous beyond what the walk saw; of a larger one, that it was not asked.
+
+    Args:
+        content: the bytes; more than `SECOND_BYTES` stand for any larger number.
+        walked: what the walk read of them.
+        label: what messages call it.
+    """
+    if len(content) > SECOND_BYTES or walked.opcodes > _SECOND_OPCODES:
+        message = (
+            f"{label} was read by one reader only: picklescan, the second, is not given more than 32 MiB or {_SECOND_OPCODES:,} opcodes"
+        )
+        yield Finding(rule="scan/not-examined", level=Level.WARNING, message=message, hint=_SAFER)
         return
     try:
         found = scan_pickle_bytes(io.BytesIO(content), "")
@@ -66,48 +60,6 @@ def second_opinion(content: bytes, walked: Walked, label: str) -> Iterator[Findi
     if others:
         named = shown(", ".join(sorted(f"{one.module}.{one.name}" for one in others)), 200)
         yield _error("scan/dangerous-import", f"{label} would import {named} when it is loaded, says picklescan", _NEVER)
-
-
-def npy_objects(source: Source) -> bool:
-    """Read the header of a .npy file (NEP 1), and say whether a pickle of objects follows it.
-
-    Raises:
-        ValueError: no such header, or one that is cut short.
-    """
-    if source.read(6) != NPY_MAGIC:
-        raise ValueError("it does not begin as a .npy file")
-    major = source.read(2)[0]
-    if major not in {1, 2, 3}:
-        raise ValueError(f"its format has the version {major}")
-    size = int.from_bytes(source.read(2 if major == 1 else 4), "little")
-    if size > _NPY_HEADER:
-        raise ValueError(f"its header claims {size:,} bytes")
-    header = _literal(source.read(size).decode("utf-8" if major == 3 else "latin-1"))  # noqa: PLR2004  (version 3.0 is UTF-8)
-    told = header.get("descr"), header.get("shape")
-    if told[0] is None or not isinstance(told[1], tuple) or not all(isinstance(one, int) and one >= 0 for one in told[1]):
-        raise ValueError("its header tells no dtype and shape")
-    return _holds_objects(told[0])
-
-
-def _literal(text: str) -> dict[object, object]:
-    try:
-        found = ast.literal_eval(text.strip())
-    except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError) as error:
-        raise ValueError("its header is no Python dictionary") from error
-    if not isinstance(found, dict):
-        raise ValueError("its header is no dictionary")  # noqa: TRY004  (a fault of the file, not of the caller)
-    return found
-
-
-def _holds_objects(descr: object) -> bool:
-    """`|O` itself, or anywhere in a structured dtype."""
-    if isinstance(descr, str):
-        return "O" in descr
-    if isinstance(descr, list | tuple):
-        return any(_holds_objects(one) for one in descr[1:] if isinstance(one, str | list | tuple)) or any(
-            _holds_objects(one) for one in descr[:1] if isinstance(one, list | tuple)
-        )
-    return False
 
 
 def _findings(walked: Walked, label: str, trusted: Collection[str], *, claimed: bool) -> Iterator[Finding]:
@@ -126,6 +78,10 @@ def _findings(walked: Walked, label: str, trusted: Collection[str], *, claimed: 
             "scan/unknown-import",
             f"{label} would import {_listed(by_verdict[Verdict.UNKNOWN])}, which no list here knows",
             f"if these packages are yours: trusted: {shown(packages)}; otherwise do not load it",
+        )
+    if walked.doubt:
+        yield _error(
+            "scan/not-examined", f"{label} can be read in more than one way ({walked.doubt}): nobody can tell what it does", _NEVER
         )
     if walked.endless:
         yield _error("scan/not-examined", f"{label} was not examined to its end: {walked.fault}", _SAFER)

@@ -97,8 +97,12 @@ class Source:
         self._next = len(self._held)
         return found
 
-    def line(self, most: int) -> bytes | None:
+    def line(self, most: int, *, lenient: bool = False) -> bytes | None:
         """Up to and without the next line feed; None where the line is longer than `most`, which is passed over then.
+
+        Args:
+            most: bytes of a line that are held.
+            lenient: take a last line without line feed too, less its last byte, as Python's unpicklers do.
 
         Raises:
             ShortError: there is no line feed.
@@ -114,6 +118,8 @@ class Source:
                 return found if total <= most else None
             self._next = len(self._held)
             if not self._fill():
+                if lenient:
+                    return found[:-1] if total <= most else None
                 raise ShortError("it ends in the middle of a line")
 
     def _fill(self) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import tempfile
+from collections import Counter
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -14,21 +15,28 @@ from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs import archives, safetensors
 from mlops_stage.inputs.onnx.reader import read_facts
 from mlops_stage.inputs.onnx.screen import screen as screen_onnx
+from mlops_stage.inputs.pickles import npy
 from mlops_stage.inputs.pickles import screen as pickles
-from mlops_stage.inputs.pickles.source import BombError, ShortError, Source
+from mlops_stage.inputs.pickles.names import Verdict, verdict
+from mlops_stage.inputs.pickles.source import NPY_MAGIC, BombError, ShortError, Source
+from mlops_stage.inputs.pickles.walk import both, importable, walk
 from mlops_stage.report import Finding, Level
 from mlops_stage.stages.scan import kinds
 from mlops_stage.stages.scan.kinds import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from mlops_stage.inputs.archives import Entry
+    from mlops_stage.inputs.pickles.walk import Walked
 
 _DEEPEST = 4
-_SMALL = 2**25
+_MOST_TOLD = 20
+"""So many findings of one rule are kept of a file; the others are counted."""
+_MOST_UNREAD = 1000
 _MOST_SPOOLED = 2**34
 _AGAIN = "it was cut short or forged: write it again, or check the download"
+_POLYGLOT = "do not load it; find out where it comes from"
 _UNKNOWN_FORMAT = "export the model to ONNX, or its weights to safetensors, and scan that"
 
 
@@ -61,9 +69,36 @@ class Examination:
     weights: list[str] = field(default_factory=list)
     """Files beside an ONNX model that hold its numbers, relative to its folder."""
 
+    more: Counter[tuple[str, Level]] = field(default_factory=Counter)
+    """Findings beyond those that are kept, by rule."""
+    kept: Counter[str] = field(default_factory=Counter)
+
     def error(self, rule: str, message: str, hint: str = _AGAIN) -> None:
         """Add a finding of level error."""
-        self.findings.append(Finding(rule=rule, level=Level.ERROR, message=message, hint=hint))
+        self.add([Finding(rule=rule, level=Level.ERROR, message=message, hint=hint)])
+
+    def warn(self, rule: str, message: str, hint: str) -> None:
+        """Add a finding of level warning."""
+        self.add([Finding(rule=rule, level=Level.WARNING, message=message, hint=hint)])
+
+    def add(self, findings: Iterable[Finding]) -> None:
+        """Keep the first findings of each rule, and count the others: a hostile file could have millions."""
+        for finding in findings:
+            self.kept[finding.rule] += 1
+            if self.kept[finding.rule] <= _MOST_TOLD:
+                self.findings.append(finding)
+            else:
+                self.more[finding.rule, finding.level] += 1
+
+    def pass_over(self, label: str) -> None:
+        """Note what was not examined."""
+        if len(self.unread) < _MOST_UNREAD:
+            self.unread.append(label)
+
+    def told(self, label: str) -> list[Finding]:
+        """The findings, and how many more there are of each rule."""
+        more = [Finding(rule=rule, level=level, message=f"{label}: and {count:,} more") for (rule, level), count in self.more.items()]
+        return [*self.findings, *more]
 
 
 def examine(piece: Piece, into: Examination) -> None:
@@ -96,6 +131,9 @@ def _by_kind(piece: Piece, head: bytes, into: Examination) -> None:
         if may or kinds.foreign(head, piece.name):
             into.error("scan/unreadable", f"{piece.label} is empty (0 bytes)")
         return
+    may_hide = kind not in {None, Kind.PICKLE} or (kind is None and kinds.suffix(piece.name) not in kinds.PICKLES)
+    if may_hide and _hidden_pickle(piece, kind, into) and kind is None:
+        return
     other, hint = kinds.stands_for_another(head)
     if other:
         _pointer(piece, other, hint, into, is_model=bool(may) or bool(kinds.foreign(b"", piece.name)))
@@ -111,6 +149,8 @@ def _by_kind(piece: Piece, head: bytes, into: Examination) -> None:
             into.error(
                 "scan/mislabelled", f"{piece.label} is a {kind}, which its name does not say", "do not load it; find out who named it so"
             )
+        if kind is Kind.PICKLE and kinds.is_tar(head):
+            into.error("scan/mislabelled", f"{piece.label} is a pickle and a tar archive at once", _POLYGLOT)
         _READERS[kind](piece, into)
 
 
@@ -118,7 +158,7 @@ def _pointer(piece: Piece, other: str, hint: str, into: Examination, *, is_model
     if is_model:
         into.error("scan/unreadable", f"{piece.label} is {other}", hint or _AGAIN)
     else:
-        into.unread.append(f"{piece.label} ({other})")
+        into.pass_over(f"{piece.label} ({other})")
 
 
 def _without_magic(piece: Piece, head: bytes, into: Examination) -> None:
@@ -130,26 +170,51 @@ def _without_magic(piece: Piece, head: bytes, into: Examination) -> None:
         into.error("scan/unreadable", f"{piece.label} is no {' or '.join(sorted(kinds.claimed(piece.name) or ()))}")
     elif suffix in kinds.PICKLES:
         _pickle(piece, into)
-    elif not _old_pickle(piece, into):
-        if kinds.program(head, piece.name):
-            message = f"{piece.label} is code, which lies beside the model"
-            hint = "see who runs it: loaders with trust_remote_code, a Docker image, a hook"
-            into.findings.append(Finding(rule="scan/code", level=Level.WARNING, message=message, hint=hint))
-        else:
-            into.unread.append(piece.label)
+    elif kinds.program(head, piece.name):
+        hint = "see who runs it: loaders with trust_remote_code, a Docker image, a hook"
+        into.warn("scan/code", f"{piece.label} is code, which lies beside the model", hint)
+    else:
+        into.pass_over(piece.label)
 
 
-def _old_pickle(piece: Piece, into: Examination) -> bool:
-    """Whether bytes that claim nothing are a pickle nevertheless: they would import something and call it, or hold a whole pickle that does."""
-    with piece.opened() as stream:
-        found = pickles.screen(Source(stream, piece.folded), piece.label, into.trusted, claimed=False)
-    walked = found.walked
-    real = [name for name in walked.names if all(part.isidentifier() for part in name.dotted.split("."))]
-    if not real or not walked.calls:
+def _walked(piece: Piece, start: int = 0) -> Walked:
+    """The piece as pickle and as joblib would read it, from that byte on."""
+
+    def once(joblib: bool) -> Walked:  # noqa: FBT001  (a step of `both`)
+        with piece.opened() as stream:
+            source = Source(stream, piece.folded)
+            source.skip(start)
+            return walk(source, joblib=joblib)
+
+    return both(once)
+
+
+def _judge(piece: Piece, walked: Walked, into: Examination, *, claimed: bool, start: int = 0) -> None:
+    """What is wrong with a pickle, by our own reading and by picklescan's."""
+    label = f"the object array {piece.label}" if start else piece.label
+    into.add(pickles.screen(walked, label, into.trusted, claimed=claimed))
+    if walked.names or claimed:
+        with piece.opened() as stream:
+            source = Source(stream, piece.folded)
+            source.skip(start)
+            content = bytearray()
+            while len(content) <= pickles.SECOND_BYTES and (found := source.take()):
+                content += found
+        into.add(pickles.second_opinion(bytes(content), walked, label))
+
+
+def _hidden_pickle(piece: Piece, kind: Kind | None, into: Examination) -> bool:
+    """Whether bytes that do not say so are a pickle as well, which an unpickler would carry out: every file is walked from its first byte."""
+    walked = _walked(piece)
+    real = [name for name in walked.names if importable(name)]
+    acts = walked.calls or walked.pickles or any(verdict(name, into.trusted) is Verdict.DANGEROUS for name in real)
+    if not real or not acts:
         return False
     into.kinds.append(Kind.PICKLE)
-    into.findings += found.findings
-    if kinds.claimed(piece.name) is not None:
+    _judge(piece, walked, into, claimed=False)
+    if kind is not None:
+        into.error("scan/mislabelled", f"{piece.label} is a {kind} and a pickle at once", _POLYGLOT)
+    elif kinds.claimed(piece.name) is not None or kinds.foreign(b"", piece.name):
         into.error(
             "scan/mislabelled", f"{piece.label} is a pickle, which its name does not say", "do not load it; find out who named it so"
         )
@@ -159,41 +224,54 @@ def _old_pickle(piece: Piece, into: Examination) -> bool:
 def _pickle(piece: Piece, into: Examination) -> None:
     into.kinds.append(Kind.PICKLE)
     claimed = kinds.suffix(piece.name) in kinds.PICKLES
-    if piece.size <= _SMALL:
-        with piece.opened() as stream:
-            content = stream.read(_SMALL + 1)
-        found = pickles.screen(Source(io.BytesIO(content), piece.folded), piece.label, into.trusted, claimed=claimed)
-        into.findings += [*found.findings, *pickles.second_opinion(content, found.walked, piece.label)]
-    else:
-        with piece.opened() as stream:
-            found = pickles.screen(Source(stream, piece.folded), piece.label, into.trusted, claimed=claimed)
-        into.findings += found.findings
-    walked = found.walked
+    walked = _walked(piece)
     if not claimed and not walked.pickles and not walked.names:
         into.kinds.pop()
-        into.unread.append(piece.label)
-    elif walked.pickles and walked.end < piece.size and not walked.fault:
-        into.unread.append(f"{piece.label}: the {piece.size - walked.end:,} bytes behind its last pickle")
-        if piece.path is not None:
-            _appended(piece, into)
+        into.pass_over(piece.label)
+        return
+    _judge(piece, walked, into, claimed=claimed)
+    if walked.pickles and walked.end < piece.size and not walked.fault:
+        with piece.opened() as stream:
+            old_torch = stream.read(len(kinds.OLD_TORCH)) == kinds.OLD_TORCH
+        message = f"{piece.label}: the {piece.size - walked.end:,} bytes behind its last pickle"
+        if old_torch:
+            into.pass_over(message)
+        else:
+            into.warn("scan/not-examined", f"{message} were not examined", "write it again: no library leaves bytes there")
+        _appended(piece, into)
 
 
 def _appended(piece: Piece, into: Examination) -> None:
     """A ZIP archive is found by its end, so one may hide behind a pickle."""
-    with piece.opened() as stream, suppress(*archives.FAULTS):
+    with _on_disk(piece) as path, path.open("rb") as stream, suppress(*archives.FAULTS):
         if archives.zip_listing(stream, piece.size).entries:
-            into.error(
-                "scan/mislabelled", f"{piece.label} is a pickle and a ZIP archive at once", "do not load it; find out where it comes from"
-            )
+            into.error("scan/mislabelled", f"{piece.label} is a pickle and a ZIP archive at once", _POLYGLOT)
 
 
 def _npy(piece: Piece, into: Examination) -> None:
+    """One array after another, as several calls of numpy.load on an open file read them."""
     into.kinds.append(Kind.NPY)
-    with piece.opened() as stream:
-        source = Source(stream, piece.folded)
-        if pickles.npy_objects(source):
-            found = pickles.screen(source, f"the object array {piece.label}", into.trusted)
-            into.findings += found.findings
+    at = 0
+    while at < piece.size:
+        with piece.opened() as stream:
+            source = Source(stream, piece.folded)
+            source.skip(at)
+            if at and source.peek(len(NPY_MAGIC)) != NPY_MAGIC:
+                message = f"{piece.label}: the {piece.size - at:,} bytes behind its array were not examined"
+                into.warn("scan/not-examined", message, "write it again: NumPy leaves no bytes there")
+                return
+            size = npy.array(source)
+            at = source.at
+        if size is None:
+            walked = _walked(piece, at)
+            _judge(piece, walked, into, claimed=True, start=at)
+            if walked.fault or not walked.pickles:
+                return
+            at = walked.end  # counted from the first byte of the piece
+        else:
+            at += size
+    if at > piece.size:
+        into.error("scan/unreadable", f"{piece.label} ends in the middle of its numbers")
 
 
 def _safetensors(piece: Piece, into: Examination) -> None:
@@ -206,7 +284,7 @@ def _safetensors(piece: Piece, into: Examination) -> None:
             return
         header = source.read(size)
     try:
-        for fault in safetensors.faults(header, piece.size - 8 - size):
+        for fault in islice(safetensors.faults(header, piece.size - 8 - size), _MOST_UNREAD):
             into.error("scan/safetensors-header", f"{piece.label}: {fault}")
     except safetensors.HeaderError as error:
         into.error("scan/safetensors-header", f"{piece.label}: {error}")
@@ -232,7 +310,7 @@ def _onnx(piece: Piece, into: Examination) -> None:
             return
         found = screen_onnx(facts, path)
     into.weights += sorted({tensor.external.location for tensor in facts.tensors if tensor.external is not None})
-    into.findings += [replace(one, message=piece.label + one.message.removeprefix(shown(path.name))) for one in found]
+    into.add(replace(one, message=piece.label + one.message.removeprefix(shown(path.name))) for one in found)
 
 
 def _archive(piece: Piece, into: Examination) -> None:
@@ -247,16 +325,31 @@ def _archive(piece: Piece, into: Examination) -> None:
         if _keras(names):
             into.error("scan/unsupported-format", f"{piece.label} is a Keras file: its layers may hold code", _UNKNOWN_FORMAT)
             return
-        if any("/code/" in f"/{name}" and name.endswith(".py") for name in names):
-            message = f"{piece.label} holds TorchScript, a program that runs when the model is called"
-            into.findings.append(Finding(rule="scan/code", level=Level.WARNING, message=message, hint="export the model to ONNX"))
         if any(rule == "scan/decompression-bomb" for rule, _ in listing.faults):
             return
+        torch = kinds.suffix(piece.name) in kinds.TORCH
+        if torch and any(_code_of_torch(name) for name in names):
+            into.warn(
+                "scan/code", f"{piece.label} holds TorchScript, a program that runs when the model is called", "export the model to ONNX"
+            )
         for entry in listing.entries:
-            if not _numbers_of_torch(entry.name, names) and not (
-                "/code/" in f"/{entry.name}" and entry.name.endswith((".py", ".debug_pkl"))
-            ):
-                examine(_inner(piece, entry), into)
+            known = torch and (_numbers_of_torch(entry.name, names) or _code_of_torch(entry.name))
+            _entry_of(piece, entry, into, known=known)
+
+
+def _entry_of(piece: Piece, entry: Entry, into: Examination, *, known: bool) -> None:
+    """Look into an entry; where what torch makes of it is known, only what is grave is told of it."""
+    inner = replace(into, findings=[], unread=[], kinds=[], more=Counter(), kept=Counter())
+    examine(_inner(piece, entry), inner)
+    into.kinds += inner.kinds
+    into.add(one for one in inner.findings if one.level is Level.ERROR or not known)
+    into.more.update(inner.more)
+    for label in () if known else inner.unread:
+        into.pass_over(label)
+
+
+def _code_of_torch(name: str) -> bool:
+    return "/code/" in f"/{name}" and name.endswith((".py", ".debug_pkl"))
 
 
 def _keras(names: set[str]) -> bool:
@@ -289,7 +382,7 @@ def _folded(piece: Piece, into: Examination) -> None:
             raise
         except archives.FAULTS as error:  # a loader may have carried out what came before the fault, so that is examined too
             if kinds.claimed(piece.name) is None:
-                into.unread.append(piece.label)
+                into.pass_over(piece.label)
             else:
                 into.error("scan/unreadable", f"{piece.label} cannot be read: {shown(error)}")
         else:

@@ -45,8 +45,12 @@ _MAGIC = {
 }
 _PROTOCOL = re.compile(rb"\x80[\x00-\x05]")
 
-PICKLES = frozenset({".pkl", ".pickle", ".pck", ".joblib", ".dill", ".cloudpickle", ".pt", ".pth", ".ckpt", ".p"})
+PICKLES = frozenset({".pkl", ".pickle", ".pck", ".joblib", ".dill", ".cloudpickle", ".pt", ".pth", ".ckpt", ".p", ".sav"})
 """Suffixes of files that somebody will unpickle."""
+TORCH = frozenset({".pt", ".pth", ".ckpt", ".bin"})
+"""Suffixes of files that torch.load reads, which takes some entries of its archives for bare numbers or words."""
+OLD_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+"""How torch.save of before 1.6 begins a file; the numbers of its tensors lie behind the last pickle."""
 _CLAIMS: dict[str, frozenset[Kind]] = {
     ".onnx": frozenset({Kind.ONNX}),
     ".safetensors": frozenset({Kind.SAFETENSORS}),
@@ -116,9 +120,14 @@ def by_content(head: bytes, size: int) -> Kind | None:
     for magic, kind in _MAGIC.items():
         if head.startswith(magic):
             return kind
-    if head[257:262] == b"ustar":
+    if is_tar(head):
         return Kind.TAR
     return Kind.SAFETENSORS if looks_like(head, size) else None
+
+
+def is_tar(head: bytes) -> bool:
+    """Whether it is a tar archive (POSIX), whatever its first bytes, which are the name of an entry, say as well."""
+    return head[257:262] == b"ustar"
 
 
 def claimed(name: str) -> frozenset[Kind] | None:

@@ -14,18 +14,19 @@ from mlops_stage.estimates import Point
 from mlops_stage.evidence.digest import sha256_many
 from mlops_stage.evidence.paths import existing, relative
 from mlops_stage.evidence.redact import shown
+from mlops_stage.inputs.oip.address import is_url, parsed
 from mlops_stage.report import Finding, Level, Metric, NotApplicable, Observations, Subject
 from mlops_stage.stages.scan import kinds
 from mlops_stage.stages.scan.examine import Examination, Piece, examine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from collections.abc import Set as AbstractSet
 
     from mlops_stage.stages.scan.params import ScanParams
     from mlops_stage.workspace import Workspace
 
 MOST_FILES = 20_000
-_SKIPPED = {".git", "__pycache__", "mlops-out", ".mlops-stage"}
 _NAMED = 8
 
 
@@ -35,6 +36,8 @@ class _Found:
 
     files: list[Path] = field(default_factory=list)
     strange: list[tuple[Path, str]] = field(default_factory=list)
+    skipped: list[Path] = field(default_factory=list)
+    """Folders that are not looked into: the history of the repository, and what this very run writes."""
 
 
 def measure(params: ScanParams, workspace: Workspace) -> Observations | NotApplicable:
@@ -44,16 +47,20 @@ def measure(params: ScanParams, workspace: Workspace) -> Observations | NotAppli
         UsageError: no model was given, or nothing is there.
         InputError: nothing there is a model file of any kind.
     """
-    if params.model and "://" in params.model:
+    if served(params.model):
         return NotApplicable(reason="The model is served from an address; there is no file to look into.")
-    place, found = files_of(params.model, workspace.root)
+    place, found = files_of(params.model, workspace.root, {workspace.run_dir, workspace.cache})
     workspace.progress(0.0, f"examining {len(found.files):,} files")
     before = _states(found.files)
     examined = _examined(found.files, params, workspace)
     if not examined.kinds and not examined.findings and not found.strange:
         what = "is no model file of any kind known here" if place.is_file() else "holds no model file of any kind known here"
         raise InputError(f"model: {shown(relative(workspace.root, place))} {what}", "name the file or folder of the model itself")
-    findings = [*(_strange(path, kind, workspace.root) for path, kind in found.strange), *examined.findings]
+    findings = [
+        *(_strange(path, kind, workspace.root) for path, kind in found.strange),
+        *(_skipped(path, workspace.root) for path in found.skipped),
+        *examined.findings,
+    ]
     told = _told(examined, len(found.files))
     digests = sha256_many(found.files)
     if _states(found.files) != before:
@@ -73,8 +80,25 @@ def measure(params: ScanParams, workspace: Workspace) -> Observations | NotAppli
     )
 
 
-def files_of(model: str | None, root: Path) -> tuple[Path, _Found]:
+def served(model: str | None) -> bool:
+    """Whether the model is on a server.
+
+    Raises:
+        UsageError: an address of another kind, such as `file://` or `s3://`.
+    """
+    if not model or not is_url(model):
+        return False
+    parsed(model, "model")
+    return True
+
+
+def files_of(model: str | None, root: Path, apart: AbstractSet[Path] = frozenset()) -> tuple[Path, _Found]:
     """The path that was named, and the files there, in the order of their names.
+
+    Args:
+        model: a file or folder.
+        root: where relative paths begin.
+        apart: folders that are not looked into, because this run writes them.
 
     Raises:
         UsageError: no model was given, or nothing is there.
@@ -91,7 +115,10 @@ def files_of(model: str | None, root: Path) -> tuple[Path, _Found]:
         for name in sorted(folders):
             if Path(folder, name).is_symlink():
                 found.strange.append((Path(folder, name), "a link to a folder"))
-        folders[:] = sorted(name for name in folders if name not in _SKIPPED and not Path(folder, name).is_symlink())
+            elif name == ".git" or Path(folder, name) in apart:
+                found.skipped.append(Path(folder, name))
+        left = {path.name for path in found.skipped if path.parent == Path(folder)}
+        folders[:] = sorted(name for name in folders if name not in left and not Path(folder, name).is_symlink())
         for name in sorted(names):
             _sort(Path(folder, name), found, link=Path(folder, name).is_symlink())
         if len(found.files) > MOST_FILES:
@@ -124,7 +151,7 @@ def _examined(files: Sequence[Path], params: ScanParams, workspace: Workspace) -
         examine(Piece(name=path.name, label=shown(path.name), size=path.stat().st_size, opened=lambda: path.open("rb"), path=path), one)  # noqa: B023  (done with before the next file)
         weights |= {path.parent / location for location in one.weights}
         whole.kinds += one.kinds
-        whole.findings += [replace(finding, location=name) for finding in one.findings]
+        whole.findings += [replace(finding, location=name) for finding in one.told(shown(path.name))]
         whole.unread += [label for label in one.unread if not (label == shown(path.name) and path in weights)]
     return whole
 
@@ -141,6 +168,16 @@ def _strange(path: Path, kind: str, root: Path) -> Finding:
         message=f"{shown(path.name)} is {kind}, which may lead anywhere: it was not followed",
         location=relative(root, path),
         hint="replace it by the file itself",
+    )
+
+
+def _skipped(path: Path, root: Path) -> Finding:
+    return Finding(
+        rule="scan/not-examined",
+        level=Level.WARNING,
+        message=f"the folder {shown(path.name)} was not examined",
+        location=relative(root, path),
+        hint="give model: the folder of the model itself",
     )
 
 
