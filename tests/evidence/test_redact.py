@@ -13,6 +13,7 @@ from mlops_stage.evidence.redact import (
     personal,
     redacted,
     shape_of,
+    without_literals,
     shown,
     without_credentials,
 )
@@ -78,10 +79,27 @@ def test_a_redacted_value_shows_its_shape_and_nothing_it_says():
     assert shape_of("1,234") == "9,999"
     assert shape_of("é字\n") == "xx�"
     assert len(shape_of("a" * 1000)) == 41
-    text = redacted("hunter2-secret", "salt")
-    assert "hunter" not in text
-    assert text == redacted("hunter2-secret", "salt") != redacted("hunter2-secret", "other")
-    assert redacted(None, "salt") == "(missing)"
+    assert redacted("hunter2-secret") == "aaaaaa9-aaaaaa"
+    assert redacted(None) == redacted(None, sensitive=True) == "(missing)"
+
+
+def test_short_values_of_sensitive_columns_look_alike():
+    assert {redacted(value, sensitive=True) for value in ("yes", "no", "true", "false")} == {"a"}
+    assert redacted("Ada.L+1@Mail.org", sensitive=True) == "Aa.A+9@Aa.a"
+    assert len(redacted("a." * 1000, sensitive=True)) == 40
+
+
+@pytest.mark.parametrize(
+    ("sql", "plain"),
+    [
+        ("c12 IN ('hiv', 'it''s') OR c3 > -1.5e3", "c12 IN ('***', '***') OR c3 > -***"),
+        (r"c0 = e'a\'hiv' AND E'\t' = 'x'", "c0 = '***' AND '***' = '***'"),
+        ("SELECT $$hiv$$, $a$it's$a$ /* hiv */ -- 'hiv", "SELECT '***', '***' '***' '***'"),
+        ('SELECT "it\'s 5", TRY_CAST(c1 AS INT128)', 'SELECT "it\'s 5", TRY_CAST(c1 AS INT128)'),
+    ],
+)
+def test_statements_lose_their_literals(sql, plain):
+    assert without_literals(sql) == plain
 
 
 @pytest.mark.parametrize("name", ["email", "customerEmail", "card-number", "Last Name", "user_name", "ip"])

@@ -268,16 +268,33 @@ _UNPRINTABLE = dict.fromkeys((*range(32), 127), "�")
 
 
 def digest_of(value: str, salt: str) -> str:
-    """Twelve digits of a salted digest: equal values have the same one, and whoever holds the data and the salt can find the value by it.
+    """Twelve digits of a salted digest: equal values have the same one.
 
-    It keeps a value from being read, not from being guessed where few values are possible.
+    Whoever has the salt can try values until one fits: it keeps a value from being read, not from being guessed where few values are possible.
     """
     return hashlib.sha256(f"{salt}|{value}".encode("utf-8", "backslashreplace")).hexdigest()[:12]
 
 
-def redacted(value: str | None, salt: str) -> str:
-    """A value of a cell for evidence: its shape and its salted digest; `(missing)` for none."""
-    return "(missing)" if value is None else f"{shape_of(value)} #{digest_of(value, salt)}"
+def redacted(value: str | None, *, sensitive: bool = False) -> str:
+    """A value of a cell for evidence: its shape, and no digest, for a published salt makes short values a matter of trying; `(missing)` for none.
+
+    Of a sensitive column marks of a kind in a row are one, so that `yes` and `no` look the same.
+    """
+    if value is None:
+        return "(missing)"
+    return re.sub(r"([aAx9])\1+", r"\1", shape_of(value, len(value)))[:40] if sensitive else shape_of(value)
+
+
+_SQL_LITERALS = re.compile(
+    r"""(?P<kept>"(?:[^"]|"")*")|(?P<text>[eE]'(?:\\.|''|[^'\\])*'|'(?:[^']|'')*'|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$|--[^\n]*|/\*.*?\*/)"""
+    r"|(?P<number>(?<![\w.])\.?\d[\w.]*)",
+    re.DOTALL,
+)
+
+
+def without_literals(sql: str) -> str:
+    """A part of an SQL statement with `'***'` for every text and comment and `***` for every number in it."""
+    return _SQL_LITERALS.sub(lambda found: found[0] if found["kept"] else "***" if found["number"] else "'***'", sql)
 
 
 _PERSONAL = (

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from mlops_stage.errors import UsageError
+from mlops_stage.evidence.redact import without_literals
 from mlops_stage.inputs.tables import profile as profiles
 from mlops_stage.inputs.tables.connection import connect, quoted_text, run, translated
 from mlops_stage.stages.data import rules as r
@@ -18,7 +19,7 @@ from mlops_stage.stages.data.looks import looks_of
 from mlops_stage.stages.data.outcomes import Checked, Demands, Example, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from mlops_stage.inputs.tables.rejects import Reading
 
@@ -70,11 +71,32 @@ class _Run:
     def __post_init__(self) -> None:
         self.table = self.reading.table
         self.key = tuple(name for name in self.demands.key if name in self.table.columns)
+        self._secrets: set[str] = set()
         self.compiler = Compiler(self.table, self.demands.contract, self.demands.profile)
         self.connection = self.open()
 
     def open(self) -> Any:
         return connect(self.table.paths, spill=self.demands.spill, threads=self.demands.threads)
+
+    def hide(self, rules: Iterable[r.Rule]) -> None:
+        """Note the parts of statements that would tell what is looked for in a sensitive column."""
+        for rule in rules:
+            if isinstance(rule.check, r.Sql):
+                if any(name.lower() in rule.check.query.lower() for name in self.demands.hidden):
+                    self._secrets |= {rule.check.query, rule.check.query.strip()}
+            elif self.demands.hidden.intersection(rule.columns) and not _absent(self, rule):
+                looks = [like for _, like in looks_of(rule.check, self.compiler.cell(rule.columns[0]))]
+                self._secrets |= {*_aggregates(self, rule), *looks, self.compiler.broken(rule) or ""}
+        profile = self.demands.profile
+        for column in profile.columns if profile else ():
+            if column.name in self.demands.hidden & self.table.columns.keys() and not isinstance(column, profiles.Omitted):
+                self._secrets |= {*profiles.histogram(column, self.table, profile.salt if profile else "")}
+
+    def masked(self, sql: str) -> str:
+        """The statement as evidence shows it."""
+        for secret in sorted(filter(None, self._secrets), key=len, reverse=True):
+            sql = sql.replace(secret, without_literals(secret))
+        return sql
 
     def execute(self, sql: str) -> list[Any]:
         self.statements.append(sql)
@@ -99,6 +121,7 @@ def check(reading: Reading, demands: Demands) -> Checked:
     contract, profile = demands.contract, demands.profile
     try:
         asked = Aggregates()
+        work.hide(contract.rules if contract else ())
         present = {name: asked.ask(f"count({work.table.column(name, 'data')})") for name in work.table.columns}
         asked.ask("count(*)")
         rules = contract.rules if contract else ()
@@ -114,12 +137,15 @@ def check(reading: Reading, demands: Demands) -> Checked:
         asked.collect(work.execute, work.table.scan)
         rows = int(asked.answer("count(*)"))
         outcomes = _with_rows(work, [_outcome(work, rule, asked, rows) for rule in rules])
+        outcomes = [replace(one, sql=work.masked(one.sql)) for one in outcomes]
         return Checked(
             rows=rows,
             nulls={name: rows - int(asked.answer(sql)) for name, sql in present.items()},
             outcomes=tuple(outcomes),
             bins={name: profiles.counted(shapes[name], [asked.answer(sql) for sql in listed]) for name, listed in bins.items()},
-            sql=tuple(work.statements),
+            sql=tuple(work.masked(sql) for sql in work.statements),
+            key=work.key,
+            hidden=demands.hidden,
         )
     finally:
         work.connection.close()

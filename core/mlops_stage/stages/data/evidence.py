@@ -27,7 +27,7 @@ REVEALED = "evidence/private/failing-rows.json"
 
 def write(out: Path, reading: Reading, checked: Checked, drifts: Iterable[Effect], contract: r.Contract | None) -> tuple[Evidence, ...]:
     """Write all files into the stage's folder; the same bytes for the same data, on any machine and with any number of threads."""
-    salt, scan, outcomes = reading.subject.sha256, reading.table.scan, checked.outcomes
+    scan, outcomes = reading.table.scan, checked.outcomes
     plain = [_rule(outcome, scan) for outcome in outcomes]
     found = [
         _json(
@@ -36,7 +36,7 @@ def write(out: Path, reading: Reading, checked: Checked, drifts: Iterable[Effect
             {
                 "data": {
                     "name": reading.subject.name,
-                    "sha256": salt,
+                    "sha256": reading.subject.sha256,
                     "records": reading.records,
                     "rows": reading.rows,
                     "rejects": reading.rejected,
@@ -55,14 +55,14 @@ def write(out: Path, reading: Reading, checked: Checked, drifts: Iterable[Effect
         found.append(_json(out, REJECTS, {"rejects": reading.rejected, "first": told}))
     failing = [(outcome, example) for outcome in outcomes for example in outcome.examples]
     if failing:
-        hidden = [_row(reading, outcome, example, salt) for outcome, example in failing]
-        found.append(_json(out, ROWS, {"values": "shape and salted digest", "salt": salt, "rows": hidden}))
+        rows = [_row(reading, outcome, example, checked, revealed=False) for outcome, example in failing]
+        found.append(_json(out, ROWS, {"values": "shape", "rows": rows}))
     return tuple(found)
 
 
 def reveal(out: Path, reading: Reading, checked: Checked) -> tuple[Evidence, ...]:
     """Write the first failing rows with their values, for whoever may see them."""
-    rows = [_row(reading, outcome, example, None) for outcome in checked.outcomes for example in outcome.examples]
+    rows = [_row(reading, outcome, example, checked, revealed=True) for outcome in checked.outcomes for example in outcome.examples]
     return (_json(out, REVEALED, {"rows": rows}),) if rows else ()
 
 
@@ -83,17 +83,18 @@ def _rule(outcome: Outcome, scan: str) -> dict[str, Any]:
     }
 
 
-def _row(reading: Reading, outcome: Outcome, example: Example, salt: str | None) -> dict[str, Any]:
+def _row(reading: Reading, outcome: Outcome, example: Example, checked: Checked, *, revealed: bool) -> dict[str, Any]:
     file, record = reading.place(example.row)
 
-    def value(cell: str | None) -> str | None:
-        return cell if salt is None else redacted(cell, salt)
+    def value(cell: str | None, columns: Iterable[str]) -> str | None:
+        return cell if revealed else redacted(cell, sensitive=not checked.hidden.isdisjoint(columns))
 
-    told: dict[str, Any] = {"rule": outcome.rule.id, "file": file, "row": record, "key": [value(cell) for cell in example.key]}
+    key = [value(cell, [name]) for name, cell in zip(checked.key, example.key, strict=False)]
+    told: dict[str, Any] = {"rule": outcome.rule.id, "file": file, "row": record, "key": key}
     if example.like is not None:
         other, earlier = reading.place(example.like)
         told["same_key_as"] = {"file": other, "row": earlier}
-    return {**told, "columns": outcome.rule.columns, "value": value(example.value)}
+    return {**told, "columns": outcome.rule.columns, "value": value(example.value, outcome.rule.columns)}
 
 
 def _json(out: Path, name: str, plain: Any) -> Evidence:

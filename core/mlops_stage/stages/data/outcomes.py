@@ -78,6 +78,10 @@ class Checked:
     """By column of the profile: counts of its bins, nulls, odd or new cells."""
     sql: tuple[str, ...]
     """The statements, in order."""
+    key: tuple[str, ...] = ()
+    """The columns of `Example.key`."""
+    hidden: frozenset[str] = frozenset()
+    """As in `Demands`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,5 +98,7 @@ class Demands:
     """What freshness is measured from."""
     spill: Path
     """A folder for what does not fit into memory."""
+    hidden: frozenset[str] = frozenset()
+    """Sensitive columns: no value of theirs, and no value that is looked for in them, stands in evidence."""
     threads: int | None = None
     """By default one for each core."""

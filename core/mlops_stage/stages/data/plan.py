@@ -32,7 +32,7 @@ def plan(params: DataParams, workspace: Workspace) -> Plan:
     """
     if not params.data:
         raise UsageError("there is no data to judge", "give data: a CSV, JSONL or Parquet file, a folder or a glob")
-    contract = load_contract(params.contract, workspace.root, params.table) if params.contract else None
+    contract = load_contract(params.contract, workspace.root, params.table, params.sensitive) if params.contract else None
     profile = read_profile(params.profile, workspace.root) if params.profile else None
     with TemporaryDirectory(prefix="mlops-stage-") as folder:
         reading = read_all(params.data, workspace.root, Path(folder))

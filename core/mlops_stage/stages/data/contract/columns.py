@@ -40,12 +40,13 @@ def _column(place: Place, entry: Mapping[str, Any], key: int | None) -> Column:
     kind = types.kind_of(entry)
     declared = options.get("format") if kind in types.TIMES else None
     classification = str(entry.get("classification") or "public").strip().lower()
+    name = str(entry.get("physicalName") or entry["name"])
     return Column(
-        name=str(entry.get("physicalName") or entry["name"]),
+        name=name,
         kind=kind,
         where=place.where,
         format=types.time_format(str(declared), place.below("logicalTypeOptions", "format")) if declared else "",
-        sensitive=classification not in OPEN,
+        sensitive=classification not in OPEN or name in place.found.sensitive,
         key=key,
         description=str(entry.get("description") or "").strip(),
     )

@@ -14,7 +14,7 @@ from mlops_stage.stages.data.contract.reading import Found, Place
 from mlops_stage.stages.data.rules import Contract
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from mlops_stage.stages.data.contract.text import Document
@@ -33,20 +33,21 @@ class Inspected:
     """One for each table that it declares; without those parts that are wrong."""
 
 
-def load_contract(path: str, root: Path, table: str | None = None) -> Contract:
+def load_contract(path: str, root: Path, table: str | None = None, sensitive: Collection[str] = ()) -> Contract:
     """The contract of one table.
 
     Args:
         path: its file, relative to the root.
         root: the project.
         table: the name of the table in a contract that declares several.
+        sensitive: columns that are sensitive whatever their classification says.
 
     Raises:
         UsageError: no such file or table; or it breaks the standard, or holds a rule that cannot be checked as it stands:
             the message begins with file and line.
         InputError: it cannot be read.
     """
-    inspected = inspect(path, root)
+    inspected = inspect(path, root, sensitive)
     inspected.problems.refuse()
     return chosen(inspected, table)
 
@@ -68,7 +69,7 @@ def chosen(inspected: Inspected, table: str | None) -> Contract:
     return found
 
 
-def inspect(path: str, root: Path) -> Inspected:
+def inspect(path: str, root: Path, sensitive: Collection[str] = ()) -> Inspected:
     """Read a contract to its end, whatever is wrong with it.
 
     Raises:
@@ -87,15 +88,20 @@ def inspect(path: str, root: Path) -> Inspected:
     if values and not problems.found:
         standard.check(document, problems)
         # what the standard refuses has no meaning that could be read any further
-        contracts = () if problems.found else _contracts(document, problems)
+        contracts = () if problems.found else _contracts(document, problems, sensitive)
     told = values.get("name") or values.get("id") or source
     return Inspected(source=source, name=str(told), api_version=str(values.get("apiVersion", "")), problems=problems, contracts=contracts)
 
 
-def _contracts(document: Document, problems: Problems) -> tuple[Contract, ...]:
+def _contracts(document: Document, problems: Problems, sensitive: Collection[str]) -> tuple[Contract, ...]:
     tables: list[Mapping[str, Any]] = document.values.get("schema") or []
     names = [str(table["name"]) for table in tables]
-    found = [_contract(document, problems, number, table) for number, table in enumerate(tables)]
+    found = [
+        _contract(
+            Place(document=document, problems=problems, found=Found(table=names[number], sensitive=sensitive), path=("schema", number))
+        )
+        for number in range(len(tables))
+    ]
     for number, name in enumerate(names):
         if name in names[:number]:
             problems.at(
@@ -105,9 +111,9 @@ def _contracts(document: Document, problems: Problems) -> tuple[Contract, ...]:
     return tuple(found)
 
 
-def _contract(document: Document, problems: Problems, number: int, table: Mapping[str, Any]) -> Contract:
-    found = Found(table=str(table["name"]))
-    place = Place(document=document, problems=problems, found=found, path=("schema", number))
+def _contract(place: Place) -> Contract:
+    document, found = place.document, place.found
+    table: Mapping[str, Any] = document.values["schema"][place.path[-1]]
     declared: list[Mapping[str, Any]] = table.get("properties") or []
     columns.columns(place.below("properties"), declared)
     columns.rules(place.below("properties"), declared)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from mlops_stage.errors import nearest
 from mlops_stage.evidence.redact import shown
 from mlops_stage.stages.data.contract.bounds import NONE, amount, bound_of, figure, plain, unit_of
+from mlops_stage.stages.data.contract.columns import listed
 from mlops_stage.stages.data.contract.standard import OPERATORS
 from mlops_stage.stages.data.rules import (
     ClassShare,
@@ -110,8 +111,8 @@ def _sentinels(context: _Context) -> None:
     if not isinstance(values, list) or not values or any(isinstance(value, list | dict) or value is None for value in values):
         context.place.below("values").problem("values is no list of plain values", "write values: [-999, 'N/A']")
         return
-    told = ", ".join(map(plain, values[:8]))
-    _counted(Sentinels(values=tuple(values)), f"one of {told}, which stand for a missing value")(context)
+    told = listed(tuple(values), hidden=bool(context.place.column and context.place.column.sensitive))
+    _counted(Sentinels(values=tuple(values)), f"{told}, which stand for a missing value")(context)
 
 
 def _class_share(context: _Context) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from mlops_stage.errors import nearest
 from mlops_stage.evidence.redact import shown
 from mlops_stage.stages.data.contract import ml
-from mlops_stage.stages.data.contract.bounds import amount, bound_of, figure, plain, unit_of
+from mlops_stage.stages.data.contract.bounds import amount, bound_of, figure, unit_of
 from mlops_stage.stages.data.contract.columns import listed
 from mlops_stage.stages.data.contract.expressions import RefusedError, check_pattern, check_query, filled
 from mlops_stage.stages.data.rules import Duplicates, Nulls, OneOf, Pattern, RowCount, Sentinels, Severity, Sql
@@ -127,8 +127,8 @@ def _missing(place: Place, rule: Mapping[str, Any], arguments: Mapping[str, Any]
         return
     written = tuple(value for value in values if value is not None)
     check = Sentinels(values=written, nulls=None in values)
-    words = ", ".join(map(plain, written[:8]))
-    _cells(place, rule, check, bound, " or ".join(filter(None, ("missing" if check.nulls else "", f"one of {words}" if words else ""))))
+    words = listed(written, hidden=bool(place.column and place.column.sensitive)) if written else ""
+    _cells(place, rule, check, bound, " or ".join(filter(None, ("missing" if check.nulls else "", words))))
 
 
 def _invalid(place: Place, rule: Mapping[str, Any], arguments: Mapping[str, Any], bound: Bound) -> None:

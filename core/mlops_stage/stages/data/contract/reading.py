@@ -11,7 +11,7 @@ from mlops_stage.evidence.redact import shown
 from mlops_stage.stages.data.rules import Rule, Unchecked
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from typing import Literal
 
     from mlops_stage.stages.data.contract.problems import Problems
@@ -27,6 +27,8 @@ class Found:
     """The rules of one table, as they are found."""
 
     table: str
+    sensitive: Collection[str] = ()
+    """Columns that are sensitive whatever the contract says, by the table's names."""
     columns: Mapping[str, Column] = field(default_factory=dict)
     """By the name that the contract gives them, which need not be the table's."""
     rules: list[Rule] = field(default_factory=list)
