@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mlops_stage.errors import InputError
+from mlops_stage.stages.adversarial import square as squares
 from mlops_stage.stages.adversarial.oracle import Oracle
 from mlops_stage.stages.adversarial.space import Box, box
 from mlops_stage.stages.adversarial.square import Image, square
@@ -27,12 +28,34 @@ def test_rows_of_another_label_lie_within_epsilon_and_a_fresh_session_confirms_t
     assert ((found.rows >= 0) & (found.rows <= 1)).all()
 
 
+def test_no_candidate_is_asked_twice(victim):
+    """With few features the same corners are drawn again and again; whether they are asked again changes nothing but the cost."""
+    one, oracle, seen = victim("cancer_mlp"), victim("cancer_mlp").oracle(), []
+    space = box(30)
+    real = oracle.answers
+    oracle.answers = lambda rows: seen.append(rows.copy()) or real(rows)
+    found = square(oracle, one.rows[:1], one.labels[:1], one.ids[:1], space, epsilon=0.01, queries=300, seed=0)
+    asked = np.concatenate(seen)
+    assert len(np.unique(asked, axis=0)) == len(asked) == found.queries[0]
+    assert 30 < len(asked) < 301
+
+
+def test_memory_changes_the_cost_alone(victim, monkeypatch):
+    one = victim("cancer_mlp")
+    told = []
+    for most in (64, 0):
+        monkeypatch.setattr(squares, "MOST_REMEMBERED", most)
+        told.append(attacked(one, one.oracle(), queries=300))
+    np.testing.assert_array_equal(told[0].rows, told[1].rows)
+    assert told[0].queries.sum() < told[1].queries.sum()
+
+
 def test_one_query_a_round_and_none_once_fooled(victim):
     one = victim("cancer_mlp")
     oracle = one.oracle()
     found = attacked(one, oracle)
     assert oracle.spent.queries == found.queries.sum()
-    assert (found.queries[~found.fooled] == 121).all()
+    assert (found.queries[~found.fooled] > 30).all()
     assert found.queries[found.fooled].max() <= 121
     assert found.queries[found.fooled].mean() < 60
 

@@ -64,17 +64,31 @@ class Outcome:
     """(n,)."""
 
 
-def attack(campaign: Campaign, oracle: Oracle, space: Space, rows: Rows, labels: NDArray[np.int64], ids: NDArray[np.int64]) -> Outcome:  # noqa: PLR0913, PLR0917  (a campaign and what it is against)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Block:
+    """Some of the rows, attacked together."""
+
+    rows: Rows
+    labels: NDArray[np.int64]
+    """The model's own."""
+    ids: NDArray[np.int64]
+    """Names of the rows."""
+
+    def of(self, places: NDArray[np.intp]) -> Block:
+        """Some of them."""
+        return Block(rows=self.rows[places], labels=self.labels[places], ids=self.ids[places])
+
+
+def attack(campaign: Campaign, oracle: Oracle, space: Space, block: Block) -> Outcome:
     """All attacks of a campaign on some rows, one after the other; a row that one has brought below a size is spared that size by those after it. At the end, changes that were not needed are taken back.
 
     Args:
         campaign: what is done.
         oracle: the model.
         space: what is valid.
-        rows: (n, width).
-        labels: (n,) the model's own.
-        ids: (n,) names of the rows.
+        block: the rows.
     """
+    rows, labels = block.rows, block.labels
     best = Outcome(
         rows=rows.copy(),
         distance=np.full(len(rows), np.inf),
@@ -82,7 +96,7 @@ def attack(campaign: Campaign, oracle: Oracle, space: Space, rows: Rows, labels:
         queries=np.zeros(len(rows), dtype=np.int64),
     )
     for place, name in enumerate(campaign.attacks):
-        for live, found in _found(name, campaign, oracle, space, rows, labels, ids, best):
+        for live, found in _found(name, campaign, oracle, space, block, best):
             best.queries[live] += found.queries
             nearer = found.distance < best.distance[live]
             best.rows[live[nearer]] = found.rows[nearer]
@@ -94,63 +108,41 @@ def attack(campaign: Campaign, oracle: Oracle, space: Space, rows: Rows, labels:
     return best
 
 
-def _found(  # noqa: PLR0913, PLR0917  (as above)
-    name: Attack,
-    campaign: Campaign,
-    oracle: Oracle,
-    space: Space,
-    rows: Rows,
-    labels: NDArray[np.int64],
-    ids: NDArray[np.int64],
-    best: Outcome,
+def _found(  # noqa: PLR0913, PLR0917  (as above, and what was found before)
+    name: Attack, campaign: Campaign, oracle: Oracle, space: Space, block: Block, best: Outcome
 ) -> Iterator[tuple[NDArray[np.intp], Found]]:
-    every = np.arange(len(rows))
+    """What one attack finds, and for which of the rows; Square once for each size."""
+    every = np.arange(len(block.rows))
     if name == "linear" and campaign.affine is not None:
-        yield every, linear_margin(oracle, campaign.affine, rows, labels, space, norm=campaign.norm).found
+        yield every, linear_margin(oracle, campaign.affine, block.rows, block.labels, space, norm=campaign.norm).found
     elif name == "hop_skip_jump":
-        budget = campaign.budget
-        yield (
-            every,
-            hop_skip_jump(
-                oracle,
-                rows,
-                labels,
-                ids,
-                space,
-                norm=campaign.norm,
-                iterations=budget.iterations,
-                seed=campaign.seed,
-                pool=campaign.pool,
-                restarts=budget.restarts,
-            ),
-        )
+        yield every, _jumped(campaign, oracle, space, block)
     elif name == "square":
         for epsilon in campaign.epsilons:
-            still = not (space.free & (space.grid / space.scale <= epsilon)).any()
-            live = np.flatnonzero(best.distance > epsilon) if not still else every[:0]
-            if len(live):
-                yield (
-                    live,
-                    square(
-                        oracle,
-                        rows[live],
-                        labels[live],
-                        ids[live],
-                        space,
-                        epsilon=epsilon,
-                        queries=campaign.budget.queries,
-                        seed=campaign.seed,
-                    ),
-                )
+            live = np.flatnonzero(best.distance > epsilon)
+            if len(live) and (space.free & (space.grid / space.scale <= epsilon)).any():
+                yield live, _squared(campaign, oracle, space, block.of(live), epsilon)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Block:
-    """Some of the rows, attacked together."""
+def _jumped(campaign: Campaign, oracle: Oracle, space: Space, block: Block) -> Found:
+    budget, pool = campaign.budget, campaign.pool
+    return hop_skip_jump(
+        oracle,
+        block.rows,
+        block.labels,
+        block.ids,
+        space,
+        norm=campaign.norm,
+        iterations=budget.iterations,
+        seed=campaign.seed,
+        pool=pool,
+        restarts=budget.restarts,
+    )
 
-    rows: Rows
-    labels: NDArray[np.int64]
-    ids: NDArray[np.int64]
+
+def _squared(campaign: Campaign, oracle: Oracle, space: Space, block: Block, epsilon: float) -> Found:
+    queries, seed = campaign.budget.queries, campaign.seed
+    return square(oracle, block.rows, block.labels, block.ids, space, epsilon=epsilon, queries=queries, seed=seed)
 
 
 def carried_out(  # noqa: PLR0913  (a campaign, what it is against, and who hears of it)
@@ -222,7 +214,7 @@ class _Worker:
 
     def outcome(self, block: Block) -> Outcome | None:
         try:
-            return attack(self._campaign, self._oracle, self._space, block.rows, block.labels, block.ids)
+            return attack(self._campaign, self._oracle, self._space, block)
         except OutOfTimeError:
             return None
 

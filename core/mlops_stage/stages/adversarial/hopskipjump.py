@@ -89,16 +89,21 @@ def hop_skip_jump(  # noqa: PLR0913  (what is attacked, and the budget)
     found = Found(rows=rows.copy(), distance=np.full(len(rows), np.inf), queries=np.zeros(len(rows), dtype=np.int64))
     attacked = Attacked(oracle, rows, labels, ids, space, norm, seed)
     for restart in range(restarts if len(rows) else 0):
-        begun = starts(attacked, pool, restart)
-        live, scouts = _scouted(attacked, begun, restart)
-        search = _Search(attacked, live, scouts, restart)
-        search.run(iterations)
-        found.queries[:] += begun.queries
-        found.queries[live] += search.queries
-        better = search.nearest < found.distance[live]
-        found.rows[live[better]] = search.best[better]
-        found.distance[live[better]] = search.nearest[better]
+        _search(attacked, pool, restart, iterations, found)
     return found
+
+
+def _search(attacked: Attacked, pool: Pool | None, restart: int, iterations: int, found: Found) -> None:
+    """One search from its own starts; `found` becomes the better of both."""
+    begun = starts(attacked, pool, restart)
+    live, scouts = _scouted(attacked, begun, restart)
+    search = _Search(attacked, live, scouts, restart)
+    search.run(iterations)
+    found.queries[:] += begun.queries
+    found.queries[live] += search.queries
+    better = search.nearest < found.distance[live]
+    found.rows[live[better]] = search.best[better]
+    found.distance[live[better]] = search.nearest[better]
 
 
 def _scouted(attacked: Attacked, begun: Starts, restart: int) -> tuple[NDArray[np.intp], Rows]:

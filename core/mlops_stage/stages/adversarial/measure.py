@@ -28,6 +28,7 @@ from mlops_stage.stages.adversarial.tabular import Tabular
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from numpy.typing import NDArray
 
@@ -98,40 +99,18 @@ def measure(params: AdversarialParams, workspace: Workspace) -> Observations | N
 
 
 def _prepared(params: AdversarialParams, workspace: Workspace) -> Prepared | NotApplicable:
-    spend = budget(params)
     deadline = workspace.clock() + timedelta(seconds=_SHARE * (params.limits.wall or _WALL))
-    found = material(params, workspace, spend.rows)
+    found = material(params, workspace, budget(params).rows)
     if isinstance(found, NotApplicable):
         return found
     features = synthesised(found.reference, found.data, immutable=params.immutable, monotone=params.monotone, others=found.columns)
     if all(feature.fixed for feature in features):
         return NotApplicable("every column that the model takes is constant or immutable: nobody can change anything")
     space = Tabular(features, found.feeds, [found.data, found.reference], category_distance=params.category_distance)
-    label, scores = outputs_of(found.model)
-    target = Target(
-        model=found.model,
-        source=params.model or "",
-        root=workspace.root,
-        env=workspace.env,
-        token_env=params.model_token_env,
-        label=label.name if label else None,
-        scores=scores.name if scores and (found.scored or label is None) else None,
-        classes=found.classes,
-        deadline=deadline,
-        clock=workspace.clock,
-    )
+    target = _target(found, params, workspace, deadline)
     oracle = target.oracle(space)
     kind = kind_of(found.model, target.label or target.scores or "")
-    pool = space.encoded(found.reference)[sampled(found.reference.rows, spend.pool, params.seed)]
-    campaign = Campaign(
-        attacks=_attacks(params, kind, space, has_scores=oracle.has_scores),
-        budget=spend,
-        norm=params.norm,
-        epsilons=params.epsilons,
-        seed=params.seed,
-        pool=labelled(oracle, pool),
-        affine=kind.affine,
-    )
+    campaign = _campaign(found, params, space, oracle, kind)
     workspace.progress(0.08, "testing the attacks on models whose answer is known")
     selftest.check(campaign)
     rows = space.encoded(found.data)
@@ -149,6 +128,39 @@ def _prepared(params: AdversarialParams, workspace: Workspace) -> Prepared | Not
         originals=rows[right],
         labels=labels[right],
         narrowed=int(np.count_nonzero(~same)),
+    )
+
+
+def _target(found: Material, params: AdversarialParams, workspace: Workspace, deadline: datetime) -> Target:
+    """How to open the model, and which of its outputs to ask."""
+    label, scores = outputs_of(found.model)
+    return Target(
+        model=found.model,
+        source=params.model or "",
+        root=workspace.root,
+        env=workspace.env,
+        token_env=params.model_token_env,
+        label=label.name if label else None,
+        scores=scores.name if scores and (found.scored or label is None) else None,
+        classes=found.classes,
+        deadline=deadline,
+        clock=workspace.clock,
+    )
+
+
+def _campaign(found: Material, params: AdversarialParams, space: Tabular, oracle: Oracle, kind: Kind) -> Campaign:
+    """What is done to every row, with a pool of the reference to start from."""
+    spend = budget(params)
+    attacks = _attacks(params, kind, space, has_scores=oracle.has_scores)
+    pool = space.encoded(found.reference)[sampled(found.reference.rows, spend.pool, params.seed)]
+    return Campaign(
+        attacks=attacks,
+        budget=spend,
+        norm=params.norm,
+        epsilons=params.epsilons,
+        seed=params.seed,
+        pool=labelled(oracle, pool),
+        affine=kind.affine,
     )
 
 

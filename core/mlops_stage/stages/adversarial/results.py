@@ -108,13 +108,7 @@ def confirmed(  # noqa: PLR0913  (what was attacked, and with what)
         norm: how distances are measured.
         fresh: an oracle over a session that no attack has used.
     """
-    rows, by = originals.copy(), np.full(len(right), -1)
-    queries = done = 0
-    for place, outcome in outcomes:
-        if outcome is not None:
-            rows[place], by[place] = outcome.rows, np.where(np.isfinite(outcome.distance), outcome.by, -1)
-            queries += int(outcome.queries.sum())
-            done += place.stop - place.start
+    rows, by, queries, done = _joined(outcomes, originals)
     reported = by >= 0
     others = fresh.labels(rows)
     same = fresh.labels(originals) == labels
@@ -135,6 +129,18 @@ def confirmed(  # noqa: PLR0913  (what was attacked, and with what)
         done=done,
         unconfirmed=int(np.count_nonzero(undecided)),
     )
+
+
+def _joined(outcomes: Sequence[tuple[slice, Outcome | None]], originals: Rows) -> tuple[Rows, NDArray[np.int64], int, int]:
+    """The rows of all blocks in their places, which attack found each, queries in all, and how many rows were attacked."""
+    rows, by = originals.copy(), np.full(len(originals), -1)
+    queries = done = 0
+    for place, outcome in outcomes:
+        if outcome is not None:
+            rows[place], by[place] = outcome.rows, np.where(np.isfinite(outcome.distance), outcome.by, -1)
+            queries += int(outcome.queries.sum())
+            done += place.stop - place.start
+    return rows, by, queries, done
 
 
 def metrics(results: Results, epsilons: Sequence[float], least: float = 0.0) -> list[Metric]:

@@ -10,7 +10,7 @@ import numpy as np
 from mlops_stage.errors import InternalError
 from mlops_stage.stages.adversarial import words
 from mlops_stage.stages.adversarial.affine import Affine
-from mlops_stage.stages.adversarial.campaign import attack
+from mlops_stage.stages.adversarial.campaign import Block, attack
 from mlops_stage.stages.adversarial.oracle import Oracle
 from mlops_stage.stages.adversarial.rng import normals, uniforms
 from mlops_stage.stages.adversarial.selftest_table import table
@@ -153,7 +153,7 @@ def _fault(name: Attack, campaign: Campaign, known: Known) -> str:
     budget = replace(campaign.budget, restarts=1, queries=min(campaign.budget.queries, _QUERIES))
     pool = labelled(oracle, known.pool)
     own = replace(campaign, attacks=(name,), budget=budget, epsilons=(epsilon,), seed=_SEED, pool=pool, affine=known.affine)
-    found = attack(own, oracle, known.space, known.rows, labels, np.arange(len(known.rows)))
+    found = attack(own, oracle, known.space, Block(rows=known.rows, labels=labels, ids=np.arange(len(known.rows))))
     return _untrue(found, known, oracle, labels, campaign.norm) or _weak(name, found, known, epsilon)
 
 

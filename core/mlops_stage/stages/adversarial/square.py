@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 SHARE = 0.8
 """Share of the features that the first changes touch (the paper's p)."""
 EVEN = 0.5
+MOST_REMEMBERED = 64
+"""Features of a row of which candidates are remembered; with more, none comes twice."""
 _ROUNDING = 1e-12
 _HALVED_AT = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 """Iterations, of 10,000, after which the share is halved: the paper's schedule, stretched to the budget."""
@@ -50,7 +52,8 @@ def square(  # noqa: PLR0913  (what is attacked, and the budget)
 
     Each round asks one candidate for every row that still has its label: some features are set to the edge of the allowed box, up or down at random,
     a square window of an image or, in a table, any of them; a category, if changing one stays within epsilon, to any category. The candidate is made
-    valid and asked, and kept where the score of the label fell behind the best other one. A row that got another label is done.
+    valid and asked, and kept where the score of the label fell behind the best other one. A row that got another label is done. A candidate that was
+    asked before is not asked again: with few features they come often, and the answer would be the same, as good as where the row stands at best.
 
     Args:
         oracle: the model, with scores.
@@ -59,7 +62,7 @@ def square(  # noqa: PLR0913  (what is attacked, and the budget)
         ids: (n,) whole numbers that name the rows.
         space: what is valid, and the unit of epsilon.
         epsilon: in units of `space.scale`.
-        queries: how many candidates are asked for a row at most, besides the row itself.
+        queries: how many candidates are drawn for a row at most, besides the row itself.
         seed: of the run.
         image: the shape of the image, or None for a table.
 
@@ -111,6 +114,7 @@ class _Search:
         """How far the score of the label is ahead of the best other one."""
         self.fooled: Flags = np.zeros(len(rows), dtype=np.bool_)
         self.queries = np.zeros(len(rows), dtype=np.int64)
+        self.asked: list[set[bytes]] = [set() for _ in rows] if space.width <= MOST_REMEMBERED else []
         reach = epsilon * (1 - _ROUNDING) * space.scale.astype(np.float64) * (space.continuous & space.free)
         self.low = _edge(rows, -reach)
         self.high = _edge(rows, reach)
@@ -123,7 +127,9 @@ class _Search:
         self.turn(np.arange(len(self.at)), self.at.copy())
 
     def turn(self, live: NDArray[np.intp], candidates: Rows) -> None:
-        """Ask one valid candidate for each live row; stay where it is better."""
+        """Ask one valid candidate for each live row, unless it was asked before; stay where it is better."""
+        new = self.new(live, candidates)
+        live, candidates = live[new], candidates[new]
         labels, scores = self.oracle.answers(candidates)
         self.queries[live] += 1
         margin = _margin(scores, self.labels[live])
@@ -132,6 +138,20 @@ class _Search:
         self.at[live[better]] = candidates[better]
         self.margin[live[better]] = margin[better]
         self.fooled[live[other]] = True
+
+    def new(self, live: NDArray[np.intp], candidates: Rows) -> NDArray[np.intp]:
+        """Places of the candidates that were not asked before."""
+        if not self.asked:
+            return np.arange(len(live))
+        found = []
+        cells = np.ascontiguousarray(candidates + np.float32(0))  # of the two zeros one
+        for place, (row, key) in enumerate(
+            zip(live.tolist(), cells.view(f"V{cells.itemsize * cells.shape[1]}")[:, 0].tolist(), strict=True)
+        ):
+            if key not in self.asked[row]:
+                self.asked[row].add(key)
+                found.append(place)
+        return np.array(found, dtype=np.intp)
 
     def candidates(self, live: NDArray[np.intp], step: int, share: float) -> Rows:
         """(k, width) valid rows with some features at the edge of the allowed box."""
