@@ -36,10 +36,19 @@ def test_ks_is_the_exact_distance_but_for_the_bins() -> None:
 
 
 def test_ks_by_hand() -> None:
-    found = bounded(drift.ks(np.array([50, 50]), np.array([80, 20])))
+    found = bounded(drift.ks(np.array([50, 50]), np.array([80, 20]), np.array([True, True])))
     assert found.value == pytest.approx(0.3)
     assert found.bound(0.05) == pytest.approx(0.3 - np.sqrt(-np.log(0.05) / 2) * np.sqrt(2 / 100))
     assert found.bound(0.95) == pytest.approx(0.3 + 1.6448536 * np.sqrt((0.25 + 0.16) / 100))
+
+
+def test_what_a_bin_of_many_values_may_hide_is_in_the_upper_bound() -> None:
+    hidden = bounded(drift.ks(np.array([5000, 5000]), np.array([5000, 5000])))  # {0, 1} against {-1, 0.5}, with edges at 0 and 1
+    assert hidden.value == 0.0
+    assert hidden.bound(0.95) > 0.5
+    told = bounded(drift.ks(np.array([0, 5000, 0, 5000]), np.array([5000, 0, 5000, 0]), np.array([False, True, False, True])))
+    assert told.value == 0.5
+    assert told.bound(0.05) > 0.45
 
 
 @pytest.mark.parametrize("shape", ["shift", "plateau"])

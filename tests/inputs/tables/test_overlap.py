@@ -27,7 +27,9 @@ def table(tmp_path):
 def test_shared_rows_are_counted_and_shown_by_row_number(table):
     train = table("train.csv", "a,b,c\n1,x,9\n2,y,9\n3,,9\n1,x,9\n")
     data = table("data.csv", "b,a,d\nz,9,0\n,3,0\nx,1,0\ny,1,0\nx,1,0\n")
-    assert shared_rows(train, data) == Overlap(shared=3, of=5, repeated=1, earlier=4, recurring=2, columns=("a", "b"), examples=((3, 2), (1, 3)))
+    assert shared_rows(train, data) == Overlap(
+        shared=3, of=5, repeated=1, earlier=4, recurring=2, columns=("a", "b"), examples=((3, 2), (1, 3))
+    )
     assert shared_rows(train, data, ["b"]).shared == 4
     assert shared_rows(data, data).shared == 5
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -147,7 +148,99 @@ schema:
 """
 
 
-@pytest.mark.parametrize("method", ["ks", "psi", "js", "wasserstein", "linf", "cramers_v"])
+@pytest.mark.parametrize("cell", ["unknown", "nan", "inf"])
+def test_cells_that_are_no_longer_numbers_are_drift(tmp_path: Path, cell: str) -> None:
+    rng = np.random.default_rng(0)
+    numbers = rng.normal(50, 10, 5000)
+    pd.DataFrame({"inc": numbers, "x": rng.normal(size=5000)}).to_csv(tmp_path / "before.csv", index=False)
+    write_profile(ProfileParams(source="before.csv"), workspace(tmp_path))
+    odd = [cell if place % 5 else str(number) for place, number in enumerate(rng.normal(50, 10, 5000))]
+    pd.DataFrame({"inc": odd, "x": rng.normal(size=5000)}).to_csv(tmp_path / "now.csv", index=False)
+    seen, judged = held(tmp_path, data="now.csv", profile="profile.json")
+    assert "odd_shift[column=inc] <= 0.08" in [gate.criterion for gate in judged.gates if gate.verdict == "failed"]
+    assert seen.outputs["drifted"] == "true"
+    assert any("80.0% of its cells are text, NaN or infinite, and 0.0% were" in finding.message for finding in seen.findings)
+    contract = DRIFT.replace("METHOD", "ks").replace("SEVERITY", "error").replace("name: x", "name: inc").replace("name: y", "name: x")
+    (tmp_path / "c.odcs.yaml").write_text(contract.replace("mustBeLessThan: 0.02", "mustBeLessThan: 0.2"))
+    _, judged = held(tmp_path, data="now.csv", profile="profile.json", contract="c.odcs.yaml")
+    assert {(gate.criterion, str(gate.verdict)) for gate in judged.gates if gate.source == "c.odcs.yaml:13"} == {
+        ("ks[column=inc] < 0.2", "passed"),
+        ("odd_shift[column=inc] <= 0.08", "failed"),
+    }
+
+
+def test_a_column_of_numbers_that_became_all_missing_or_all_text_is_judged_and_not_refused(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    pd.DataFrame({"a": rng.normal(size=500), "b": rng.normal(size=500), "c": ["u", "v"] * 250}).to_csv(tmp_path / "before.csv", index=False)
+    write_profile(ProfileParams(source="before.csv"), workspace(tmp_path))
+    pd.DataFrame({"a": [None] * 500, "b": ["word"] * 500, "c": [None] * 500}).to_csv(tmp_path / "now.csv", index=False)
+    _, judged = held(tmp_path, data="now.csv", profile="profile.json")
+    failed = {gate.criterion for gate in judged.gates if gate.verdict == "failed"}
+    assert {"missing_shift[column=a] <= 0.08", "odd_shift[column=b] <= 0.08", "missing_shift[column=c] <= 0.08"} <= failed
+
+
+def test_values_beside_the_values_of_the_profile_are_drift(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    pd.DataFrame({"flag": rng.integers(0, 2, 5000)}).to_parquet(tmp_path / "before.parquet")
+    write_profile(ProfileParams(source="before.parquet"), workspace(tmp_path))
+    pd.DataFrame({"flag": rng.choice([-1, 0.5], 5000)}).to_parquet(tmp_path / "now.parquet")
+    seen, judged = held(tmp_path, profile="profile.json")
+    assert [gate.criterion for gate in judged.gates if gate.verdict == "failed"] == ["ks[column=flag] <= 0.08"]
+    assert any(re.search(r"of its cells lie below [01], and [0-9.]+% did in the profile", finding.message) for finding in seen.findings)
+
+
+OMITTED = """
+apiVersion: v3.1.0
+kind: DataContract
+id: d
+version: 1.0.0
+status: active
+schema:
+- name: t
+  properties:
+  - {name: id, quality: [{type: custom, engine: mlops-stage, implementation: {check: drift}}]}
+  - {name: x, quality: [{type: custom, engine: mlops-stage, implementation: {check: drift}}]}
+  - {name: mail, quality: [{type: custom, engine: mlops-stage, implementation: {check: drift, method: linf, mustBeLessThan: 0.05}}]}
+  - {name: colour, quality: [{type: custom, engine: mlops-stage, implementation: {check: drift, method: ks}}]}
+  - {name: late, quality: [{type: custom, engine: mlops-stage, implementation: {check: drift}}]}
+"""
+
+
+def test_every_declared_rule_on_drift_has_a_gate_and_none_that_cannot_be_told_passes(tmp_path: Path) -> None:
+    for name, seed in (("before", 0), ("now", 1)):
+        frame = table(5000, seed)[["x", "colour"]]
+        frame["id"], frame["mail"] = range(5000), [f"p{place}@example.org" for place in range(5000)]
+        if name == "now":
+            frame["late"] = 1.0
+        frame.to_parquet(tmp_path / f"{name}.parquet")
+    write_profile(ProfileParams(source="before.parquet"), workspace(tmp_path))
+    (tmp_path / "c.odcs.yaml").write_text(OMITTED)
+    seen, judged = held(tmp_path, profile="profile.json", contract="c.odcs.yaml")
+    verdicts = {gate.source: str(gate.verdict) for gate in judged.gates if gate.source.startswith("c.odcs.yaml:")}
+    passed = {"c.odcs.yaml:11": "passed"}
+    assert verdicts == {f"c.odcs.yaml:{line}": "inconclusive" for line in (10, 12, 13, 14)} | passed
+    assert judged.outcome is Outcome.INCONCLUSIVE
+    assert seen.outputs["drifted"] == "unclear"
+    told = {finding.location: finding.message for finding in seen.findings if finding.rule == "data/not-evaluated"}
+    assert "it identifies rows" in told["c.odcs.yaml:10"]
+    assert "more than 1,000 different values" in told["c.odcs.yaml:12"] or "it identifies rows" in told["c.odcs.yaml:12"]
+    assert "holds categories" in told["c.odcs.yaml:13"]
+    assert "does not know this column" in told["c.odcs.yaml:14"]
+
+
+@pytest.mark.parametrize("method", ["js", "cramers_v", "wasserstein"])
+def test_distances_with_rough_bounds_inform_and_never_pass_or_fail(tmp_path: Path, method: str) -> None:
+    profiled(tmp_path, 20_000)
+    table(10_000, 1, shift=0.5).to_parquet(tmp_path / "now.parquet")
+    (tmp_path / "c.odcs.yaml").write_text(DRIFT.replace("METHOD", method).replace("SEVERITY", "error"))
+    seen, judged = held(tmp_path, profile="profile.json", contract="c.odcs.yaml")
+    drifting = [gate for gate in judged.gates if gate.source == "c.odcs.yaml:13"]
+    assert [(gate.criterion, gate.verdict) for gate in drifting] == [(f"{method}_gate[column=x] < 0.02", "inconclusive")]
+    assert method in {metric.name for metric in seen.metrics}
+    assert any("informs only" in finding.message for finding in seen.findings if finding.location == "c.odcs.yaml:13")
+
+
+@pytest.mark.parametrize("method", ["ks", "psi", "linf"])
 def test_a_contracts_rule_on_drift_takes_the_place_of_the_default_ones(tmp_path: Path, method: str) -> None:
     profiled(tmp_path, 20_000)
     table(10_000, 1, shift=0.5, new=0.2).to_parquet(tmp_path / "now.parquet")
@@ -223,6 +316,45 @@ def test_tables_that_share_nothing_pass(tmp_path: Path) -> None:
     table(500, 2).to_parquet(tmp_path / "train.parquet")
     _, judged = held(tmp_path, train="train.parquet")
     assert judged.outcome is Outcome.PASSED
+
+
+def coarse(rng: np.random.Generator, n: int, levels: int) -> pd.DataFrame:
+    return pd.DataFrame({"a": rng.integers(0, levels, n), "b": rng.integers(0, levels, n), "c": rng.integers(0, levels, n)})
+
+
+def test_a_test_table_that_is_the_training_table_never_passes_however_often_its_rows_repeat(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({"x": rng.normal(size=1000).round(6), "y": rng.normal(size=1000).round(6)})
+    train = pd.concat([rows, rows.head(70)])
+    for name in ("train", "now"):
+        train.to_parquet(tmp_path / f"{name}.parquet")
+    seen, judged = held(tmp_path, train="train.parquet")
+    assert [gate.criterion for gate in judged.gates if gate.verdict == "failed"] == ["shared_rows_share <= 0.01"]
+    assert any(finding.rule == "data/shared-rows" and finding.level is Level.ERROR for finding in seen.findings)
+
+
+def test_a_training_table_that_was_doubled_explains_no_leak(tmp_path: Path) -> None:
+    rows = pd.DataFrame({"x": np.random.default_rng(0).normal(size=1000)})
+    pd.concat([rows, rows]).to_parquet(tmp_path / "train.parquet")
+    rows.head(300).to_parquet(tmp_path / "now.parquet")
+    _, judged = held(tmp_path, train="train.parquet")
+    assert {gate.criterion: str(gate.verdict) for gate in judged.gates}["shared_rows_share <= 0.01"] == "inconclusive"
+
+
+def test_coarse_rows_without_a_leak_are_unclear_and_a_leak_among_them_fails(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    train, now = coarse(rng, 5000, 12), coarse(rng, 2000, 12)
+    train.to_parquet(tmp_path / "train.parquet")
+    now.to_parquet(tmp_path / "now.parquet")
+    seen, judged = held(tmp_path, train="train.parquet")
+    assert {gate.criterion: str(gate.verdict) for gate in judged.gates}["shared_rows_share <= 0.01"] == "inconclusive"
+    assert any(finding.rule == "data/coarse-rows" for finding in seen.findings)
+    rare_train, rare_now = coarse(rng, 5000, 60), coarse(rng, 2000, 60)
+    rare_train = pd.concat([rare_train, rare_train.head(400)])
+    rare_train.to_parquet(tmp_path / "train.parquet")
+    pd.concat([rare_now, rare_train.head(1000)]).to_parquet(tmp_path / "now.parquet")
+    _, judged = held(tmp_path, train="train.parquet")
+    assert judged.outcome is Outcome.FAILED
 
 
 SECRETS = ("ada.lovelace@mail.example", "4111111111111111", "hunter2-passphrase", "DE89370400440532013000", "Wolfeschlegelstein")

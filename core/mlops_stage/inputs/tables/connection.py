@@ -106,7 +106,9 @@ def translated(error: duckdb.Error, what: str) -> StageError:
     for sign, (message, hint) in _SIGNS.items():
         if sign in text:
             return InputError(f"{where}: {message}", hint)
-    first = text.splitlines()[0].split(": ", 1)[-1]
+    first = re.sub(
+        r'(?:(?:in|of) file )?"?/[^\s"\',]*"?,? ?', "", text.splitlines()[0].split(": ", 1)[-1]
+    )  # where it lies is nobody's business
     return InputError(f"{where}: cannot be read: {shown(first, 160)}", "check that the file is complete and is what its name says")
 
 

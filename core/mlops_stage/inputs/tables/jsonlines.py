@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -11,10 +11,14 @@ import duckdb
 from mlops_stage.errors import InputError
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.tables.connection import connect, quoted_name, quoted_paths, quoted_text, translated
+from mlops_stage.inputs.tables.records import unpacked
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+NOT_UTF8 = "not UTF-8: it looks like cp1252 (Windows) or Latin-1"
+_LONGEST = 16_000_000
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 _HINT = "write one JSON object per line, in UTF-8 without a byte order mark"
 
 
@@ -36,7 +40,7 @@ def columns_and_scan(paths: tuple[Path, ...], what: str) -> tuple[dict[str, str]
         raise InputError(f"{what}: {shown(paths[0].name)} has no rows", "check the step that wrote it")
     names = sorted(key for (key,) in keys)
     folded = [name.lower() for name in names]
-    if kinds != [("OBJECT",)] or not names or len(set(folded)) < len(folded):
+    if kinds != [("OBJECT",)] or not names or "" in names or len(set(folded)) < len(folded):
         raise _odd(names, paths, what)
     types = ", ".join(f"{quoted_text(name)}: 'VARCHAR'" for name in names)
     aliases = ", ".join(f"{quoted_name(name)} AS c{position}" for position, name in enumerate(names))
@@ -70,24 +74,38 @@ def _odd(names: list[str], paths: tuple[Path, ...], what: str) -> InputError:
 
 
 def _first_bad_line(path: Path) -> tuple[int, str] | None:
-    with gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb") as stream:
-        for number, line in enumerate(stream, 1):
-            why = _why_bad(line)
-            if why:
-                return number, why
-    return None
+    with unpacked(path) as stream:
+        return next(((number, why) for number, line in enumerate(stream, 1) if (why := why_no_object(line))), None)
 
 
-def _why_bad(line: bytes) -> str:
-    if not line.strip():
-        return ""
+def why_no_object(raw: bytes) -> str:
+    """Why a line is no record, in a few words; empty where it is one JSON object, or blank."""
+    return _read(raw)[1]
+
+
+def keys_of(raw: bytes) -> tuple[list[str], str]:
+    """The keys of the object that a line holds, and why it is no record, in a few words."""
+    value, why = _read(raw)
+    return list(value), why
+
+
+def _read(raw: bytes) -> tuple[dict[str, Any], str]:
+    """The object of a line and nothing, or nothing and why there is none."""
+    if not raw.strip() or len(raw) > _LONGEST:
+        return {}, "longer than 16 MB" if raw.strip() else ""
     try:
-        value = json.loads(line.decode(), object_pairs_hook=_object)
+        value = json.loads(raw.decode(), object_pairs_hook=_object)
+        if _HALF.search(raw):
+            json.dumps(value, ensure_ascii=False).encode()
     except UnicodeDecodeError:
-        return "not UTF-8"
+        return {}, NOT_UTF8
+    except UnicodeEncodeError:
+        return {}, "no valid JSON: half of a character, such as \\ud800 without its other half"
     except (ValueError, RecursionError) as error:
-        return f"no valid JSON: {shown(error)}"
-    return "" if isinstance(value, dict) else f"a JSON {type(value).__name__} where an object should stand"
+        return {}, f"no valid JSON: {shown(error)}"
+    if not isinstance(value, dict):
+        return {}, f"a JSON {type(value).__name__} where an object should stand"
+    return ({}, "a key without a name") if "" in value else (value, "")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

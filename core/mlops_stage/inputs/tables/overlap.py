@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 
 _EXAMPLES = 5
 _WHOLE_TAIL = 2
+_LOOK = 2048
+_EXACT = 10**15
+_NUMBER, _TRUTH, _TIME = "number", "truth", "time"
+_MEANINGS = {
+    _NUMBER: f"TRY_CAST({strict('{0}')} AS DOUBLE)",
+    _TRUTH: "CASE WHEN lower({0}) IN ('true', 'false') THEN lower({0}) END",
+    _TIME: "TRY_CAST({0} AS TIMESTAMPTZ)",
+}
+"""SQL of a cell as what it means, NULL where it is no such thing; in the order in which they are tried."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +37,10 @@ class Overlap:
     """Rows of the second table."""
     repeated: int
     """Rows of the second table that repeat an earlier row of it: how common equal rows are by nature."""
+    earlier: int
+    """Rows of the first table."""
+    recurring: int
+    """Rows of the first table that stand there more than once."""
     columns: tuple[str, ...]
     """The columns that were compared."""
     examples: tuple[tuple[int, int], ...]
@@ -38,7 +51,9 @@ def shared_rows(first: Table, second: Table, columns: Sequence[str] | None = Non
     """Compare two tables row by row, exactly; formats may differ.
 
     Hashes of rows find candidates, which are then compared cell by cell; only candidates are held in memory.
-    A cell is compared as a number where one table stores numbers, and `25` equals `25.0` in text.
+    Cells are compared by what they mean: as numbers where one table stores numbers or every cell of both is one (`1.5` equals `1.50`), as times where
+    every cell is one (`2024-01-05` equals midnight), as truth values, and else as text. Text with leading zeros, such as `007`, and whole numbers of 16
+    digits or more stay text, for they may be codes.
 
     Args:
         first: the table that is looked up in, such as `train`.
@@ -54,9 +69,10 @@ def shared_rows(first: Table, second: Table, columns: Sequence[str] | None = Non
     names = tuple(name for name in first.columns if name in second.columns) if columns is None else tuple(columns)
     if not names:
         raise UsageError(f"{first.name} and {second.name} have no column in common", "name the columns alike in both tables")
-    cells = [_cells(first, second, name) for name in names]
     connection = connect([*first.paths, *second.paths], memory=memory)
     try:
+        meant = _meant(connection, first, second, names)
+        cells = [_cells(first, second, name, meant.get(name)) for name in names]
         return _compared(connection, first, second, cells, names)
     finally:
         connection.close()
@@ -71,6 +87,8 @@ def _compared(connection: Any, first: Table, second: Table, cells: list[tuple[st
         run(connection, f"CREATE TEMP TABLE hash_{name} AS SELECT hash({keys}) AS h FROM {name}", table.name)
     run(connection, "CREATE TEMP TABLE candidates AS SELECT h FROM hash_b INTERSECT SELECT h FROM hash_a", what)
     rows, different = run(connection, "SELECT count(*), count(DISTINCT h) FROM hash_b", what)[0]
+    often = "SELECT count(*) AS n FROM hash_a GROUP BY h"
+    earlier, recurring = run(connection, f"SELECT sum(n), coalesce(sum(n) FILTER (WHERE n > 1), 0) FROM ({often})", what)[0]
     for name, table in (("a", first), ("b", second)):
         # grouped before they are joined: a row that stands a thousand times in both would otherwise meet itself a million times
         grouped = f"SELECT {keys}, hash({keys}) AS h, min(r) AS r, count(*) AS n FROM {name} WHERE hash({keys}) IN (SELECT h FROM candidates) GROUP BY ALL"
@@ -83,15 +101,50 @@ def _compared(connection: Any, first: Table, second: Table, cells: list[tuple[st
         shared=int(shared),
         of=rows,
         repeated=rows - different,
+        earlier=int(earlier or 0),
+        recurring=int(recurring),
         columns=names,
         examples=tuple((int(a), int(b)) for a, b in examples),
     )
 
 
-def _cells(first: Table, second: Table, name: str) -> tuple[str, str]:
+def _meant(connection: Any, first: Table, second: Table, names: Sequence[str]) -> dict[str, str]:
+    """By column, one of `_MEANINGS` in which every cell of both tables can be read; only of columns whose types do not tell."""
+    found = {}
+    for name in names:
+        kinds = {table.columns[name].split("(")[0] for table in (first, second) if table.column(name, "columns")}
+        if "VARCHAR" in kinds and kinds == {"VARCHAR"}:
+            found[name] = list(_MEANINGS)
+        elif all(kind == "VARCHAR" or kind.startswith(("DATE", "TIMESTAMP")) for kind in kinds) and len(kinds) > 1:
+            found[name] = [_TIME]
+    for table in (first, second):
+        for few in (f" LIMIT {_LOOK}", ""):  # most columns show at once what they are not
+            asked = [(name, meaning) for name, meanings in found.items() for meaning in meanings]
+            if not asked:
+                return {}
+            counts = ", ".join(_misses(table, name, meaning) for name, meaning in asked)
+            missed = run(connection, f"SELECT {counts} FROM (SELECT * FROM {table.scan}{few})", table.name)[0]
+            for (name, meaning), cells in zip(asked, missed, strict=True):
+                if cells:
+                    found[name].remove(meaning)
+    return {name: meanings[0] for name, meanings in found.items() if meanings}
+
+
+def _misses(table: Table, name: str, meaning: str) -> str:
+    """SQL of the number of cells that cannot be read so."""
+    column = table.column(name, "columns")
+    cell, extra = _MEANINGS[meaning].format(column), ""
+    if meaning == _NUMBER:
+        extra = f" OR regexp_matches({column}, '^[-+]?0[0-9]') OR (abs({cell}) >= {_EXACT} AND regexp_full_match({column}, '[-+]?[0-9]+'))"
+    return f"coalesce(count_if({column} IS NOT NULL AND ({cell} IS NULL{extra})), 0)"
+
+
+def _cells(first: Table, second: Table, name: str, meaning: str | None) -> tuple[str, str]:
     """The SQL of a cell in either table, of a type in which both can be compared."""
     kinds = [table.columns[name].split("(")[0] for table in (first, second) if table.column(name, "columns")]
     columns = [table.column(name, "columns") for table in (first, second)]
+    if meaning:
+        return _MEANINGS[meaning].format(columns[0]), _MEANINGS[meaning].format(columns[1])
     numeric = [kind in NUMERIC for kind in kinds]
     if kinds[0] == kinds[1] and kinds[0] != "VARCHAR":
         return columns[0], columns[1]

@@ -48,8 +48,8 @@ class Numbers:
     odd: int
     """Cells that are NaN, infinite or no number."""
     edges: tuple[float, ...]
-    """Rising; bin i holds what is above edge i - 1 and at most edge i, the last bin what is above the last edge. Rounded to a thousandth of the
-    range, so that they are seldom the value of a row."""
+    """Rising; bin i holds what is above edge i - 1 and at most edge i, the last bin what is above the last edge. A value that many rows share has a bin
+    of its own, between the float below it and itself. All others are rounded, so that they are seldom the value of a row."""
     counts: tuple[int, ...]
     kind: Literal["numbers"] = "numbers"
 
@@ -125,8 +125,8 @@ def histogram(column: Numbers | Categories, table: Table, salt: str) -> list[str
     nulls = f"count(*) - count({raw})"
     if isinstance(column, Numbers):
         cell = number(table, column.name)
-        edges = f"[{', '.join(map(repr, column.edges))}]::DOUBLE[]"
-        return [f"histogram({cell}, {edges}) FILTER (WHERE isfinite({cell}))", nulls, f"count({raw}) - count_if(isfinite({cell}))"]
+        edges = f"[{', '.join(map(_double, column.edges))}]::DOUBLE[]"
+        return [f"histogram({cell}, {edges}) FILTER (WHERE isfinite({cell}))", nulls, f"count({raw}) - {_count_if(f'isfinite({cell})')}"]
     cell = category(table, column.name)
     level = _digest(cell, salt) if column.hidden else cell
     # a mark before each level: the bin of all others has the empty text for its name
@@ -134,7 +134,7 @@ def histogram(column: Numbers | Categories, table: Table, salt: str) -> list[str
     return [
         f"histogram_exact('=' || {level}, {levels}) FILTER (WHERE {raw} IS NOT NULL)",
         nulls,
-        f"count_if({unknown(column, table, salt)})",
+        _count_if(unknown(column, table, salt)),
     ]
 
 
@@ -144,6 +144,17 @@ def unknown(column: Categories, table: Table, salt: str) -> str:
     digest = _digest(cell, salt)
     known = f"{_listed(digest if column.hidden else cell, column.levels)} OR {_listed(digest, column.rare)}"
     return f"({raw} IS NOT NULL AND NOT ({known}))"
+
+
+def _count_if(condition: str) -> str:
+    """SQL of a count that is 0, not NULL, where the condition is NULL in every row."""
+    return f"coalesce(count_if({condition}), 0)"
+
+
+def _double(number: float) -> str:
+    """A literal with an exponent, which is a DOUBLE; without one it would be a DECIMAL, and be rounded on its way."""
+    text = repr(number)
+    return text if "e" in text else f"{text}e0"
 
 
 def _digest(cell: str, salt: str) -> str:
@@ -203,7 +214,7 @@ class _Maker:
     def column(self, name: str) -> Numbers | Categories | Omitted:
         kind, raw, cell = self._kinds.get(name, ""), self._table.column(name, "columns"), number(self._table, name)
         present, numeric, whole, finite = self._one(
-            [f"count({raw})", f"count({cell})", f"count_if({cell} = trunc({cell}))", f"count_if(isfinite({cell}))"]
+            [f"count({raw})", f"count({cell})", _count_if(f"{cell} = trunc({cell})"), _count_if(f"isfinite({cell})")]
         )
         nulls = self.rows - int(present)
         reason = "every cell is missing" if not present else self._without_distribution(name, kind)
@@ -230,8 +241,13 @@ class _Maker:
         cell = number(self._table, name)
         bins = max(2, min(_EDGES + 1, finite // MINIMUM_COUNT))
         shares = ", ".join(repr(place / bins) for place in range(1, bins))
-        (quantiles,) = self._one([f"quantile_disc({cell}, [{shares}]) FILTER (WHERE isfinite({cell}))"])
-        edges = _edges(quantiles)
+        some = f"FILTER (WHERE isfinite({cell}))"
+        quantiles, least, most = self._one([f"quantile_disc({cell}, [{shares}]) {some}", f"min({cell}) {some}", f"max({cell}) {some}"])
+        # who holds a whole bin's share is one of the quantiles, or at an end
+        listed = ", ".join(map(_double, {*quantiles, least, most}))
+        many = f"HAVING count(*) >= {max(MINIMUM_COUNT, finite / bins)}"
+        atoms = self._run(f"SELECT v FROM (SELECT {cell} AS v FROM {self._table.scan}) WHERE v IN ({listed}) GROUP BY v {many}")
+        edges = _edges(quantiles, [value for (value,) in atoms])
         empty = Numbers(name=name, nulls=nulls, odd=self.rows - nulls - finite, edges=edges, counts=())
         counts, _, _ = counted(empty, (*self._one(histogram(empty, self._table, "")[:1]), nulls, 0))
         return replace(empty, counts=tuple(counts.tolist()))
@@ -268,14 +284,30 @@ class _Maker:
         return run(self._connection, sql, self._table.name)
 
 
-def _edges(quantiles: Sequence[float]) -> tuple[float, ...]:
-    """Quantiles as edges, rounded to a thousandth of their range or finer."""
-    reach = quantiles[-1] - quantiles[0]
+def _edges(quantiles: Sequence[float], atoms: Sequence[float]) -> tuple[float, ...]:
+    """Quantiles as edges, rounded up to a tenth of the distance to the next one or finer; and the values that many rows share, each with a bin of its own."""
+    distinct = sorted(set(quantiles))
+    alone = {value + 0.0 for value in atoms}
+    steps = [b - a for a, b in pairwise(distinct)]
+    found = {_rounded(edge, step) for edge, step in zip(distinct, [*steps, *steps[-1:]], strict=False) if edge not in alone}
+    found = found if steps else set(distinct) - alone
+    found |= alone | {math.nextafter(value, -math.inf) for value in alone}
+    return tuple(sorted(edge for edge in found if math.isfinite(edge)))
+
+
+def _rounded(edge: float, reach: float) -> float:
+    """The edge, or at most a tenth of a reach above it, with few digits."""
     if not 0 < reach < math.inf:
-        return tuple(sorted(set(quantiles)))
-    place = 3 - math.floor(math.log10(reach))
-    rounded = {round(edge, place) + 0.0 if abs(place) < _MOST_PLACES else edge for edge in quantiles}
-    return tuple(sorted(edge for edge in rounded if math.isfinite(edge)))
+        return edge
+    place = 1 - math.floor(math.log10(reach))
+    if abs(place) >= _MOST_PLACES:
+        return edge
+    return round(edge + 0.5 * 10.0**-place, place) + 0.0
+
+
+def is_point(edges: Sequence[float], place: int) -> bool:
+    """Whether the bin of that number holds a single value, its upper edge."""
+    return 0 < place < len(edges) and edges[place] <= math.nextafter(edges[place - 1], math.inf)
 
 
 def _listed(cell: str, values: Sequence[str]) -> str:

@@ -6,13 +6,13 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlops_stage.errors import InputError
 from mlops_stage.evidence.paths import relative
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.tables import delimited, jsonlines, parquet, records, salvage
-from mlops_stage.inputs.tables.connection import connect, quoted_paths, run
+from mlops_stage.inputs.tables.connection import connect, quoted_name, quoted_paths, run
 from mlops_stage.inputs.tables.delimited import header_of
 from mlops_stage.inputs.tables.open import Table, files_of
 
@@ -110,12 +110,40 @@ def _opened(original: Table, paths: tuple[Path, ...]) -> Table:
 
 def _footers(original: Table) -> Reading:
     table = _opened(original, original.paths)
-    listed = quoted_paths(table.paths)
-    found = run(connect(table.paths), f"SELECT num_rows FROM parquet_file_metadata({listed})", table.name)
-    parts = [Part(file=relative(table.root, path), rows=int(rows)) for path, (rows,) in zip(table.paths, found, strict=True)]
-    return Reading(
-        table=table, subject=original.subject(), parts=tuple(parts), rejects=(), reasons={}, records=sum(part.rows for part in parts)
+    connection = connect(table.paths)
+    parts, records = [], 0
+    for path in table.paths:
+        scanned, told = _scanned(connection, table, path)
+        parts.append(Part(file=relative(table.root, path), rows=scanned))
+        # any figure of the file that differs from the rows that came out of it
+        records += max(told, key=lambda count: abs(count - scanned))
+    return Reading(table=table, subject=original.subject(), parts=tuple(parts), rejects=(), reasons={}, records=records)
+
+
+def _scanned(connection: Any, table: Table, path: Path) -> tuple[int, set[int]]:
+    """Rows that a scan gives, and how many there are by the footer, by its row groups, and by the values of each column that is no list."""
+    file = quoted_paths([path])
+    (footer,) = run(connection, f"SELECT num_rows FROM parquet_file_metadata({file})", table.name)[0]
+    groups = run(
+        connection,
+        f"SELECT sum(rows) FROM (SELECT any_value(row_group_num_rows) AS rows FROM parquet_metadata({file}) GROUP BY row_group_id)",
+        table.name,
+    )[0][0]
+    # of a column that lies flat below the root
+    flat = "SELECT name FROM parquet_schema({0}) WHERE coalesce(num_children, 0) = 0 AND coalesce(repetition_type, '') <> 'REPEATED'"
+    values = run(
+        connection,
+        f"SELECT DISTINCT total FROM (SELECT sum(num_values) AS total FROM parquet_metadata({file}) WHERE path_in_schema IN ({flat.format(file)}) GROUP BY path_in_schema)",
+        table.name,
     )
+    # every cell of a column is looked at: a bare count(*) would be answered from the footer that is to be checked
+    first = quoted_name(
+        next(iter(run(connection, f"DESCRIBE SELECT * FROM read_parquet({file}, hive_partitioning = false)", table.name)))[0]
+    )
+    scanned = run(
+        connection, f"SELECT count(*) FROM read_parquet({file}, hive_partitioning = false) WHERE hash({first}) IS NOT NULL", table.name
+    )[0][0]
+    return int(scanned), {int(footer), int(groups or 0), *(int(total) for (total,) in values)}
 
 
 def _strict(original: Table) -> Reading | None:
@@ -148,14 +176,19 @@ def _rows(table: Table) -> int:
 def _salvaged(original: Table, spill: Path) -> Reading:
     found: list[Salvage] = []
     copies = []
+    spellings: dict[str, str] = {}
     widths = {tuple(header_of(path, original.what)) for path in original.paths} if original.format == "csv" else {()}
     if len(widths) > 1:
         delimited.columns_and_scan(original.paths, original.what)  # says which files differ
     width = len(widths.pop())
     for place, path in enumerate(original.paths):
-        copy = spill / f"{original.what}-{place}.{original.format}"
+        name = path.name[:-3] if path.name.lower().endswith(".gz") else path.name  # messages name the file that the user knows
+        copy = spill / f"{original.what}-{place}" / name
+        copy.parent.mkdir()
         file = relative(original.root, path)
-        found.append(salvage.delimited(path, copy, width, file) if original.format == "csv" else salvage.objects(path, copy, file))
+        found.append(
+            salvage.delimited(path, copy, width, file) if original.format == "csv" else salvage.objects(path, copy, file, spellings)
+        )
         copies.append(copy)
     if not any(one.rows for one in found):
         raise _nothing(original, found)

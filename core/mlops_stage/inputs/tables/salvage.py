@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import codecs
-import json
 import re
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+import duckdb
+
 from mlops_stage.evidence.redact import shown
+from mlops_stage.inputs.tables.jsonlines import NOT_UTF8, keys_of
 from mlops_stage.inputs.tables.records import unpacked
 
 if TYPE_CHECKING:
@@ -21,9 +24,8 @@ MOST_TOLD = 1000
 """Rejects that are described; all are counted."""
 LONGEST_RECORD = 2_000_000
 """Bytes of a CSV record, DuckDB's own limit."""
-_LONGEST_OBJECT = 16_000_000
+_BATCH = 1000
 _QUOTED = re.compile(rb'"(?:[^"]|"")*"')
-_NOT_UTF8 = "not UTF-8: it looks like cp1252 (Windows) or Latin-1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,20 +82,55 @@ def delimited(path: Path, into: Path, columns: int, file: str) -> Salvage:
     return found
 
 
-def objects(path: Path, into: Path, file: str) -> Salvage:
-    """Copy every line that is one JSON object."""
-    found = Salvage(file)
-    with unpacked(path) as stream, into.open("wb") as clean:
-        for line, raw in enumerate(stream, 1):
-            if not raw.strip():
-                continue
-            reason = _why_no_object(raw)
-            if reason:
-                found.reject(line, reason)
-            else:
-                clean.write(raw if raw.endswith(b"\n") else raw + b"\n")
-                found.rows += 1
+def objects(path: Path, into: Path, file: str, spellings: dict[str, str] | None = None) -> Salvage:
+    """Copy every line that is one JSON object.
+
+    Args:
+        path: the file.
+        into: where to.
+        file: as a message names it.
+        spellings: keys by their lower case, as earlier files of the table spell them: DuckDB ignores case, so that another spelling is no key of its own.
+    """
+    found, known = Salvage(file), {} if spellings is None else spellings
+    connection = duckdb.connect(":memory:")
+    try:
+        with unpacked(path) as stream, into.open("wb") as clean:
+            records = ((line, raw) for line, raw in enumerate(stream, 1) if raw.strip())
+            while batch := list(islice(records, _BATCH)):
+                valid = _valid(connection, [raw for _, raw in batch])
+                for (line, raw), good in zip(batch, valid, strict=True):
+                    reason = _why_no_record(raw, known) or ("" if good else "no valid JSON")
+                    if reason:
+                        found.reject(line, reason)
+                    else:
+                        clean.write(raw if raw.endswith(b"\n") else raw + b"\n")
+                        found.rows += 1
+    finally:
+        connection.close()
     return found
+
+
+def _valid(connection: Any, lines: list[bytes]) -> list[bool]:
+    """What the reader itself holds each line for, which is stricter here and there than Python."""
+    texts = [line.decode(errors="replace") for line in lines]
+    return [
+        good for (good,) in connection.execute("SELECT json_valid(line) FROM (SELECT unnest(?::VARCHAR[]) AS line)", [texts]).fetchall()
+    ]
+
+
+def _why_no_record(raw: bytes, spellings: dict[str, str]) -> str:
+    """Why a line is no record beside those before it, whose keys are taken down."""
+    keys, why = keys_of(raw)
+    if why:
+        return why
+    own: dict[str, str] = {}
+    for key in keys:
+        other = own.setdefault(key.lower(), key)
+        earlier = spellings.get(key.lower(), key)
+        if {other, earlier} != {key}:
+            return f"its key {shown(key, 40)!r} is {shown(other if other != key else earlier, 40)!r} but for case"
+    spellings.update(own)
+    return ""
 
 
 def _why_not(record: bytes, cells: int, columns: int) -> str:
@@ -103,7 +140,7 @@ def _why_not(record: bytes, cells: int, columns: int) -> str:
         return "longer than 2 MB"
     if b"\0" in record:
         return "holds NUL bytes"
-    return "" if _is_utf8(record) else _NOT_UTF8
+    return "" if _is_utf8(record) else NOT_UTF8
 
 
 def _records(stream: Any) -> Iterator[tuple[int, bytes, int, str]]:
@@ -156,25 +193,6 @@ def _cells(record: bytes) -> tuple[int | None, str]:
                 return cells, ""
             at = comma
         at += 1
-
-
-def _why_no_object(raw: bytes) -> str:
-    if len(raw) > _LONGEST_OBJECT:
-        return "longer than 16 MB"
-    if not _is_utf8(raw):
-        return _NOT_UTF8
-    try:
-        value = json.loads(raw.decode(), object_pairs_hook=_object)
-    except (ValueError, RecursionError) as error:
-        return f"no valid JSON: {shown(error)}"
-    return "" if isinstance(value, dict) else f"a JSON {type(value).__name__} where an object should stand"
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        raise ValueError("a key stands twice in one object")
-    return made
 
 
 def _is_utf8(raw: bytes) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mlops_stage.errors import UsageError
-from mlops_stage.estimates import NotEstimable, Point
+from mlops_stage.estimates import Difference, NotEstimable, Point, Rate
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.tables.overlap import Overlap, shared_rows
 from mlops_stage.report import Criterion, Finding, Level, Metric
@@ -21,7 +21,9 @@ ROWS, KEYS = "shared_rows", "shared_keys"
 MOST_SHARED = 0.01
 """A larger share of rows that stand in both is no accident."""
 _COARSE = 0.05
-"""More rows that repeat a row of their own table: equal rows are then no sign of the same case."""
+"""Where more rows stand in their own table again, equal rows need not be the same case."""
+_CHANCE = 1.645
+"""The normal score of 95 %."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,14 +36,30 @@ class Leak:
 
     @property
     def coarse(self) -> bool:
-        """Whether equal rows are so common that they need not be the same case."""
-        return not self.columns and self.overlap.repeated > _COARSE * self.overlap.of
+        """Whether some rows are shared, more than may be, but equal rows are so common that they need not be the same case."""
+        return not self.columns and self._by_chance.value > _COARSE and self.overlap.shared > MOST_SHARED * self.overlap.of
+
+    @property
+    def beyond(self) -> Difference:
+        """How much more of the data stands in the training data than would where nothing leaked."""
+        return Difference(Rate(self.overlap.shared, self.overlap.of), self._by_chance)
+
+    @property
+    def _by_chance(self) -> Rate:
+        """The share of further rows that would stand in the training data already: so many of its own do (Good and Turing; 1953, Biometrika 40:237)."""
+        one = self.overlap
+        rates = [Rate(one.recurring, one.earlier), Rate(one.repeated, one.of)]
+        return max(rates, key=lambda rate: rate.value)
 
     @property
     def estimate(self) -> Estimate:
         """The share of the data's rows."""
         if self.coarse:
-            return NotEstimable(self.overlap.of, "rows are too coarse to tell: many repeat another row of their own table")
+            if self.beyond.limit(-_CHANCE) > MOST_SHARED:
+                return self.beyond
+            return NotEstimable(
+                self.overlap.of, "many rows stand in their own table again, so equal rows need not be the same case; name a key with keys"
+            )
         return Point(self.overlap.shared / max(self.overlap.of, 1))
 
     @property
@@ -53,8 +71,6 @@ class Leak:
 
     def criteria(self) -> tuple[Criterion, ...]:
         """The default gate: no shared key, and at most one row in a hundred."""
-        if self.coarse:
-            return ()
         number = 0.0 if self.columns else MOST_SHARED
         what = "no " + " and ".join(self.columns) if self.columns else "hardly any row"
         claim = f"{what} stands in the training data too"
@@ -68,14 +84,14 @@ class Leak:
         file = reading.parts[0].file if len(reading.parts) == 1 else reading.table.source
         rows = ", ".join(str(reading.place(row)[1]) for _, row in self.overlap.examples)
         if self.coarse:
-            told = (
-                f"{shared:,} of {of:,} rows also stand in the training data, but {self.overlap.repeated:,} repeat a row of their own table"
-            )
+            told = f"{shared:,} of {of:,} rows ({shared / of:.1%}) also stand in the training data; by chance {self._by_chance.value:.1%} would"
+            leaked = isinstance(self.estimate, Difference)
             return Finding(
-                rule="data/coarse-rows",
-                level=Level.NOTE,
-                message=f"{told}: nothing follows from it",
-                hint="name the columns of a key with keys",
+                rule="data/shared-rows" if leaked else "data/coarse-rows",
+                level=Level.ERROR if leaked else Level.WARNING,
+                message=f"{told}, for so many stand in their own table again" + ("" if leaked else ": whether they leaked cannot be told"),
+                location=file,
+                hint="leave them out of one of both" if leaked else "name the columns of a key with keys",
             )
         if self.columns:
             names = ", ".join(shown(repr(name), 40) for name in self.columns)

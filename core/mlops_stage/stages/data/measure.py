@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from mlops_stage.errors import UsageError
-from mlops_stage.estimates import Point
+from mlops_stage.estimates import NotEstimable, Point
 from mlops_stage.evidence.digest import sha256
 from mlops_stage.evidence.paths import existing, relative
 from mlops_stage.evidence.redact import shown
@@ -23,6 +23,7 @@ from mlops_stage.stages.data import rules as r
 from mlops_stage.stages.data.checks import check
 from mlops_stage.stages.data.contract.loading import load_contract
 from mlops_stage.stages.data.findings import Limit
+from mlops_stage.stages.data.hiding import hidden_columns, numbers_of, without_edges, without_values
 from mlops_stage.stages.data.leakage import leaks
 from mlops_stage.stages.data.outcomes import Demands
 
@@ -52,8 +53,10 @@ def measure(params: DataParams, workspace: Workspace) -> gates.Held:
     """
     if not params.data:
         raise UsageError("there is no data to judge", "give data: a CSV, JSONL or Parquet file, a folder or a glob")
-    contract = load_contract(params.contract, workspace.root, params.table) if params.contract else None
+    contract = load_contract(params.contract, workspace.root, params.table, params.sensitive) if params.contract else None
     profile = read_profile(params.profile, workspace.root) if params.profile else None
+    hidden = hidden_columns(contract, profile, params.sensitive)
+    profile = without_values(profile, hidden)
     now = _moment(params.now) if params.now else workspace.clock()
     _refuse_without(contract, profile, params)
     with TemporaryDirectory(prefix="mlops-stage-") as folder:
@@ -64,7 +67,7 @@ def measure(params: DataParams, workspace: Workspace) -> gates.Held:
             reading.table.column(params.row_id, "row_id")
         workspace.progress(0.2, f"checking {reading.rows:,} rows")
         key = (contract.key if contract else ()) or ((params.row_id,) if params.row_id else ())
-        checked = check(reading, Demands(contract=contract, profile=profile, key=key, now=now, spill=spill))
+        checked = check(reading, Demands(contract=contract, profile=profile, key=key, now=now, spill=spill, hidden=hidden))
         workspace.progress(0.8, "looking for what is shared with the training data")
         train = read_all(params.train, workspace.root, spill, "train") if params.train else None
         shared = leaks(params, contract, reading, train) if train else []
@@ -201,7 +204,16 @@ class _Held:
         wanted: dict[str, list[str]] = {}
         for rule in self._drift_rules():
             wanted.setdefault(rule.columns[0], []).append(drift.method_of(rule, self.profile))
-        return drift.effects(self.profile, self.checked, wanted, self.params.seed)
+        found = drift.effects(self.profile, self.checked, wanted, self.params.seed)
+        found = without_edges(found, numbers_of(self.profile, self.checked.hidden))
+        known = {(effect.name, effect.column) for effect in found}
+        for rule in self._drift_rules():
+            method = drift.method_of(rule, self.profile)
+            if (method, rule.columns[0]) not in known:
+                found.append(drift.untold(rule, method, self.profile, self.checked))
+                known.add((method, rule.columns[0]))
+        informing = [effect for effect in found if effect.name in wanted.get(effect.column, ())]
+        return [*found, *(gate for effect in informing if (gate := drift.to_gate(effect)) is not effect)]
 
     def _limits(self, effects: Sequence[Effect]) -> list[Limit]:
         """The limits on drift: those of the contract's rules, or without any, of all columns at the default thresholds."""
@@ -212,10 +224,13 @@ class _Held:
         by_place = {(one.name, one.column): one for one in effects}
         found = []
         for rule in rules:
-            effect, bound = by_place.get((drift.method_of(rule, self.profile), rule.columns[0])), rule.bound
-            if effect is not None:
-                criterion = effect.criterion(rule.where, bound.low if bound else None, strict=bool(bound and bound.op == "<"))
-                found.append(Limit(effect, criterion, _LEVELS[rule.severity]))
+            column, bound = rule.columns[0], rule.bound
+            effect = drift.to_gate(by_place[drift.method_of(rule, self.profile), column])
+            criterion = effect.criterion(rule.where, bound.low if bound else None, strict=bool(bound and bound.op == "<"))
+            found.append(Limit(effect, criterion, _LEVELS[rule.severity]))
+            odd = by_place.get((drift.ODD, column))
+            if odd is not None and all(limit.effect is not odd for limit in found):
+                found.append(Limit(odd, odd.criterion(rule.where), _LEVELS[rule.severity]))  # of cells that no distance sees
         return found
 
     def _drifted(self, limits: Sequence[Limit]) -> tuple[str, list[Limit]]:
@@ -235,7 +250,8 @@ class _Held:
         if self.profile is None:
             return []
         known = {column.name for column in self.profile.columns}
-        measured = {effect.column for effect in effects}
+        measured = {effect.column for effect in effects if not isinstance(effect.estimate, NotEstimable)}
+        reasons = {(one.name, one.column): one.estimate.reason for one in effects if isinstance(one.estimate, NotEstimable)}
         silent = [column.name for column in self.profile.columns if column.name not in measured and column.name in self.checked.nulls]
         new = [name for name in self.checked.nulls if name not in known]
         told = []
@@ -247,8 +263,10 @@ class _Held:
             listed = shown(", ".join([*silent, *new]), 160)
             told.append(Finding(rule="data/no-distribution", level=Level.NOTE, message=f"drift of these columns is not measured: {listed}"))
         for rule in self._drift_rules():
-            if rule.columns[0] not in measured and isinstance(rule.check, r.Drift) and rule.check.method != "auto":
-                message = f"{rule.sentence}: cannot be told, for the profile keeps no distribution of it"
+            method = drift.method_of(rule, self.profile)
+            reason = reasons.get((method, rule.columns[0])) or reasons.get((f"{method}_gate", rule.columns[0]))
+            if reason:
+                message = f"{rule.sentence}: cannot be told, for {reason}"
                 told.append(Finding(rule="data/not-evaluated", level=Level.WARNING, message=message, location=rule.where))
         return told
 
@@ -276,5 +294,6 @@ class _Held:
         return [*found, *([self.train] if self.train else [])]
 
     def _figures(self, effects: Sequence[Effect]) -> list[Figure]:
-        drawn = pictures.missing(self.checked, self.profile)
-        return [*drawn, *(pictures.distributions(self.profile, self.checked, effects) if self.profile else ())]
+        drawn, numbers = pictures.missing(self.checked, self.profile), numbers_of(self.profile, self.checked.hidden)
+        told = [effect for effect in effects if effect.column not in numbers]
+        return [*drawn, *(pictures.distributions(self.profile, self.checked, told) if self.profile else ())]

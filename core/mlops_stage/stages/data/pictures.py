@@ -24,7 +24,7 @@ _MOST_COLUMNS = 30
 _MOST_PICTURES = 8
 _MOST_BARS = 12
 _SCORE = 1.96
-_WORDS = {"ks": "Kolmogorov-Smirnov distance", "linf": "largest change of a share"}
+_WORDS = {"ks": ("largest distance of the distributions", "Kolmogorov-Smirnov"), "linf": ("largest difference of a share", "L∞")}
 
 
 def missing(checked: Checked, profile: profiles.Profile | None) -> list[Figure]:
@@ -70,6 +70,11 @@ def distributions(profile: profiles.Profile, checked: Checked, effects: Sequence
     return found
 
 
+def _told(effect: Effect) -> str:
+    words, method = _WORDS[effect.name]
+    return f"The {words} is {_value(effect):.3g} ({method})"
+
+
 def _value(effect: Effect) -> float:
     return 0.0 if isinstance(effect.estimate, NotEstimable) else effect.estimate.value
 
@@ -83,7 +88,8 @@ def _picture(column: profiles.Numbers | profiles.Categories, checked: Checked, e
         was, now = distances.banded(earlier, bands).tolist(), distances.banded(counts, bands).tolist()
     else:
         top = min(_MOST_BARS - 1, len(column.levels))
-        labels = [f"#{level}" if column.hidden else shown(level, 30) for level in column.levels[:top]] + ["other values"]
+        labels = [f"value {place}" if column.hidden else shown(level, 30) for place, level in enumerate(column.levels[:top], 1)]
+        labels.append("other values")
         was = [*column.counts[:top], sum(column.counts[top:]) + column.others]
         now = [*counts[:top].tolist(), int(counts[top:].sum())]
     total, before = sum(now), sum(was)
@@ -102,7 +108,7 @@ def _picture(column: profiles.Numbers | profiles.Categories, checked: Checked, e
         Bars(
             name=f"distribution_of_{column.name}",
             title=f"{shown(column.name, 40)} against the profile",
-            caption=f"The {_WORDS[effect.name]} is {_value(effect):.3g}. Bars that leave the band are more or less frequent than the profile leads to expect.{told}",
+            caption=f"{_told(effect)}. Bars that leave the band are more or less frequent than the profile leads to expect.{told}",
             x_label=shown(column.name, 40),
             y_label="share of cells",
             bars=tuple(bars),
