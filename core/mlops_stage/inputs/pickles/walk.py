@@ -12,6 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from mlops_stage.inputs.pickles.arrays import WRAPPER, DoubtError, Made, Name, Outlined, layout
+from mlops_stage.inputs.pickles.names import Verdict, verdict
 from mlops_stage.inputs.pickles.opcodes import OPCODES, BrokenError
 from mlops_stage.inputs.pickles.source import ShortError
 
@@ -55,6 +56,8 @@ class Walked:
     """Why another reader could read it differently; empty where none could."""
 
 
+_PLAIN = (int, bytes, tuple, dict, type(None))
+_DTYPE = Name("numpy", "dtype")
 _MARK, _OTHER = object(), object()
 
 
@@ -236,6 +239,8 @@ class _Machine:
             if of.name == "_reconstructor" and isinstance(arguments, tuple) and arguments and isinstance(arguments[0], Name):
                 of = arguments[0]
             self.stack.append(Made(of, arguments))
+        elif isinstance(of, (str, *_PLAIN)) or (isinstance(of, Made) and of.of in {WRAPPER, _DTYPE}):
+            raise BrokenError(f"byte {self.source.at:,} calls what cannot be called")
         else:  # what is called was itself made by a call: no library pickles so, and no list of names sees it
             self.name(None, None)
             self.stack.append(_OTHER)
@@ -274,8 +279,15 @@ def _pair(machine: _Machine, argument: Any) -> None:
     machine.stack.append(machine.name(*(argument or (None, None))))
 
 
+def _is_no_text(value: Any) -> bool:
+    """Whether an unpickler stops here: what is imported from elsewhere, and what a call makes, may be a text; plain types are none."""
+    return isinstance(value, _PLAIN) and (not isinstance(value, Name) or (None not in value and verdict(value) is Verdict.INERT))
+
+
 def _stack_global(machine: _Machine, _: Any) -> None:
     name, module = machine.pop(), machine.pop()
+    if any(_is_no_text(part) for part in (name, module)):
+        raise BrokenError(f"byte {machine.source.at:,} imports what is no text")
     machine.stack.append(machine.name(module, name))
 
 
@@ -334,7 +346,8 @@ def _put(machine: _Machine, argument: Any) -> None:
 
 def _get(machine: _Machine, argument: Any) -> None:
     key = _key(machine, argument)
-    if key not in machine.memo and key in machine.older:
+    older = key in machine.older and WRAPPER not in machine.found.names  # joblib reads one pickle; pickle is lost behind its arrays
+    if key not in machine.memo and older:
         machine.doubt("it recalls what the pickle before it remembered")
     elif key not in machine.memo:
         raise BrokenError(f"byte {machine.source.at:,} recalls what was never remembered")
