@@ -13,9 +13,9 @@ from mlops_stage.evidence.redact import (
     personal,
     redacted,
     shape_of,
-    without_literals,
     shown,
     without_credentials,
+    without_literals,
 )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from mlops_stage.inputs.tables.rejects import read_all
@@ -168,3 +170,18 @@ def test_dates_are_iso_8601(tmp_path: Path, kind: str, good: list[str], bad: lis
     found = outcomes(tmp_path, f"  - {{name: x, logicalType: {kind}}}\n", "x\n" + "\n".join([*good, *bad]))
     assert found["x.type"].figure == len(bad)
     assert {one.row for one in found["x.type"].examples} == {len(good) + 1 + place for place in range(len(bad))}
+
+
+def test_a_sum_of_floats_is_the_same_with_one_thread_and_with_eight(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.lognormal(0, 8, 400_000)})
+    frame.to_parquet(tmp_path / "t.parquet", row_group_size=5_000)
+    (tmp_path / "c.odcs.yaml").write_text(
+        HEAD + "  - {name: x, logicalType: number}\n  quality: [{type: sql, query: 'SELECT sum(x) + stddev(x) FROM {table}', mustBe: 0}]\n"  # noqa: S608  (a contract)
+    )
+    reading, contract, figures = read_all("t.parquet", tmp_path, tmp_path), load_contract("c.odcs.yaml", tmp_path), set()
+    for threads in (1, 8, 8, 8):
+        demands = Demands(contract=contract, profile=None, now=NOW, spill=tmp_path, threads=threads)
+        figures |= {one.figure for one in check(reading, demands).outcomes if one.rule.id == "sql"}
+    assert len(figures) == 1
+    assert None not in figures

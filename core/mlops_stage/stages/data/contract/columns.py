@@ -94,6 +94,9 @@ def _of_column(place: Place, entry: Mapping[str, Any], column: Column) -> None:
         place.below("unique").rule(Duplicates(), NONE, f"no value of {name} occurs twice", id=f"{name}.unique", columns=columns)
     if entry.get("enum"):
         values = tuple(item["value"] for item in entry["enum"] if item["value"] is not None)
+        if not values:
+            place.below("enum").problem("enum holds no value", "list the values that are allowed, or remove it")
+            return
         sentence = f"{name} is {listed(values, hidden=column.sensitive)}"
         place.below("enum").rule(OneOf(values=values), NONE, sentence, id=f"{name}.enum", columns=columns)
     if entry.get("relationships"):

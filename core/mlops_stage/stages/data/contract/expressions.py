@@ -11,9 +11,10 @@ import duckdb
 
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.tables.connection import connect, quoted_name
+from mlops_stage.stages.data.contract.functions import FUNCTIONS, TABLES, WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from mlops_stage.stages.data.rules import Column, Kind
 
@@ -38,9 +39,8 @@ _PATTERN_HINTS = (
     (r"\(\?<[A-Za-z]", "write (?P<name>…) instead of (?<name>…)"),
     (r"\{\d{4,}", "RE2 repeats at most 1,000 times: use minLength and maxLength"),
 )
+_DEEP = ("the query is nested too deeply", "write it with fewer parentheses, or as several rules")
 _SOURCES = {"EMPTY", "EMPTY_FROM", "BASE_TABLE", "SUBQUERY", "JOIN", "EXPRESSION_LIST", "CTE", "PIVOT"}
-_FUNCTIONS = {"unnest", "range", "generate_series"}
-_RANDOM = {"random", "uuid", "gen_random_uuid", "uuidv4", "uuidv7", "setseed", "nextval"}
 _OF_TABLE = re.compile(r"\$?\{(?:table|object|model|schema)\}")
 _OF_COLUMN = re.compile(r"\$?\{(?:column|property|field)\}")
 _LONGEST = 20_000
@@ -100,9 +100,10 @@ def check_query(query: str, table: str, columns: Iterable[Column]) -> None:
     """
     if len(query) > _LONGEST:
         raise RefusedError(f"the query is longer than {_LONGEST:,} characters", "write it shorter, or as several rules")
+    declared = tuple(columns)
     empty = connect((), threads=1)
     try:
-        empty.execute(f"CREATE TABLE {quoted_name(table)} ({_declared(columns)})")
+        empty.execute(f"CREATE TABLE {quoted_name(table)} ({_declared(declared)})")
         try:
             statements = empty.extract_statements(query)
             if len(statements) != 1:
@@ -114,9 +115,13 @@ def check_query(query: str, table: str, columns: Iterable[Column]) -> None:
             tree = json.loads(empty.execute("SELECT json_serialize_sql($1)", [query.strip().rstrip(";")]).fetchone()[0])
         except duckdb.Error as error:
             raise _refused(error) from error
+        except RecursionError as error:
+            raise RefusedError(*_DEEP) from error
         if tree["error"]:
             raise RefusedError("the query is no plain SELECT", "a rule reads and changes nothing: write one SELECT")
-        _check_sources(tree, table)
+        nodes, names = list(_nodes(tree)), {column.name.lower() for column in declared}
+        _check_sources(nodes, table, _catalogue(empty))
+        _check_calls(nodes, names)
         _check_answer(empty, query)
     finally:
         empty.close()
@@ -129,27 +134,48 @@ def _declared(columns: Iterable[Column]) -> str:
     )
 
 
-def _check_sources(tree: Mapping[str, Any], table: str) -> None:
-    """Only the table itself, its own parts, and lists of values are read; nothing random is asked."""
-    nodes = list(_nodes(tree))
+def _catalogue(empty: Any) -> frozenset[str]:
+    """The names of DuckDB's own views, which a query reaches without a schema."""
+    return frozenset(str(name).lower() for (name,) in empty.execute("SELECT view_name FROM duckdb_views() WHERE internal").fetchall())
+
+
+def _check_sources(nodes: Iterable[Mapping[str, Any]], table: str, catalogue: frozenset[str]) -> None:
+    """Only the table itself, all of it, the query's own parts, and lists of values are read."""
     own = {table.lower(), *(entry["key"].lower() for node in nodes for entry in node.get("cte_map", {}).get("map", ()))}
+    taken = sorted(own.difference({table.lower()}) & catalogue)
+    if taken:  # outside its scope the name would be that of the view
+        raise RefusedError(f"the query calls a part of its own {taken[0]!r}, which is a name of DuckDB's", "give it another name")
     for node in nodes:
-        kind, function = node.get("type"), str(node.get("function_name", "")).lower()
-        if function in _RANDOM:
-            raise RefusedError(f"the query calls {function}(), which gives another figure at every run", "a rule must give the same twice")
+        kind = node.get("type")
+        if node.get("sample"):
+            raise RefusedError(
+                "the query takes a sample, which is another one at every run", "a rule must give the same twice: use all rows"
+            )
         if kind == "TABLE_FUNCTION":
             name = str(node["function"].get("function_name", "")).lower()
-            if name not in _FUNCTIONS:
+            if name not in TABLES:
                 raise RefusedError(
                     f"the query reads from {shown(name)}(), and may read the table only", f"read from {{table}}: {shown(table)}"
                 )
-        elif kind == "BASE_TABLE" and str(node["table_name"]).lower() not in own:
+        elif kind == "BASE_TABLE" and (node["schema_name"] or node["catalog_name"] or str(node["table_name"]).lower() not in own):
             raise RefusedError(
                 f"the query reads from {shown(node['table_name'])!r}, and may read the table only",
                 f"read from {{table}}, which is {shown(table)!r}",
             )
         elif "sample" in node and "alias" in node and "query_location" in node and kind not in {*_SOURCES, "TABLE_FUNCTION"}:
             raise RefusedError("the query shows, describes or summarizes instead of computing", "write one SELECT of one figure")
+
+
+def _check_calls(nodes: Iterable[Mapping[str, Any]], columns: Collection[str]) -> None:
+    """Only functions that give the same for the same cells are called; what is not known to is refused."""
+    for node in nodes:
+        function, names = str(node.get("function_name") or "").lower(), node.get("column_names", ())
+        word = str(names[0]).lower() if len(names) == 1 else ""
+        if word in WORDS and word not in columns:
+            function = word
+        if function and function not in FUNCTIONS:
+            hint = "a rule must give the same twice, so it may not ask for chance, clock, settings or whichever row comes first"
+            raise RefusedError(f"the query calls {shown(function)}(), which is not on the list of functions that a rule may call", hint)
 
 
 def _nodes(part: Any) -> Iterator[dict[str, Any]]:
@@ -179,6 +205,8 @@ def _check_answer(empty: Any, query: str) -> None:
 
 def _refused(error: duckdb.Error) -> RefusedError:
     text = str(error).splitlines()[0]
+    if "expression depth" in text:
+        return RefusedError(*_DEEP)
     kind, _, why = text.partition(": ")
     near = re.search(r"Candidate bindings: (.*)", str(error))
     hint = f"its columns are {shown(near[1], 120)}" if near else "it is DuckDB's SQL, on the columns as the contract declares them"

@@ -166,7 +166,7 @@ def _invalid(place: Place, rule: Mapping[str, Any], arguments: Mapping[str, Any]
 
 def _values(place: Place, arguments: Mapping[str, Any], name: str) -> tuple[Any, ...] | None:
     values = arguments.get(name)
-    if not isinstance(values, list) or not values:
+    if not isinstance(values, list) or not values or (name == "validValues" and all(value is None for value in values)):
         place.below("arguments", name).problem(f"{name} is no list of values", f"write {name}: [a, b, …]")
         return None
     for number, value in enumerate(values):

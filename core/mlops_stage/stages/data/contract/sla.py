@@ -25,6 +25,7 @@ _SECONDS: Mapping[str, int] = {
     **dict.fromkeys(("w", "week", "weeks"), 7 * 86_400),
     **dict.fromkeys(("y", "yr", "year", "years"), 31_557_600),
 }
+_MOST = 1_000_000
 _FRESHNESS = "freshness"
 
 
@@ -54,8 +55,10 @@ def _fresh(place: Place, level: Mapping[str, Any], name: str) -> None:
         )
         return
     value, unit = level["value"], str(level.get("unit") or "").lower()
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-        place.below("value").problem(f"freshness: {shown(value)!r} is no span of time", "write a number above 0 and its unit, such as h")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _MOST:
+        place.below("value").problem(
+            f"freshness: {shown(value)!r} is no span of time", "write a number above 0 and at most a million, and its unit, such as h"
+        )
         return
     if unit not in _SECONDS:
         said = f"freshness: the unit {shown(unit)!r} is not known" if unit else "freshness has no unit"

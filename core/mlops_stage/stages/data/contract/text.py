@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import re
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -29,6 +29,8 @@ _LARGEST = 2**20
 _MOST_VALUES = 100_000
 """Values with all aliases written out; aliases of aliases make billions of a few lines."""
 _DEEPEST = 50
+_MOST_DIGITS, _MOST = 400, sys.float_info.max
+"""Numbers beyond those of a DOUBLE are larger than every cell."""
 _TAG = "tag:yaml.org,2002:"
 _WHOLE = re.compile(r"[-+]?(0o[0-7]+|0x[0-9a-fA-F]+|[0-9]+)")
 
@@ -186,14 +188,18 @@ class _Reader:
 
     def _number(self, text: str, line: int) -> int | float | str:
         if _WHOLE.fullmatch(text):
-            return int(text, 0) if text.lstrip("+-")[:2] in {"0x", "0o"} else int(text)
+            whole = 0 if len(text) > _MOST_DIGITS else int(text, 0 if text.lstrip("+-")[:2] in {"0x", "0o"} else 10)
+            if len(text) > _MOST_DIGITS or abs(whole) > _MOST:
+                self.problems.add(line, f"{shown(text, 40)} is no number that anything could be compared with", "write a smaller number")
+                return 0
+            return whole
         try:
             number = float(
                 text.replace(".inf", "inf").replace(".Inf", "inf").replace(".INF", "inf").replace(".nan", "nan").replace(".NaN", "nan")
             )
         except ValueError:
             return text
-        if not math.isfinite(number):
-            self.problems.add(line, f"{shown(text)} is no number that anything could be compared with", "write a finite number")
+        if not abs(number) <= _MOST:
+            self.problems.add(line, f"{shown(text, 40)} is no number that anything could be compared with", "write a finite number")
             return 0.0
         return number

@@ -84,6 +84,10 @@ def _is_format(directives: str) -> bool:
 def typed(place: Place, column: Column, declared: Mapping[str, Any]) -> None:
     """The rule that cells are of the type, and those of the type's options."""
     options = declared.get("logicalTypeOptions")
+    physical = str(declared.get("physicalType") or "")
+    if "(" in physical:
+        told = f"the physicalType {shown(physical)!r} of {shown(column.name)} is not checked, nor is the size in it"
+        place.below("physicalType").unchecked(told, "note")
     if column.kind is None:
         if options:
             place.below("logicalTypeOptions").problem(
@@ -114,8 +118,24 @@ def _options(place: Place, column: Column, kind: Kind, options: Mapping[str, Any
         _items(place, column, options)
     if kind in {"integer", "number"} and "format" in options:
         _width(place, column, str(options["format"]))
+    if kind in {"timestamp", "time"}:
+        _zone(place, column, options)
     if kind in {"object", "vector", "map"}:
         place.unchecked(f"options of the type {kind} are not checked")
+
+
+def _zone(place: Place, column: Column, options: Mapping[str, Any]) -> None:
+    """A time without a zone is UTC here, and a cell may have a zone or none."""
+    if "timezone" in options:
+        told = f"whether cells of {shown(column.name)} have a time zone is not checked: with or without one will do"
+        place.below("timezone").unchecked(told)
+    zone = str(options.get("defaultTimezone") or "UTC")
+    if zone not in _UTC:
+        told = f"the defaultTimezone {shown(zone)!r} of {shown(column.name)} is not applied: a time without a zone is taken as UTC"
+        place.below("defaultTimezone").unchecked(told)
+
+
+_UTC = ("UTC", "Etc/UTC", "Z", "GMT", "Etc/GMT", "+00:00")
 
 
 def _rule(place: Place, option: str, check: Any, sentence: str, column: Column) -> None:
@@ -240,9 +260,10 @@ def _items(place: Place, column: Column, options: Mapping[str, Any]) -> None:
 
 
 def _width(place: Place, column: Column, kind: str) -> None:
-    """Whole numbers of a declared width lie within it; floats of any width are numbers."""
+    """Whole numbers of a declared width lie within it; that of floats is not checked."""
     found = re.fullmatch(r"([iu])(\d+)", kind)
     if not found:
+        place.below("format").unchecked(f"the format {shown(kind)!r} of {shown(column.name)} is not checked: any number will do", "note")
         return
     bits = int(found[2])
     low, high = (0, 2**bits - 1) if found[1] == "u" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
