@@ -129,6 +129,8 @@ class _Search:
     def turn(self, live: NDArray[np.intp], candidates: Rows) -> None:
         """Ask one valid candidate for each live row, unless it was asked before; stay where it is better."""
         new = self.new(live, candidates)
+        if not len(new):
+            return
         live, candidates = live[new], candidates[new]
         labels, scores = self.oracle.answers(candidates)
         self.queries[live] += 1
