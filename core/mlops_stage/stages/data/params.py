@@ -29,9 +29,7 @@ class DataParams(Params):
     row_id: RowId = None
     keys: Annotated[TextList, Field(description="columns whose values must not stand both in data and in train, such as patient_id")] = ()
     sensitive: Sensitive = ()
-    reveal: Annotated[bool, Field(description="show the values of failing cells in evidence; without it only their shape and a hash")] = (
-        False
-    )
+    reveal: Annotated[bool, Field(description="show the values of failing cells in evidence; without it only their shape")] = False
     now: Now = None
 
 

@@ -57,7 +57,7 @@ class NoOthers:
 
 @dataclass(frozen=True, kw_only=True)
 class Typed:
-    """Cells are of a logical type. Figure: cells, neither missing nor empty, that are not."""
+    """Cells are of a logical type. Figure: cells, not missing, that are not; white space is a text and nothing else."""
 
     kind: Kind
     format: str = ""
@@ -66,7 +66,7 @@ class Typed:
 
 @dataclass(frozen=True, kw_only=True)
 class Nulls:
-    """Figure: missing cells (NULL; in CSV an empty cell). NaN is no NULL."""
+    """Figure: missing cells (NULL; in CSV an empty cell; white space, unless the column is declared to be of text or of nothing). NaN is no NULL."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +153,7 @@ class RowCount:
 
 @dataclass(frozen=True, kw_only=True)
 class Fresh:
-    """Figure: seconds from the latest cell of a date or timestamp column (UTC) to now; unit `value`."""
+    """Figure: seconds from the latest cell of a date or timestamp column (UTC) that does not lie ahead to now; unit `value`."""
 
 
 @dataclass(frozen=True, kw_only=True)
