@@ -57,7 +57,9 @@ class Walked:
 
 
 _PLAIN = (int, bytes, tuple, dict, type(None))
-_DTYPE = Name("numpy", "dtype")
+_RECONSTRUCT = (Name(f"numpy.{core}.multiarray", "_reconstruct") for core in ("core", "_core"))
+_THINGS = {WRAPPER, Name("numpy", "dtype"), *_RECONSTRUCT}
+"""What these make is no text and cannot be called."""
 _MARK, _OTHER = object(), object()
 
 
@@ -239,7 +241,7 @@ class _Machine:
             if of.name == "_reconstructor" and isinstance(arguments, tuple) and arguments and isinstance(arguments[0], Name):
                 of = arguments[0]
             self.stack.append(Made(of, arguments))
-        elif isinstance(of, (str, *_PLAIN)) or (isinstance(of, Made) and of.of in {WRAPPER, _DTYPE}):
+        elif isinstance(of, (str, *_PLAIN)) or (isinstance(of, Made) and of.of in _THINGS):
             raise BrokenError(f"byte {self.source.at:,} calls what cannot be called")
         else:  # what is called was itself made by a call: no library pickles so, and no list of names sees it
             self.name(None, None)
@@ -281,6 +283,8 @@ def _pair(machine: _Machine, argument: Any) -> None:
 
 def _is_no_text(value: Any) -> bool:
     """Whether an unpickler stops here: what is imported from elsewhere, and what a call makes, may be a text; plain types are none."""
+    if isinstance(value, Made):
+        return value.of in _THINGS
     return isinstance(value, _PLAIN) and (not isinstance(value, Name) or (None not in value and verdict(value) is Verdict.INERT))
 
 
