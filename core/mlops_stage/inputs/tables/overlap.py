@@ -71,20 +71,15 @@ def shared_rows(first: Table, second: Table, columns: Sequence[str] | None = Non
         raise UsageError(f"{first.name} and {second.name} have no column in common", "name the columns alike in both tables")
     connection = connect([*first.paths, *second.paths], memory=memory)
     try:
-        meant = _meant(connection, first, second, names)
-        cells = [_cells(first, second, name, meant.get(name)) for name in names]
-        return _compared(connection, first, second, cells, names)
+        _hashed(connection, first, second, names)
+        return _compared(connection, first, second, names)
     finally:
         connection.close()
 
 
-def _compared(connection: Any, first: Table, second: Table, cells: list[tuple[str, str]], names: tuple[str, ...]) -> Overlap:
+def _compared(connection: Any, first: Table, second: Table, names: tuple[str, ...]) -> Overlap:
     what = f"{first.name} and {second.name}"
     keys = ", ".join(f"k{position}" for position in range(len(names)))
-    for name, table, side in (("a", first, 0), ("b", second, 1)):
-        listed = ", ".join(f"{pair[side]} AS k{position}" for position, pair in enumerate(cells))
-        run(connection, f"CREATE TEMP VIEW {name} AS SELECT row_number() OVER () AS r, {listed} FROM {table.scan}", table.name)
-        run(connection, f"CREATE TEMP TABLE hash_{name} AS SELECT hash({keys}) AS h FROM {name}", table.name)
     run(connection, "CREATE TEMP TABLE candidates AS SELECT h FROM hash_b INTERSECT SELECT h FROM hash_a", what)
     rows, different = run(connection, "SELECT count(*), count(DISTINCT h) FROM hash_b", what)[0]
     often = "SELECT count(*) AS n FROM hash_a GROUP BY h"
@@ -108,35 +103,62 @@ def _compared(connection: Any, first: Table, second: Table, cells: list[tuple[st
     )
 
 
-def _meant(connection: Any, first: Table, second: Table, names: Sequence[str]) -> dict[str, str]:
-    """By column, one of `_MEANINGS` in which every cell of both tables can be read; only of columns whose types do not tell."""
+def _meanings(connection: Any, first: Table, second: Table, names: Sequence[str]) -> dict[str, list[str]]:
+    """By column, those of `_MEANINGS` in which the first cells of both tables can be read; only of columns whose types do not tell."""
     found = {}
     for name in names:
         kinds = {table.columns[name].split("(")[0] for table in (first, second) if table.column(name, "columns")}
-        if "VARCHAR" in kinds and kinds == {"VARCHAR"}:
+        if kinds == {"VARCHAR"}:
             found[name] = list(_MEANINGS)
-        elif all(kind == "VARCHAR" or kind.startswith(("DATE", "TIMESTAMP")) for kind in kinds) and len(kinds) > 1:
+        elif len(kinds) > 1 and all(kind == "VARCHAR" or kind.startswith(("DATE", "TIMESTAMP")) for kind in kinds):
             found[name] = [_TIME]
-    for table in (first, second):
-        for few in (f" LIMIT {_LOOK}", ""):  # most columns show at once what they are not
-            asked = [(name, meaning) for name, meanings in found.items() for meaning in meanings]
-            if not asked:
-                return {}
-            counts = ", ".join(_misses(table, name, meaning) for name, meaning in asked)
-            missed = run(connection, f"SELECT {counts} FROM (SELECT * FROM {table.scan}{few})", table.name)[0]
-            for (name, meaning), cells in zip(asked, missed, strict=True):
-                if cells:
-                    found[name].remove(meaning)
-    return {name: meanings[0] for name, meanings in found.items() if meanings}
+    for table in (first, second) if found else ():
+        asked = [(name, meaning) for name, meanings in found.items() for meaning in meanings]
+        counts = ", ".join(f"coalesce(count_if({_missed(table, name, meaning)}), 0)" for name, meaning in asked)
+        looked = run(connection, f"SELECT {counts} FROM (SELECT * FROM {table.scan} LIMIT {_LOOK})", table.name) if asked else [()]
+        for (name, meaning), cells in zip(asked, looked[0], strict=True):
+            if cells:
+                found[name].remove(meaning)
+    return {name: meanings for name, meanings in found.items() if meanings}
 
 
-def _misses(table: Table, name: str, meaning: str) -> str:
-    """SQL of the number of cells that cannot be read so."""
+def _missed(table: Table, name: str, meaning: str) -> str:
+    """SQL of the condition that a cell cannot be read so."""
     column = table.column(name, "columns")
-    cell, extra = _MEANINGS[meaning].format(column), ""
-    if meaning == _NUMBER:
-        extra = f" OR regexp_matches({column}, '^[-+]?0[0-9]') OR (abs({cell}) >= {_EXACT} AND regexp_full_match({column}, '[-+]?[0-9]+'))"
-    return f"coalesce(count_if({column} IS NOT NULL AND ({cell} IS NULL{extra})), 0)"
+    cell = _MEANINGS[meaning].format(column)
+    unread = f"{column} IS NOT NULL AND {cell} IS NULL"
+    if meaning != _NUMBER:
+        return f"({unread})"
+    zero, zeros = (" OR ".join(f"starts_with({column}, '{sign}{start}')" for sign in ("", "-", "+")) for start in ("0", "00"))
+    return f"({unread} OR abs({cell}) >= {_EXACT} OR (({zero}) AND (abs({cell}) >= 1 OR {zeros})))"
+
+
+def _hashed(connection: Any, first: Table, second: Table, names: Sequence[str]) -> None:
+    """Make the views a and b of the cells by which both tables are compared, and the tables hash_a and hash_b of their hashes.
+
+    What the first cells of a column look like is held against all while they are hashed; where that was wrong, all is done again.
+    """
+    meanings = _meanings(connection, first, second, names)
+    while True:
+        guessed = {name: listed[0] for name, listed in meanings.items()}
+        cells = [_cells(first, second, name, guessed.get(name)) for name in names]
+        wrong: set[str] = set()
+        for name, table, side in (("a", first, 0), ("b", second, 1)):
+            listed = ", ".join(f"{pair[side]} AS k{position}" for position, pair in enumerate(cells))
+            odd = [f"{_missed(table, column, meaning)} AS m{place}" for place, (column, meaning) in enumerate(guessed.items())]
+            keys = ", ".join(f"k{position}" for position in range(len(names)))
+            flags = "".join(f", m{place}" for place in range(len(odd)))
+            view = f"SELECT row_number() OVER () AS r, {', '.join([listed, *odd])} FROM {table.scan}"
+            run(connection, f"CREATE OR REPLACE TEMP VIEW {name} AS {view}", table.name)
+            run(connection, f"CREATE OR REPLACE TEMP TABLE hash_{name} AS SELECT hash({keys}) AS h{flags} FROM {name}", table.name)
+            if odd:
+                counts = ", ".join(f"coalesce(count_if(m{place}), 0)" for place in range(len(odd)))
+                missed = run(connection, f"SELECT {counts} FROM hash_{name}", table.name)[0]
+                wrong |= {column for column, count in zip(guessed, missed, strict=True) if count}
+        if not wrong:
+            return
+        meanings = {name: listed[1:] if name in wrong else listed for name, listed in meanings.items()}
+        meanings = {name: listed for name, listed in meanings.items() if listed}
 
 
 def _cells(first: Table, second: Table, name: str, meaning: str | None) -> tuple[str, str]:
