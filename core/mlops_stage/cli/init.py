@@ -38,21 +38,27 @@ def command(suite: Suite) -> click.Command:
         if force or not (root / NAME).exists():
             _drafts(root, suite)
         path = synthesis.write(root, suite.catalogue, force=force)
-        if path.read_text(encoding="utf-8").endswith(synthesis.NOTHING):
+        written = path.read_text(encoding="utf-8")
+        if written.endswith(synthesis.NOTHING):
             click.echo(f"wrote {path.name}, but there is no model and no data here that a stage could judge")
             click.echo(
                 "next: put a table, predictions or an ONNX model here and run init --force; `mlops-stage init --export sklearn` helps to write them"
             )
-            return
-        open_questions = path.read_text(encoding="utf-8").count(f": {CHOOSE}")
-        click.echo(f"wrote {path.name}")
-        if open_questions:
-            click.echo(f"{open_questions} value{'s' if open_questions > 1 else ''} in it only you can know: look for {CHOOSE}")
-        click.echo("next: mlops-stage run --plan")
+        else:
+            _told(path.name, written.count(f": {CHOOSE}"))
         for name, text in synthesis.snippets(root, suite.catalogue):
             click.echo(f"\nadd this to your {name} pipeline:\n\n{text}", nl=False)
 
     return init
+
+
+def _told(name: str, questions: int) -> None:
+    from mlops_stage.params import CHOOSE
+
+    click.echo(f"wrote {name}")
+    if questions:
+        click.echo(f"{questions} value{'s' if questions > 1 else ''} in it only you can know: look for {CHOOSE}")
+    click.echo("next: mlops-stage run --plan")
 
 
 def _drafts(root: Path, suite: Suite) -> None:
