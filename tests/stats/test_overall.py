@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from mlops_stage.estimates import Difference, Rate
-from mlops_stage.stats.overall import differences_to_overall, ratios_to_overall
+from mlops_stage.stats.overall import Beside, differences_to_overall, ratios_to_overall
 from mlops_stage.stats.shares import Shares
 
 
 def compared(*counts):
     part, whole = (np.array(side, dtype=float) for side in zip(*counts, strict=True))
     arguments = Shares(part, whole), Shares(part.sum() - part, whole.sum() - whole), whole / whole.sum()
-    return differences_to_overall(*arguments), ratios_to_overall(*arguments)
+    return differences_to_overall(Beside(*arguments)), ratios_to_overall(Beside(*arguments))
 
 
 def test_values_are_those_of_group_and_all_rows():

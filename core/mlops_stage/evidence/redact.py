@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import re
-from collections import defaultdict
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-from mlops_stage.estimates import NotEstimable, Point, Sampled
+from mlops_stage.estimates import NotEstimable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -18,8 +16,6 @@ if TYPE_CHECKING:
 _CREDENTIALS = re.compile(r"(\w://)\S+@")  # up to the last @: a password may hold slashes and further @
 _TAIL = re.compile(r"(\w://[^\s?#;]*[?#;])\S+")
 
-_LEAST_WIDTH = 4
-"""A hidden count may be one of five numbers, by bounds sum after sum; in 366 small tables it then was one of three at least for a reader who solves all sums at once."""
 MINIMUM_COUNT = 10
 """Counts below this name people more than groups; the threshold most statistical offices use."""
 
@@ -71,165 +67,17 @@ def masked_cells(counts: Sequence[Sequence[int]]) -> frozenset[tuple[int, int]]:
     return frozenset(hidden)
 
 
-Cell: TypeAlias = frozenset[tuple[str, str]]
-"""Rows that have a value on each of some axes: `{("sex", "female"), ("race", "Black")}`; the empty one is all rows."""
+def window(count: Any) -> tuple[Any, Any]:
+    """The numbers between which a count is told to lie where telling it would tell a small one: twenty, of which it is none of the five at either end.
 
-
-class Withheld(NamedTuple):
-    """What must not be told exactly, of a set of counts that are published together."""
-
-    hidden: frozenset[Cell]
-    """Small counts: nothing is told of them."""
-    blurred: frozenset[Cell]
-    """Counts from which a hidden one could be worked out: what is told of them is rounded."""
-
-
-def withheld(counts: Mapping[Cell, int]) -> Withheld:
-    """What to withhold of counts by one axis, by several, and in all, that are published together.
-
-    Hidden is every count from 1 to 9; a zero names nobody. Blurred, and told as the ten numbers among which they are, are others, the smallest first:
-    until in every sum that a reader could do (the counts along one axis make their total) either nothing is unknown or two things are, and until all
-    bounds that follow from one sum after another leave at least five numbers that a hidden count may be. All rows together are always told.
+    So there is room for the small one to be another. A zero is told, and no window begins below 10, for counts below are told otherwise.
 
     Args:
-        counts: of cells, and of the totals that are published: the cell without one of its axes.
+        count: 0, or 10 and more; a number, or an array of them.
     """
-    hidden = frozenset(cell for cell, count in counts.items() if 0 < count < MINIMUM_COUNT)
-    sums = _sums(counts)
-    through: dict[Cell, list[int]] = defaultdict(list)
-    for place, members in enumerate(sums):
-        for cell in members:
-            through[cell].append(place)
-    unknown: set[Cell] = set()
-    added = set(hidden)
-    while added:
-        _paired(unknown, added, counts, sums, through)
-        ranges = _deduced(
-            {cell: count_range(counts[cell], hidden=cell in hidden, blurred=cell in unknown) for cell in counts}, sums, through
-        )
-        exposed = sorted((cell for cell in hidden if ranges[cell][1] - ranges[cell][0] < _LEAST_WIDTH), key=sorted)
-        added = {found for cell in exposed if (found := _another(cell, unknown, counts, sums, through)) is not None}
-    return Withheld(hidden, frozenset(unknown - hidden))
-
-
-def count_range(count: int, *, hidden: bool, blurred: bool) -> tuple[int, int]:
-    """The numbers between which a count lies, as far as it is told."""
-    if hidden:
-        return 1, MINIMUM_COUNT - 1
-    return (count // 10 * 10, count // 10 * 10 + 9) if blurred else (count, count)
-
-
-def _paired(
-    unknown: set[Cell],
-    added: set[Cell],
-    counts: Mapping[Cell, int],
-    sums: Sequence[tuple[Cell, ...]],
-    through: Mapping[Cell, Sequence[int]],
-) -> None:
-    """Make cells unknown, and others with them, until no sum has a single unknown one."""
-    unknown |= added
-    waiting = [place for cell in sorted(added, key=sorted) for place in through[cell]]
-    while waiting:
-        members = sums[waiting.pop()]
-        if len(unknown.intersection(members)) == 1:
-            chosen = _smallest(members, unknown, counts)
-            if chosen is not None:
-                unknown.add(chosen)
-                waiting += through[chosen]
-
-
-def _another(
-    cell: Cell, unknown: set[Cell], counts: Mapping[Cell, int], sums: Sequence[tuple[Cell, ...]], through: Mapping[Cell, Sequence[int]]
-) -> Cell | None:
-    """One more cell to make unknown, in a sum with the cell, else in one with a cell that it shares a sum with."""
-    near = [other for place in through[cell] for other in sums[place]]
-    found = _smallest(near, unknown, counts)
-    return (
-        found
-        if found is not None
-        else _smallest([last for one in near if one in unknown for place in through[one] for last in sums[place]], unknown, counts)
-    )
-
-
-def _smallest(cells: Iterable[Cell], unknown: set[Cell], counts: Mapping[Cell, int]) -> Cell | None:
-    return min(
-        (cell for cell in cells if cell and cell not in unknown and counts[cell] > 0),
-        key=lambda cell: (counts[cell], sorted(cell)),
-        default=None,
-    )
-
-
-def _deduced(
-    ranges: dict[Cell, tuple[int, int]], sums: Sequence[tuple[Cell, ...]], through: Mapping[Cell, Sequence[int]]
-) -> dict[Cell, tuple[int, int]]:
-    """What follows from all sums about each count, by tightening its bounds until nothing changes."""
-    waiting = {place for cell, (low, high) in ranges.items() if low < high for place in through[cell]}
-    while waiting:
-        total, *parts = sums[waiting.pop()]
-        low, high = (sum(ranges[part][end] for part in parts) for end in (0, 1))
-        least, most = ranges[total]
-        found = {total: (max(least, low), min(most, high))}
-        for part in parts:
-            own_low, own_high = ranges[part]
-            found[part] = (max(own_low, least - (high - own_high)), min(own_high, most - (low - own_low)))
-        for cell, told in found.items():
-            if told != ranges[cell]:
-                ranges[cell] = told
-                waiting.update(through[cell])
-    return ranges
-
-
-def _sums(counts: Mapping[Cell, int]) -> list[tuple[Cell, ...]]:
-    """Every total that is among the counts, together with the cells that make it up."""
-    found: dict[tuple[Cell, str], list[Cell]] = defaultdict(list)
-    for cell in sorted(counts, key=sorted):
-        for pair in cell:
-            found[cell - {pair}, pair[0]].append(cell)
-    return [(total, *members) for (total, _), members in found.items() if total in counts]
-
-
-def blurred(estimate: Estimate) -> Estimate:
-    """The estimate as told where its exact denominator would tell a hidden count.
-
-    The denominator is rounded down to tens; value and bounds, the bounds outwards, to a step of 1, 2 or 5 times a power of ten that is at least 0.4
-    divided by the denominator: then several denominators fit what is told.
-    """
-    if isinstance(estimate, NotEstimable):
-        return HIDDEN
-    if isinstance(estimate, Point):
-        return HIDDEN if estimate.n is None else Point(_nearest(estimate.value, _step(estimate.n)), _tens(estimate.n))
-    step = _step(estimate.n)
-
-    def limit(score: float) -> float:
-        steps = round(estimate.limit(score) / step, 6)
-        return _short((math.floor(steps) if score < 0 else math.ceil(steps) if score > 0 else round(steps)) * step)
-
-    if not math.isfinite(estimate.limit(_FAR)):
-        return HIDDEN
-    return Sampled.from_limits(_nearest(estimate.value, step), _tens(estimate.n), limit)
-
-
-_FAR = 4.0
-"""A normal score beyond all that are kept of an estimate."""
-
-
-def _step(n: float) -> float:
-    smallest = 0.4 / max(n, 1.0)
-    power = 10.0 ** math.floor(math.log10(smallest))
-    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= smallest * (1 - 1e-12))
-
-
-def _nearest(value: float, step: float) -> float:
-    return _short(round(value / step) * step)
-
-
-def _short(value: float) -> float:
-    """Without the last digits, which come of computing."""
-    return float(f"{value:.12g}")
-
-
-def _tens(n: float) -> float:
-    return max(float(MINIMUM_COUNT), n // 10 * 10)
+    low = (count - 5) // 10 * 10
+    there = count > 0
+    return (low + (low < MINIMUM_COUNT) * (MINIMUM_COUNT - low)) * there, (low + 19) * there
 
 
 def shown(value: object, limit: int = 80) -> str:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mlops_stage.stats.cells import Floats
-    from mlops_stage.stats.shares import Shares
+    from mlops_stage.stats.shares import Ranged, Shares
 
 _MOST_ROWS = 10**9  # that the sampler takes
 _AT_ONCE = 2**18  # counts held in memory
@@ -33,11 +33,11 @@ class Chance:
     """The smallest ratio of two groups stays above this in 95 % of the draws."""
 
 
-def chance(figure: Shares, draws: int, seed: int) -> Chance:
+def chance(figure: Shares | Ranged, draws: int, seed: int) -> Chance:
     """Permute the rows among the groups; what was counted of each group is then hypergeometric, so no row is touched.
 
     The statistic is the largest standardised deviation of any group from all rows (max-T; Westfall and Young 1993, Resampling-Based Multiple Testing).
-    With weights, effective rows are permuted, rounded.
+    With weights, effective rows are permuted, rounded. Of shares that are told as ranges, those that deviate least.
 
     Args:
         figure: groups without a value are left out.
@@ -45,8 +45,10 @@ def chance(figure: Shares, draws: int, seed: int) -> Chance:
         seed: the same seed, the same result.
     """
     known = figure.of(figure.known)
-    whole = np.maximum(np.rint(known.whole), 1)
-    part = np.minimum(np.rint(known.part), whole)
+    middle = known.middle
+    whole = np.maximum(np.rint(middle.whole), 1)
+    likely = middle.whole * (middle.part.sum() / max(middle.whole.sum(), 1e-300))
+    part = np.minimum(np.rint(np.clip(likely, known.lowest.part, known.highest.part)), whole)
     rows, cases = whole.sum(), part.sum()
     if len(whole) < 2 or cases <= 0 or cases >= rows:  # noqa: PLR2004  (a pair)
         return Chance(1.0, reached=True, difference=0.0, ratio=1.0)

@@ -91,16 +91,18 @@ def _by_piece(figure: GroupFigure, scores: Floats, bounds: Callable[[GroupFigure
 
 def _widest(figure: GroupFigure, scores: Floats) -> Floats:
     """The largest upper bound on the difference of any two groups; Newcombe's for rates (1998, Stat Med 17:873, method 10)."""
-    above, below = figure.high(scores) - figure.values, figure.values - figure.low(scores)
-    bounds = figure.values[:, None] - figure.values[None, :] + np.hypot(above[:, :, None], below[:, None, :])
+    lowest, highest = figure.lowest, figure.highest
+    above, below = highest.high(scores) - highest.values, lowest.values - lowest.low(scores)
+    bounds = highest.values[:, None] - lowest.values[None, :] + np.hypot(above[:, :, None], below[:, None, :])
     widest: Floats = _apart(bounds, -math.inf).max(axis=(1, 2))
     return widest
 
 
 def _narrowest(figure: GroupFigure, scores: Floats) -> Floats:
     """The smallest lower bound on the ratio of any two groups."""
-    low, high = figure.low(scores), figure.high(scores)
-    bounds = ratio_below(figure.values[:, None], low[:, :, None], figure.values[None, :], high[:, None, :])
+    lowest, highest = figure.lowest, figure.highest
+    low, high = lowest.low(scores), highest.high(scores)
+    bounds = ratio_below(lowest.values[:, None], low[:, :, None], highest.values[None, :], high[:, None, :])
     narrowest: Floats = _apart(bounds, math.inf).min(axis=(1, 2))
     return narrowest
 
@@ -114,18 +116,21 @@ def _apart(pairs: Floats, nothing: float) -> Floats:
 
 def _difference(figure: GroupFigure, scores: Floats) -> _Pairs:
     """Lower bounds on the difference of each pair."""
-    above, below = figure.high(scores) - figure.values, figure.values - figure.low(scores)
-    bounds = figure.values[:, None] - figure.values[None, :] - np.hypot(below[:, :, None], above[:, None, :])
-    errors = np.maximum(above, below) / scores
+    lowest, highest = figure.lowest, figure.highest
+    above, below = highest.high(scores) - highest.values, lowest.values - lowest.low(scores)
+    bounds = lowest.values[:, None] - highest.values[None, :] - np.hypot(below[:, :, None], above[:, None, :])
+    errors = np.maximum.reduce([above, below, lowest.high(scores) - lowest.values, highest.values - highest.low(scores)]) / scores
     return _Pairs(_apart(bounds, -math.inf), _apart(np.hypot(errors[:, :, None], errors[:, None, :]), _NOTHING))
 
 
 def _log_ratio(figure: GroupFigure, scores: Floats) -> _Pairs:
     """Lower bounds on log(j / i), which are upper bounds on the ratio i / j."""
-    values, low, high = figure.values, figure.low(scores), figure.high(scores)
+    lowest, highest = figure.lowest, figure.highest
+    low, high = lowest.low(scores), highest.high(scores)
     with np.errstate(divide="ignore", invalid="ignore"):
-        bounds = -np.log(ratio_above(values[:, None], high[:, :, None], values[None, :], low[:, None, :]))
-        errors = np.maximum(np.log(high / values), np.log(values / low)) / scores
+        bounds = -np.log(ratio_above(highest.values[:, None], high[:, :, None], lowest.values[None, :], low[:, None, :]))
+        errors = np.maximum(np.log(high / highest.values), np.log(lowest.values / low)) / scores
+        errors = np.maximum(errors, np.log(lowest.high(scores) / lowest.values) / scores)
     errors[~np.isfinite(errors)] = math.inf
     return _Pairs(_apart(bounds, -math.inf), _apart(np.hypot(errors[:, :, None], errors[:, None, :]), _NOTHING))
 

@@ -50,6 +50,13 @@ class Shares:
         """The same figure of some groups."""
         return Shares(self.part[groups], self.whole[groups])
 
+    @property
+    def lowest(self) -> Shares:
+        """What it is at least: itself, for it is known exactly."""
+        return self
+
+    middle = highest = lowest
+
 
 def _wilson_low(values: Floats, whole: Floats, score: float | Floats) -> Floats:
     """Through the product of both bounds: exactly 0 at 0, and free of cancellation near it."""
@@ -60,10 +67,57 @@ def _wilson_low(values: Floats, whole: Floats, score: float | Floats) -> Floats:
 
 
 @dataclass(frozen=True, eq=False)
+class Ranged:
+    """Shares of which only the counts between which they lie are told; bounds reach outwards from the lowest and the highest share that fit."""
+
+    lowest: Shares
+    middle: Shares
+    highest: Shares
+
+    @cached_property
+    def known(self) -> Flags:
+        """Shape (G,): the groups that have a value."""
+        return self.whole > 0
+
+    @cached_property
+    def whole(self) -> Floats:
+        """Shape (G,): what the denominators are at least."""
+        whole: Floats = np.minimum.reduce([self.lowest.whole, self.middle.whole, self.highest.whole])
+        return whole
+
+    @property
+    def values(self) -> Floats:
+        """Shape (G,), NaN where a group has none: the middle of what it may be."""
+        return self.middle.values
+
+    def low(self, score: float | Floats) -> Floats:
+        """The lower bounds of the lowest share at this normal score, or at several."""
+        return self.lowest.low(score)
+
+    def high(self, score: float | Floats) -> Floats:
+        """The upper bounds of the highest share."""
+        return self.highest.high(score)
+
+    def of(self, groups: Flags) -> Ranged:
+        """The same figure of some groups."""
+        return Ranged(self.lowest.of(groups), self.middle.of(groups), self.highest.of(groups))
+
+
+@dataclass(frozen=True, eq=False)
 class Means:
     """The mean of several independent figures in each of G groups, such as of the recalls of all classes; bounds by square-and-add."""
 
-    terms: Sequence[Shares]
+    terms: Sequence[Shares | Ranged]
+
+    @property
+    def lowest(self) -> Means:
+        """What it is at least."""
+        return Means([term.lowest for term in self.terms])
+
+    @property
+    def highest(self) -> Means:
+        """What it is at most."""
+        return Means([term.highest for term in self.terms])
 
     @cached_property
     def known(self) -> Flags:
@@ -85,11 +139,17 @@ class Means:
 
     def low(self, score: float | Floats) -> Floats:
         """The lower bounds at this normal score, or at several."""
-        return self.values - self._reach([term.values - term.low(score) for term in self.terms])
+        lowest = [term.lowest for term in self.terms]
+        low: Floats = np.mean([term.values for term in lowest], axis=0) - self._reach([term.values - term.low(score) for term in lowest])
+        return low
 
     def high(self, score: float | Floats) -> Floats:
         """The upper bounds."""
-        return self.values + self._reach([term.high(score) - term.values for term in self.terms])
+        highest = [term.highest for term in self.terms]
+        high: Floats = np.mean([term.values for term in highest], axis=0) + self._reach(
+            [term.high(score) - term.values for term in highest]
+        )
+        return high
 
     def of(self, groups: Flags) -> Means:
         """The same figure of some groups."""
@@ -100,7 +160,7 @@ class Means:
         return reach
 
 
-GroupFigure: TypeAlias = Shares | Means
+GroupFigure: TypeAlias = Shares | Ranged | Means
 
 
 def ratio_above(a: Floats, high: Floats, b: Floats, low: Floats) -> Floats:

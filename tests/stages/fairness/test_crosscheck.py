@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from mlops_stage.errors import InternalError
+from mlops_stage.estimates import Bounded
 from mlops_stage.stages.fairness import crosscheck
 
 
@@ -15,7 +16,10 @@ def checked(bench, **params):
 def test_our_shares_and_gaps_are_fairlearns(bench):
     bench.write("p.csv", **bench.answers(rows=600, tilt=0.1))
     groups, groupings = 2 + 3 + 6, 3
-    assert checked(bench) == 7 * groups + (7 * 2 + 3 * 2) * groupings
+    to_overall = 7 * 2 * (2 + 3) + 3 * 2 * 6
+    assert checked(bench) == 7 + 7 * groups + to_overall + (7 * 2 + 3 * 2) * groupings
+    to_reference = 7 * 2 * ((2 - 1) + (3 - 1) + (6 - 1))
+    assert checked(bench, reference_group={"sex": "male", "race": "white"}) == 7 + 7 * groups + to_overall + to_reference + 20 * groupings
 
 
 def test_so_are_they_with_weights_unknown_groups_and_groups_without_positives(bench):
@@ -34,11 +38,41 @@ def test_so_are_they_of_each_of_several_classes(bench):
     label = rng.integers(0, 3, 600)
     answer = np.where(rng.random(600) < 0.8, label, rng.integers(0, 3, 600))
     bench.write("p.csv", y_true=names[label], y_pred=names[answer], sex=np.where(rng.random(600) < 0.5, "f", "m"))
-    assert checked(bench) >= 3 * 6 * 2
+    seen = bench.measure(cross_check="fairlearn", reference_group={"sex": "f"})
+    gated = {"tpr_difference[by=sex]", "recall_macro_ratio[by=sex]", "accuracy", "accuracy[sex=f]", "equalized_odds_difference[by=sex]"}
+    gated |= {"tpr[class=ant]", "accuracy_difference_to_overall[sex=m]", "fpr_ratio_to_reference[sex=m,class=bee]"}
+    bounded = {metric.label for metric in seen.metrics if isinstance(metric.estimate, Bounded)}
+    assert gated <= bounded
+    assert checked(bench, reference_group={"sex": "f"}) == len(bounded)
+
+
+@pytest.mark.parametrize("name", ["recall_macro_difference", "accuracy", "equalized_odds_ratio", "tpr_difference"])
+def test_a_figure_that_nobody_computed_again_is_an_error(bench, monkeypatch, name):
+    rng = np.random.default_rng(0)
+    label = rng.integers(0, 3, 600)
+    bench.write(
+        "p.csv",
+        y_true=label,
+        y_pred=np.where(rng.random(600) < 0.7, label, rng.integers(0, 3, 600)),
+        sex=np.where(rng.random(600) < 0.5, "f", "m"),
+    )
+    all_compared = crosscheck._all_compared
+    monkeypatch.setattr(
+        crosscheck,
+        "_all_compared",
+        lambda metrics, theirs: all_compared(metrics, {key: value for key, value in theirs.items() if key[0] != name}),
+    )
+    with pytest.raises(InternalError, match=f"{name}.* was not computed again by Fairlearn"):
+        bench.measure(cross_check="fairlearn", task="multiclass")
+
+
+def test_of_a_tiny_table_every_figure_is_checked_though_most_are_masked(bench):
+    bench.write("p.csv", y_true=[1, 0, 1, 0], y_pred=[1, 1, 0, 0], sex=["f", "f", "m", "m"])
+    assert checked(bench) > 40
 
 
 def test_a_figure_that_differs_is_an_error_and_no_report(bench, monkeypatch):
     bench.write("p.csv", **bench.answers(rows=300))
     monkeypatch.setitem(crosscheck._FUNCTIONS, "tpr", "true_negative_rate")
-    with pytest.raises(InternalError, match=r"tpr\[sex=female\] is 0\.\d+ here and 0\.\d+ by Fairlearn"):
+    with pytest.raises(InternalError, match=r"tpr is 0\.\d+ here and 0\.\d+ by Fairlearn"):
         bench.measure(cross_check="fairlearn")

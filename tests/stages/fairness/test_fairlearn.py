@@ -24,7 +24,9 @@ def test_a_metric_of_scikit_learn_by_group_is_that_of_the_library(bench):
             assert isinstance(found, Point)
             assert found.value == pytest.approx(function(answers["y_true"][mine], answers[given][mine]), abs=1e-12), (name, sex)
             least = min(answers["y_true"][mine].sum(), (1 - answers["y_true"][mine]).sum())
-            assert found.n == {"zero_one_loss": mine.sum(), "log_loss": mine.sum(), "f1_score": answers["y_true"][mine].sum()}.get(name, least), name
+            assert found.n == {"zero_one_loss": mine.sum(), "log_loss": mine.sum(), "f1_score": answers["y_true"][mine].sum()}.get(
+                name, least
+            ), name
         whole = bench.find(seen, f"sklearn.metrics.{function.__name__}")
         assert whole.value == pytest.approx(function(answers["y_true"], answers[given]), abs=1e-12)
 
@@ -62,8 +64,8 @@ def test_a_group_without_positives_has_no_figure_where_fairlearn_answers_0(bench
 
 
 def test_weights_reach_the_library(bench):
-    answers = bench.answers(rows=600)
-    weight = np.linspace(0.5, 2, 600).round(3)
+    answers = bench.answers(rows=3_000)
+    weight = np.linspace(0.5, 2, 3_000).round(3)
     bench.write("p.csv", w=weight, **answers)
     seen = bench.measure(library_metrics=("f1_score",), weight="w", sensitive="sex")
     mine = answers["sex"] == "male"
@@ -127,7 +129,7 @@ def test_without_fairlearn_the_stage_says_how_to_get_it(bench, monkeypatch, para
 
 def test_every_known_name_is_a_public_function_that_answers(bench):
     """Each is asked once, so that a new release that drops one is seen here."""
-    bench.write("p.csv", **bench.answers(rows=400, tilt=0.1))
+    bench.write("p.csv", **bench.answers(rows=3_000, tilt=0.1))
     seen = bench.measure(library_metrics=tuple(sorted({one.full for one in KNOWN.values()})), sensitive="sex", intersections=1)
     told = {metric.name: metric.estimate for metric in seen.metrics if not metric.slice or metric.slice[0][0] == "by"}
     for one in KNOWN.values():

@@ -51,9 +51,10 @@ def test_a_rate_of_few_rows_in_a_large_group_is_hidden_and_its_other_side_blurre
     bench.write("p.csv", sex=sex, y_true=label, y_pred=np.where(rng.random(3_010) < 0.9, label, 1 - label))
     seen = bench.measure()
     assert bench.find(seen, "tpr", sex="f") == HIDDEN
-    assert bench.find(seen, "fpr", sex="f").n == 390, "396 would tell that 4 of the 400 are positive"
+    assert bench.find(seen, "fpr", sex="f").n == 391, "396 would tell that 4 of the 400 are positive, and they are 1 to 9"
     assert bench.find(seen, "selection_rate", sex="f").n == 400
-    assert bench.find(seen, "tpr", sex="d").n % 10 == 0 or bench.find(seen, "tpr", sex="m").n % 10 == 0
+    counts = [int(label[sex == one].sum()) for one in ("d", "m")]
+    assert [bench.find(seen, "tpr", sex=one).n for one in ("d", "m")] != counts, "all positives less both would be the 4"
 
 
 def test_all_counts_are_private_evidence_from_which_every_share_follows(bench):
@@ -76,13 +77,16 @@ def test_published_counts_are_ranges_where_they_must_be(bench):
     bench.measure()
     told = json.loads((bench.workspace.out / PUBLISHED).read_text(encoding="utf-8"))
     groups = {one["values"][0]: one for one in told["groupings"][0]["groups"]}
-    assert groups["nonbinary"]["rows"] == [1, 9]
-    blurred = [one for one in groups.values() if isinstance(one["rows"], list) and one["rows"] != [1, 9]]
+    low, high = groups["nonbinary"]["rows"]
+    assert 1 <= low <= 6 <= high <= 9
+    assert high - low >= 4
+    blurred = [one for one in groups.values() if isinstance(one["rows"], list) and one["rows"][1] > 9]
     assert blurred
     for one in blurred:
         count = int((answers["sex"] == one["values"][0]).sum())
         low, high = one["rows"]
-        assert low <= count <= high == low + 9
+        assert low <= count <= high
+        assert 4 <= high - low < 20
 
 
 def test_weights_stand_in_the_private_counts_as_well(bench):

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlops_stage.estimates import NotEstimable, Point, Sampled
-from mlops_stage.evidence.redact import shown
+from mlops_stage.evidence.redact import HIDDEN, shown
 from mlops_stage.report import Metric
 from mlops_stage.stages.fairness.grouping import CLASS
 from mlops_stage.stages.fairness.rates import COMPOSITES, RATES
+from mlops_stage.stages.fairness.tallies import CORRECT, FALSE, HIT, MISSED, Tallies
 from mlops_stage.stats import redrawn
 from mlops_stage.stats.chance import Chance, chance
 from mlops_stage.stats.classification import BINARY_RATES
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from mlops_stage.stages.fairness.rates import Rate
     from mlops_stage.stages.fairness.terms import Terms
     from mlops_stage.stats.cells import Cells, Flags
-    from mlops_stage.stats.shares import GroupFigure, Shares
+    from mlops_stage.stats.shares import GroupFigure, Ranged, Shares
 
 _MOST_NAMED = 3
 MACRO = "recall_macro"
@@ -113,23 +114,25 @@ def _compared(rates: Sequence[Rate], groups: Flags, grouping: Grouping, terms: T
     """Rates with the groups that are compared; those of a class that no row has, or none is predicted as, are nobody's disadvantage."""
     rates = tuple(rate for rate in rates if not rate.label or rate.shares.whole.sum() > 0) or tuple(rates[:1])
     reasons = (_lacking(rate, grouping, terms) for rate in rates)
-    figures = tuple(rate.shares.of(groups & (rate.rows >= terms.least)) for rate in rates)
+    figures = tuple(rate.shares.of(rate.compared(groups, terms.least)) for rate in rates)
     return _Compared(rates, figures, "; ".join(dict.fromkeys(reason for reason in reasons if reason)))
 
 
 def _macro(rates: Sequence[Rate], groups: Flags, grouping: Grouping, terms: Terms) -> _Compared:
     recalls = [rate for rate in rates if rate.name == "tpr" and rate.shares.whole.sum() > 0]
     mean = Means([rate.shares for rate in recalls])
-    told = np.logical_and.reduce([groups, *(rate.rows >= terms.least for rate in recalls)])
+    told = np.logical_and.reduce([groups, *(rate.compared(groups, terms.least) for rate in recalls)])
     return _Compared(tuple(recalls), (mean.of(told),) if recalls else (), _compared(recalls, groups, grouping, terms).incomplete)
 
 
 def _lacking(rate: Rate, grouping: Grouping, terms: Terms) -> str:
     """Which groups are too small to be compared, in words that tell no count."""
-    whole, of, inside = np.minimum(rate.shares.whole, rate.rows), rate.of, grouping.inside.tolist()
+    whole, of, inside = rate.shares.whole, rate.of, grouping.inside.tolist()
     enough = max(terms.min_denominator, terms.least)
-    none = [group for group in inside if whole[group] <= 0 and group not in terms.hidden]  # of few people even a zero would tell
-    few = [group for group in inside if whole[group] < enough and group not in none]
+    none = [
+        group for group in inside if rate.rows[group] <= 0 and not rate.is_withheld(group) and group not in terms.hidden
+    ]  # of few people even a zero would tell
+    few = [group for group in inside if whole[group] < enough and group not in none and group not in terms.hidden]
     withheld = [group for group in inside if group in terms.hidden and group not in {*none, *few}]
     told = []
     for groups, have, has in (
@@ -146,10 +149,10 @@ def _lacking(rate: Rate, grouping: Grouping, terms: Terms) -> str:
 
 def _by_chance(rates: Sequence[Rate], groups: Flags, grouping: Grouping, terms: Terms) -> Iterator[Metric]:
     """How likely so large a gap is where all groups are the same; over several rates by Bonferroni's inequality."""
-    drawn: dict[str, list[tuple[Shares, Chance]]] = {}
+    drawn: dict[str, list[tuple[Shares | Ranged, Chance]]] = {}
     names = dict.fromkeys(name for parts in COMPOSITES.values() for name in parts)
     for name in names:
-        shares = [rate.shares.of(groups & (rate.rows >= terms.least)) for rate in rates if rate.name == name]
+        shares = [rate.shares.of(rate.compared(groups, terms.least)) for rate in rates if rate.name == name]
         drawn[name] = [(one, chance(one, terms.draws, terms.seed)) for one in shares if one.known.sum() > 1]
         if drawn[name]:
             widest = max(expected.difference for _, expected in drawn[name])
@@ -165,8 +168,18 @@ def _by_chance(rates: Sequence[Rate], groups: Flags, grouping: Grouping, terms: 
 
 def _bootstrapped(cells: Cells, groups: Flags, grouping: Grouping, terms: Terms) -> Iterator[Metric]:
     """What a bootstrap of rows gives for the gaps; its percentiles lie too high for small gaps, so it informs only."""
-    mass = cells.mass[groups]
-    rows = float(mass.sum()) ** 2 / float(cells.squares[groups].sum()) if mass.any() else 0.0
+    mass = _mass(cells, groups, terms)
+    if mass is None:
+        for name in COMPOSITES:
+            yield from (Metric(name=f"{name}_{kind}_bootstrap", estimate=HIDDEN, slice=grouping.by) for kind in ("difference", "ratio"))
+        return
+    rows = (
+        float(mass.sum())
+        if cells.mass is cells.rows
+        else float(mass.sum()) ** 2 / float(cells.squares[groups].sum())
+        if mass.any()
+        else 0.0
+    )
     drawn: dict[str, list[np.ndarray]] = {}
     for tables in redrawn.redrawn(mass, rows, max(terms.draws, FEWEST_DRAWS), terms.seed) if rows else ():
         by_rate = {name: redrawn.between(redrawn.rates(tables, *BINARY_RATES[name][:2])) for parts in COMPOSITES.values() for name in parts}
@@ -180,3 +193,15 @@ def _bootstrapped(cells: Cells, groups: Flags, grouping: Grouping, terms: Terms)
         else:
             estimate = NotEstimable(0, "in some draws no two groups could be compared")
         yield Metric(name=f"{name}_bootstrap", estimate=estimate, slice=grouping.by)
+
+
+def _mass(cells: Cells, groups: Flags, terms: Terms) -> np.ndarray | None:
+    """The cells of some groups, shape (g, 2, 2), as they are told: in the middle of their ranges; None where weighted ones cannot be."""
+    exact = cells.mass[groups]
+    if terms.told is None or not terms.told.unknown[groups].any():
+        return exact
+    if cells.mass is not cells.rows:
+        return None
+    kinds = [Tallies(2).of(kind) for kind in (CORRECT, FALSE, MISSED, HIT)]
+    middle: np.ndarray = (terms.told.low[groups][:, kinds] + terms.told.high[groups][:, kinds]) / 2
+    return middle.reshape(exact.shape)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlops_stage.estimates import Difference, NotEstimable, Ratio
+from mlops_stage.estimates import Difference, NotEstimable, Ratio, Sampled
 from mlops_stage.estimates import Rate as RateEstimate
 from mlops_stage.evidence.redact import HIDDEN
 from mlops_stage.report import Metric
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from mlops_stage.estimates import Estimate
     from mlops_stage.report import Slice
     from mlops_stage.stages.fairness.grouping import Grouping
+    from mlops_stage.stages.fairness.hiding import Ranges
     from mlops_stage.stages.fairness.rates import Rate
     from mlops_stage.stats.cells import Cells
+    from mlops_stage.stats.shares import Shares
 
 __all__ = ["DEFAULTS", "Terms", "calibration_of", "metrics_of", "overall"]
 
@@ -31,9 +33,9 @@ __all__ = ["DEFAULTS", "Terms", "calibration_of", "metrics_of", "overall"]
 _MAIN = frozenset(name for parts in COMPOSITES.values() for name in parts)
 
 
-def overall(cells: Cells, classes: Sequence[str]) -> list[Metric]:
-    """Figures of all rows; `cells` of any grouping of them, shape (G, K, K)."""
-    return [metric for rate in rates_of(total(cells), classes) for metric in _of_groups(rate, ((),), frozenset())]
+def overall(cells: Cells, classes: Sequence[str], told: Ranges | None = None) -> list[Metric]:
+    """Figures of all rows; `cells` of any grouping of them, shape (G, K, K); `told` is what may be told of all rows."""
+    return [metric for rate in rates_of(total(cells), classes, told, told) for metric in _of_groups(rate, ((),), frozenset())]
 
 
 def metrics_of(cells: Cells, grouping: Grouping, classes: Sequence[str], terms: Terms = DEFAULTS) -> list[Metric]:
@@ -61,7 +63,7 @@ def metrics_of(cells: Cells, grouping: Grouping, classes: Sequence[str], terms: 
     """
     found: list[Metric] = []
     slices = [grouping.slice(group) for group in range(grouping.size)]
-    rates = rates_of(cells, classes)
+    rates = rates_of(cells, classes, terms.told, terms.total)
     for rate in rates:
         found += _of_groups(rate, slices, terms.hidden)
     for rate in rates:
@@ -82,7 +84,8 @@ def calibration_of(cells: Cells, grouping: Grouping, terms: Terms = DEFAULTS) ->
         grouping: of the same rows.
         terms: how groups are compared.
     """
-    return calibration_between(calibration_rates(cells), grouping, terms)
+    unsure = None if terms.told is None else terms.told.unsure_labels
+    return calibration_between(calibration_rates(cells, unsure), grouping, terms)
 
 
 def _of_groups(rate: Rate, slices: Sequence[Slice], hidden: frozenset[int]) -> Iterator[Metric]:
@@ -90,17 +93,35 @@ def _of_groups(rate: Rate, slices: Sequence[Slice], hidden: frozenset[int]) -> I
     for group, (where, estimate) in enumerate(zip(slices, _estimates(rate), strict=True)):
         yield Metric(
             name=rate.name,
-            estimate=HIDDEN if group in hidden else estimate,
+            estimate=HIDDEN if group in hidden or rate.is_withheld(group) else estimate,
             slice=_with_class(where, rate),
             direction=RATES[rate.name],
         )
 
 
-def _estimates(rate: Rate) -> list[RateEstimate | NotEstimable]:
-    """The plain shares, or why there is none."""
-    counts = zip(_plain(rate.shares.part), _plain(rate.shares.whole), strict=True)
+def _estimates(rate: Rate) -> list[RateEstimate | Sampled | NotEstimable]:
+    """The plain shares, or the bounds of what they may be, or why there is none."""
+    counts = list(zip(_plain(rate.shares.middle.part), _plain(rate.shares.middle.whole), strict=True))
     missing = NotEstimable(0, f"no {rate.of} in this group")
-    return [RateEstimate(part, whole) if whole > 0 else missing for part, whole in counts]
+    return [
+        missing if whole <= 0 else RateEstimate(part, whole) if rate.is_told(group) else _outwards(rate, group)
+        for group, (part, whole) in enumerate(counts)
+    ]
+
+
+def _outwards(rate: Rate, group: int) -> Sampled:
+    """A share whose counts are told as ranges: the lower bounds of the lowest that it may be, the upper ones of the highest."""
+    lowest, middle, highest = (_share(one, group) for one in (rate.shares.lowest, rate.shares.middle, rate.shares.highest))
+    limits = {-1: lowest.limit, 0: middle.limit, 1: highest.limit}
+    return Sampled.from_limits(middle.value, float(rate.shares.whole[group]), lambda score: limits[_side(score)](score))
+
+
+def _share(shares: Shares, group: int) -> RateEstimate:
+    return RateEstimate(float(shares.part[group]), float(shares.whole[group]))
+
+
+def _side(score: float) -> int:
+    return (score > 0) - (score < 0)
 
 
 def _plain(counts: np.ndarray) -> list[float]:
@@ -111,50 +132,68 @@ def _plain(counts: np.ndarray) -> list[float]:
 
 def _to_overall(rate: Rate, grouping: Grouping, hidden: frozenset[int]) -> Iterator[Metric]:
     """Each group beside all rows; in a multi-class task of accuracy only."""
-    differences = differences_to_overall(rate.shares, rate.rest, rate.part)
-    ratios = ratios_to_overall(rate.shares, rate.rest, rate.part)
+    differences, ratios = differences_to_overall(*rate.besides), ratios_to_overall(*rate.besides)
     for group in grouping.inside.tolist():
         where = grouping.slice(group)
         reason = _why_not(rate, group)
+        masked = group in hidden or rate.is_withheld(group) or (rate.weighted and not rate.is_told(group))
         for kind, found in (("difference", differences[group]), ("ratio", ratios[group])):
-            estimate: Estimate = HIDDEN if group in hidden else found or NotEstimable(0, reason)
+            estimate: Estimate = HIDDEN if masked else found or NotEstimable(0, reason)
             yield Metric(name=f"{rate.name}_{kind}_to_overall", estimate=estimate, slice=where)
 
 
 def _why_not(rate: Rate, group: int) -> str:
     """Why a group cannot be compared with all rows."""
-    if not rate.shares.known[group]:
+    beside = rate.besides[len(rate.besides) // 2]
+    if not beside.group.known[group]:
         return f"no {rate.of} in this group"
-    return f"no {rate.of} outside this group" if not rate.rest.known[group] else f"{rate.name} of all rows is 0, so there is no ratio to it"
+    return (
+        f"no {rate.of} outside this group" if not beside.rest.known[group] else f"{rate.name} of all rows is 0, so there is no ratio to it"
+    )
 
 
 def _to_reference(rate: Rate, grouping: Grouping, reference: int, hidden: frozenset[int]) -> Iterator[Metric]:
     """Each other group beside one of them; groups are independent."""
-    estimates = _estimates(rate)
-    base = estimates[reference]
     for group in grouping.inside.tolist():
         if group == reference:
             continue
-        difference: Estimate
-        ratio: Estimate
-        difference, ratio = _beside(estimates[group], base, rate)
-        if {group, reference} & hidden:
-            difference = ratio = HIDDEN
+        difference: Estimate = HIDDEN
+        ratio: Estimate = HIDDEN
+        if not ({group, reference} & hidden or rate.is_withheld(group) or rate.is_withheld(reference)):
+            difference, ratio = _beside(rate, group, reference)
         where = _with_class(grouping.slice(group), rate)
         yield Metric(name=f"{rate.name}_difference_to_reference", estimate=difference, slice=where)
         yield Metric(name=f"{rate.name}_ratio_to_reference", estimate=ratio, slice=where)
 
 
-def _beside(own: RateEstimate | NotEstimable, base: RateEstimate | NotEstimable, rate: Rate) -> tuple[Estimate, Estimate]:
+def _beside(rate: Rate, group: int, reference: int) -> tuple[Estimate, Estimate]:
     """Difference and ratio of two groups."""
-    if isinstance(own, NotEstimable):
-        return own, own
-    if isinstance(base, NotEstimable):
+    known, whole = rate.shares.known, rate.shares.whole
+    if not known[group]:
+        missing = NotEstimable(0, f"no {rate.of} in this group")
+        return missing, missing
+    if not known[reference]:
         missing = NotEstimable(0, f"no {rate.of} in the reference group")
         return missing, missing
-    if base.k <= 0:
-        return Difference(own, base), NotEstimable(base.n, f"{rate.name} of the reference group is 0, so there is no ratio to it")
-    return Difference(own, base), Ratio(own, base)
+    if rate.is_told(group) and rate.is_told(reference):
+        estimates = _estimates(rate)
+        own, base = estimates[group], estimates[reference]
+        if isinstance(own, NotEstimable) or isinstance(base, NotEstimable):
+            raise AssertionError("both have a value")
+        nothing = NotEstimable(base.n, f"{rate.name} of the reference group is 0, so there is no ratio to it")
+        return Difference(own, base), Ratio(own, base) if base.value > 0 else nothing
+    lowest, middle, highest = rate.shares.lowest, rate.shares.middle, rate.shares.highest
+    pairs = {
+        side: (_share(mine, group), _share(theirs, reference))
+        for side, mine, theirs in ((-1, lowest, highest), (0, middle, middle), (1, highest, lowest))
+    }
+    n = float(min(whole[group], whole[reference]))
+    differences = {side: Difference(*pair) for side, pair in pairs.items()}
+    difference = Sampled.from_limits(differences[0].value, n, lambda score: differences[_side(score)].limit(score))
+    if any(base.k <= 0 for _, base in pairs.values()):
+        return difference, NotEstimable(n, f"{rate.name} of the reference group may be 0, so there is no ratio to it")
+    ratios = {side: Ratio(*pair) for side, pair in pairs.items()}
+    return difference, Sampled.from_limits(ratios[0].value, n, lambda score: ratios[_side(score)].limit(score))
 
 
 def _with_class(where: Slice, rate: Rate) -> Slice:

@@ -10,7 +10,7 @@ import numpy as np
 
 from mlops_stage.evidence.paths import write_aside
 from mlops_stage.report import Evidence
-from mlops_stage.stages.fairness.hiding import DECISION, LABEL
+from mlops_stage.stages.fairness.tallies import DECIDED, NEGATIVE, OTHERWISE, POSITIVE, ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,9 @@ def write_counts(out: Path, predictions: Predictions, counted: Sequence[Counted]
     The report publishes the digest of either file. Counts alone are few enough to be guessed by it, so the private file also holds a salt.
     """
     return (
-        _written(out, PRIVATE, {"salt": _salt(predictions, counted), "classes": secrets.classes, "groupings": [_whole(one) for one in counted]}),
+        _written(
+            out, PRIVATE, {"salt": _salt(predictions, counted), "classes": secrets.classes, "groupings": [_whole(one) for one in counted]}
+        ),
         _written(out, PUBLISHED, {"classes": secrets.classes, "groupings": [_published(one, secrets) for one in counted]}),
     )
 
@@ -67,12 +69,12 @@ def _whole(one: Counted) -> dict[str, Any]:
 
 
 def _published(one: Counted, secrets: Secrets) -> dict[str, Any]:
-    groups = []
+    groups, told_of = [], secrets.of(one.grouping)
+    names = {"labels": (POSITIVE, NEGATIVE), "decisions": (DECIDED, OTHERWISE)}
     for group, values in enumerate(one.grouping.levels):
-        cell = frozenset(one.grouping.slice(group))
-        told: dict[str, Any] = {"values": values, "rows": secrets.range(cell)}
-        for axis, name in ((LABEL, "labels"), (DECISION, "decisions")):
-            told[name] = {of: secrets.range(cell | {(axis, of)}) for of in secrets.classes}
+        told: dict[str, Any] = {"values": values, "rows": told_of.of(group, ROWS)}
+        for name, kinds in names.items():
+            told[name] = {of: told_of.of(group, secrets.tallies.of_class(*kinds, index)) for index, of in enumerate(secrets.classes)}
         groups.append(told)
     return {"columns": one.grouping.columns, "groups": groups}
 

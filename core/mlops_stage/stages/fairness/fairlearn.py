@@ -17,7 +17,7 @@ import numpy as np
 
 from mlops_stage.errors import InputError, StageError, UsageError, nearest
 from mlops_stage.estimates import NotEstimable, Point
-from mlops_stage.evidence.redact import shown
+from mlops_stage.evidence.redact import HIDDEN, shown
 from mlops_stage.report import Metric
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from mlops_stage.estimates import Estimate
     from mlops_stage.inputs.predictions import Predictions
-    from mlops_stage.stages.fairness.hiding import Counted, Secrets
+    from mlops_stage.stages.fairness.hiding import Counted, Ranges, Secrets
 
 Needs = Literal["rows", "positives", "negatives", "decided", "both"]
 """What a group must have for a figure to mean anything; for lack of it a library may answer 0, and we say that there is no figure."""
@@ -111,7 +111,7 @@ _REFUSED = {
 
 
 def library_metrics(names: Sequence[str], predictions: Predictions, counted: Sequence[Counted], secrets: Secrets) -> list[Metric]:
-    """Further figures by group, as bare points; those of groups that must not be told are hidden or rounded.
+    """Further figures by group, as bare points; those of groups with counts that must not be told are hidden, and gaps leave such groups out.
 
     `sklearn.metrics.f1_score[sex=female]` is that of a group, `sklearn.metrics.f1_score_difference[by=sex]` and `_ratio` are what `MetricFrame` says of
     all groups in which there is one; where some group has none, the metric says so.
@@ -172,23 +172,23 @@ def _by_group(one: Known, predictions: Predictions, counts: Counted, secrets: Se
     answers = predictions.score if one.of == "scores" else predictions.prediction
     lacking = {group: why for group in range(grouping.size) if (why := _lacks(one.needs, counts.cells.rows[group]))}
     frame = _frame(one, predictions, answers, grouping.codes, np.ones(predictions.n, dtype=np.bool_))
-    found = [Metric(name=one.full, estimate=_point(frame.overall[one.full], _rests_on(one, counts.cells.rows.sum(axis=0))))] if first else []
+    overall = _point(frame.overall[one.full], _rests_on(one, counts.cells.rows.sum(axis=0)))
+    found = [Metric(name=one.full, estimate=overall if _is_told(one, secrets.total, 0) else HIDDEN)] if first else []
     values = frame.by_group[one.full].to_dict()
     rows = [_rests_on(one, table) for table in counts.cells.rows]
-    shares = _rates(one)
+    ranges = secrets.of(grouping)
     for group in range(grouping.size):
-        estimate = NotEstimable(0, lacking[group]) if group in lacking else _point(values[group], rows[group])
-        found.append(
-            Metric(name=one.full, slice=grouping.slice(group), estimate=secrets.estimate(estimate, shares, [grouping.slice(group)]))
-        )
-    told = [group for group in grouping.inside.tolist() if group not in lacking and group not in secrets.groups(grouping)]
+        estimate: Estimate = HIDDEN
+        if _is_told(one, ranges, group):
+            estimate = NotEstimable(0, lacking[group]) if group in lacking else _point(values[group], rows[group])
+        found.append(Metric(name=one.full, slice=grouping.slice(group), estimate=estimate))
+    told = [group for group in grouping.inside.tolist() if group not in lacking and _is_told(one, ranges, group)]
     if len(told) < _TWO:
         return found
     frame = _frame(one, predictions, answers, grouping.codes, np.isin(grouping.codes, told))
     missing = len(grouping.inside) - len(told)
     for kind in ("difference", "ratio"):
         estimate = _point(getattr(frame, kind)(method="between_groups")[one.full], min(rows[group] for group in told))
-        estimate = secrets.estimate(estimate, shares, [grouping.slice(group) for group in told])
         found.append(Metric(name=f"{one.full}_{kind}", slice=grouping.by, estimate=estimate, incomplete=_missing(missing)))
     return found
 
@@ -199,7 +199,7 @@ def _between(one: Known, predictions: Predictions, counts: Counted, secrets: Sec
     told = [
         group
         for group in grouping.inside.tolist()
-        if not _lacks(one.needs, counts.cells.rows[group]) and group not in secrets.groups(grouping)
+        if not _lacks(one.needs, counts.cells.rows[group]) and _is_told(one, secrets.of(grouping), group)
     ]
     if len(told) < _TWO:
         return [Metric(name=one.full, slice=grouping.by, estimate=NotEstimable(None, "fewer than two groups have that figure"))]
@@ -211,8 +211,7 @@ def _between(one: Known, predictions: Predictions, counts: Counted, secrets: Sec
             predictions.label[kept], predictions.prediction[kept], sensitive_features=grouping.codes[kept], **weight
         )
     rows = min(_rests_on(one, counts.cells.rows[group]) for group in told)
-    estimate = secrets.estimate(_point(value, rows), _rates(one), [grouping.slice(group) for group in told])
-    return [Metric(name=one.full, slice=grouping.by, estimate=estimate, incomplete=_missing(len(grouping.inside) - len(told)))]
+    return [Metric(name=one.full, slice=grouping.by, estimate=_point(value, rows), incomplete=_missing(len(grouping.inside) - len(told)))]
 
 
 def _frame(one: Known, predictions: Predictions, answers: Any, codes: NDArray[np.int64], kept: NDArray[np.bool_]) -> Any:
@@ -263,9 +262,9 @@ def _rests_on(one: Known, table: NDArray[np.int64]) -> int:
     return int(found[found > 0].min(initial=table.sum() or 1))
 
 
-def _rates(one: Known) -> tuple[str, ...]:
-    """Our rates that have the same denominators: they say how the figure may be told."""
-    return ("selection_rate",) if one.needs == "rows" else ("tpr", "fpr", "precision")
+def _is_told(one: Known, ranges: Ranges, group: int) -> bool:
+    """Whether all counts that a figure could tell are told: of scores the labels, of decisions everything. A bare point has no bounds to be widened."""
+    return not ranges.unsure_labels[group] if one.of == "scores" else ranges.exact(group)
 
 
 def _point(value: Any, n: int) -> Estimate:

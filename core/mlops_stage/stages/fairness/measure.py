@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from mlops_stage.errors import UsageError, nearest
@@ -49,9 +51,13 @@ def measure(params: FairnessParams, workspace: Workspace) -> Observations | NotA
     left_out: list[UsageError] = []
     counted = [Counted(one, count(predictions, one)) for one in groupings(found.attributes, params.intersections, left_out)]
     secret = secrets(counted, predictions.classes)
-    exact = list(_exact(params, workspace, predictions, counted, secret))
-    checked = [cross_checked(predictions, counted, exact, secret)] if params.cross_check == "fairlearn" else []
-    metrics = _told(params, predictions, counted, exact, secret)
+    checked = []
+    if params.cross_check == "fairlearn":
+        exact = list(_figures(params, workspace, predictions, counted, None))
+        checked = [cross_checked(predictions, counted, [overall(counted[0].cells, predictions.classes), *exact], params.reference_group)]
+    told = _figures(params, workspace, predictions, counted, secret)
+    metrics = [*overall(counted[0].cells, predictions.classes, secret.total), *chain.from_iterable(told)]
+    metrics += library_metrics(params.library_metrics, predictions, counted, secret)
     figures = pictures(metrics, [one.grouping for one in counted], binary=predictions.task == "binary")
     evidence = write_counts(workspace.out, predictions, counted, secret)
     workspace.progress(1.0, "done")
@@ -71,37 +77,28 @@ def _passed_over(error: UsageError) -> Finding:
     return Finding(rule="fairness/too-many-groups", level=Level.WARNING, message=message, hint=error.hint)
 
 
-def _exact(
-    params: FairnessParams, workspace: Workspace, predictions: Predictions, counted: Sequence[Counted], secret: Secrets
+def _figures(
+    params: FairnessParams, workspace: Workspace, predictions: Predictions, counted: Sequence[Counted], secret: Secrets | None
 ) -> Iterator[list[Metric]]:
-    """The figures of each grouping, those between groups without groups that must not be told."""
+    """The figures of each grouping as far as they may be told; without secrets all of them, exactly."""
     score = predictions.score if predictions.task == "binary" and predictions.probabilities else None
-    edges = None if score is None else score_edges(score)
+    edges = None if score is None or secret is None else score_edges(score)
     for place, one in enumerate(counted):
         workspace.progress(0.55 + 0.4 * place / len(counted), f"comparing groups of {one.grouping.name}")
         terms = Terms(
             min_denominator=params.min_denominator,
-            draws=DRAWS[params.effort],
+            draws=DRAWS[params.effort] if secret is not None else 1,
             seed=params.seed,
-            bootstrap=params.bootstrap,
+            bootstrap=params.bootstrap and secret is not None,
             reference=_reference(params.reference_group, one.grouping),
-            hidden=secret.groups(one.grouping),
-            least=MINIMUM_COUNT,
         )
+        if secret is not None:
+            hidden = secret.groups(one.grouping)
+            terms = replace(terms, hidden=hidden, least=MINIMUM_COUNT, told=secret.of(one.grouping), total=secret.total)
         metrics = metrics_of(one.cells, one.grouping, predictions.classes, terms)
         if edges is not None:
             metrics += calibration_of(count_scores(predictions, one.grouping, edges), one.grouping, terms)
         yield metrics
-
-
-def _told(
-    params: FairnessParams, predictions: Predictions, counted: Sequence[Counted], exact: Sequence[Sequence[Metric]], secret: Secrets
-) -> list[Metric]:
-    """The figures of all rows and of each grouping, as far as they may be told."""
-    found = [secret.told(metric, counted[0].grouping, {}) for metric in overall(counted[0].cells, predictions.classes)]
-    for one, metrics in zip(counted, exact, strict=True):
-        found += [secret.told(metric, one.grouping, params.reference_group) for metric in metrics]
-    return found + library_metrics(params.library_metrics, predictions, counted, secret)
 
 
 def _check_references(wanted: Mapping[str, str], attributes: Mapping[str, Codes]) -> None:

@@ -8,8 +8,7 @@ import numpy as np
 
 from mlops_stage.evidence.redact import MINIMUM_COUNT, shown
 from mlops_stage.report import Finding, Level, metric_label
-from mlops_stage.stages.fairness.grouping import UNKNOWN
-from mlops_stage.stages.fairness.hiding import LABEL
+from mlops_stage.stages.fairness.tallies import NEGATIVE, POSITIVE, ROWS
 from mlops_stage.stats.gaps import largest_difference
 from mlops_stage.stats.shares import Shares
 
@@ -48,9 +47,9 @@ def _unknown(one: Counted, secrets: Secrets) -> list[Finding]:
     if len(one.grouping.columns) > 1 or not one.grouping.outside:
         return []
     (column,) = one.grouping.columns
-    cell = frozenset({(column, UNKNOWN)})
-    count, total = secrets.range(cell), int(one.cells.rows.sum())
-    share = secrets.counts[cell] / total
+    (group,) = one.grouping.outside
+    count, total = secrets.of(one.grouping).of(group, ROWS), int(one.cells.rows.sum())
+    share = (count if isinstance(count, int) else count[0]) / total
     told = f"{count:,} of {total:,} rows ({share:.1%})" if isinstance(count, int) else f"{count[0]:,} to {count[1]:,} of {total:,} rows"
     message = f"{told} have no known {shown(column)!r}: they are counted and shown as (unknown), and in no gate"
     return [
@@ -65,9 +64,10 @@ def _unknown(one: Counted, secrets: Secrets) -> list[Finding]:
 
 def _few(one: Counted, secrets: Secrets, min_denominator: int) -> list[Finding]:
     """Groups with too few rows of some label for any verdict; none at all of it is said elsewhere, unless that would tell of few people."""
-    by_label = one.cells.rows.sum(axis=2)
+    told, labels = secrets.of(one.grouping), _labels(secrets)
+    fewest, none = told.low[:, labels].min(axis=1), np.logical_or.reduce(told.high[:, labels] <= 0, axis=1)
     inside, hidden = one.grouping.inside.tolist(), secrets.groups(one.grouping)
-    small = [group for group in inside if by_label[group].min() < min_denominator and (group in hidden or by_label[group].min() > 0)]
+    small = [group for group in inside if fewest[group] < min_denominator and (group in hidden or not none[group])]
     if not small or len(inside) < 2:  # noqa: PLR2004  (one group is compared with nobody)
         return []
     message = (
@@ -80,10 +80,10 @@ def _few(one: Counted, secrets: Secrets, min_denominator: int) -> list[Finding]:
 
 def _undefined(one: Counted, secrets: Secrets) -> list[Finding]:
     """Groups in which some label does not occur, so that a rate has no denominator."""
-    by_label, hidden = one.cells.rows.sum(axis=2), secrets.groups(one.grouping)
-    found = []
+    found, most = [], secrets.of(one.grouping).high
     for place, name in enumerate(secrets.classes):
-        without = [group for group in one.grouping.inside.tolist() if by_label[group, place] == 0 and group not in hidden]
+        kind = secrets.tallies.of_class(POSITIVE, NEGATIVE, place)
+        without = [group for group in one.grouping.inside.tolist() if most[group, kind] <= 0]
         if without and len(one.grouping.inside) > 1:
             rate = "true positive rate" if place or len(secrets.classes) > 2 else "false positive rate"  # noqa: PLR2004  (binary)
             message = (
@@ -105,11 +105,8 @@ def _base_rates(one: Counted, secrets: Secrets, min_denominator: int) -> list[Fi
     """Base rates that differ beyond doubt: then precision and error rates cannot all be equal (Chouldechova 2017; Kleinberg and others 2016)."""
     by_label = one.cells.rows.sum(axis=2)
     column, positive = one.grouping.columns[0], secrets.classes[1]
-    told = [
-        group
-        for group in one.grouping.inside.tolist()
-        if by_label[group].sum() >= min_denominator and _is_told(one, group, positive, secrets)
-    ]
+    unsure = secrets.of(one.grouping).unsure_labels
+    told = [group for group in one.grouping.inside.tolist() if by_label[group].sum() >= min_denominator and not unsure[group]]
     rates = Shares(by_label[told, 1].astype(np.float64), by_label[told].sum(axis=1).astype(np.float64))
     apart = largest_difference([rates], min_denominator)
     if apart is None or apart.bound(0.05) <= _APART:
@@ -124,19 +121,19 @@ def _base_rates(one: Counted, secrets: Secrets, min_denominator: int) -> list[Fi
     return [_finding("fairness/base-rates-differ", Level.NOTE, message, f"see the metrics precision, tpr and fpr by {shown(column)}")]
 
 
-def _is_told(one: Counted, group: int, positive: str, secrets: Secrets) -> bool:
-    """Whether the number of rows of a group, and that of its positive ones, are told exactly."""
-    where = frozenset(one.grouping.slice(group))
-    return all(isinstance(secrets.range(cell), int) for cell in (where, where | {(LABEL, positive)}))
+def _labels(secrets: Secrets) -> list[int]:
+    """The kinds of counts that are rows of one label."""
+    return [secrets.tallies.of_class(POSITIVE, NEGATIVE, place) for place in range(len(secrets.classes))]
 
 
 def _masked(secrets: Secrets) -> list[Finding]:
-    hidden, blurred = secrets.kept
+    hidden = sum(int(told.hidden.sum()) for told in secrets.ranges.values())
+    unknown = sum(int(told.unknown.sum()) for told in secrets.ranges.values())
     if not hidden:
         return []
     message = (
-        f"small counts are masked: {len(hidden):,} counts of 1 to {MINIMUM_COUNT - 1} rows, of groups or of a label or decision in a group, with the figures "
-        f"on them; {len(blurred):,} others, from which they could be worked out, are rounded"
+        f"small counts are masked: {hidden:,} counts of 1 to {MINIMUM_COUNT - 1} rows, of groups or of labels, decisions or answers in a group; with "
+        f"{unknown - hidden:,} others, from which they could be worked out, they are told as ranges, and figures on them by their outermost bounds"
     )
     return [_finding("fairness/small-counts", Level.NOTE, message, "all counts are in evidence/private/counts.json, which no page shows")]
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mlops_stage.stages.fairness.hiding import Ranges
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +27,10 @@ class Terms:
     """Whether to add what Fairlearn's bootstrap would give for the gaps between groups, which informs and must not be judged."""
     hidden: frozenset[int] = frozenset()
     """Groups whose counts must not be told: figures between groups leave them out, say so, and cannot pass."""
+    told: Ranges | None = None
+    """What may be told of the groups' counts; None is everything. Figures are made of nothing else."""
+    total: Ranges | None = None
+    """The same of all rows."""
 
 
 DEFAULTS = Terms()
