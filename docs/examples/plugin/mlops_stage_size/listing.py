@@ -21,4 +21,6 @@ def run(params: ListParams, workspace: Workspace) -> Reply:
     return Reply(text="\n".join(lines) or "no file matches", code=0 if lines else 1)
 
 
-LIST = Command(summary="List model files with their sizes", params="mlops_stage_size.listing:ListParams", run="mlops_stage_size.listing:run")
+LIST = Command(
+    summary="List model files with their sizes", params="mlops_stage_size.listing:ListParams", run="mlops_stage_size.listing:run"
+)
