@@ -21,25 +21,26 @@ from mlops_stage.stats.shares import ratio_above, ratio_below
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from mlops_stage.stats.cells import Floats
+    from mlops_stage.stats.cells import Floats, Places
     from mlops_stage.stats.shares import GroupFigure
 
 _MIDDLE = len(LEVELS) // 2
 _BELOW, _ABOVE = np.array(LEVELS[:_MIDDLE]), np.array(SCORES[_MIDDLE + 1 :])
 """Errors of the bounds on one side, and normal scores of the bounds on the other; both sides have the same of both."""
 _LEAST = 1e-12  # of an error to share
-_NOTHING = 1e-100  # the standard error of a group beside itself, which never seems to differ
 _AT_ONCE = 2**20  # pairs held in memory
+_MANY = 200  # groups whose errors are looked at one by one; of more, those that are alike to a hundredth together
+_ALIKE = math.log(1.01)
 
 
 @dataclass(frozen=True)
 class _Pairs:
-    """Ordered pairs (i, j) of the groups of one figure at several scores, each of shape (S, G, G)."""
+    """Ordered pairs (i, j) of the groups of one figure at S scores."""
 
-    bounds: Floats
-    """Of the difference, or of the logarithm of the ratio; minus infinity where there is none."""
-    spreads: Floats
-    """Their standard errors."""
+    bound: Floats
+    """Shape (S,): the largest bound of any pair, of the difference or of the logarithm of the ratio."""
+    errors: Floats
+    """Shape (S, G): the standard error of each group."""
 
 
 def largest_difference(figures: Sequence[GroupFigure], min_denominator: float) -> Sampled | None:
@@ -91,48 +92,76 @@ def _by_piece(figure: GroupFigure, scores: Floats, bounds: Callable[[GroupFigure
 
 def _widest(figure: GroupFigure, scores: Floats) -> Floats:
     """The largest upper bound on the difference of any two groups; Newcombe's for rates (1998, Stat Med 17:873, method 10)."""
-    lowest, highest = figure.lowest, figure.highest
-    above, below = highest.high(scores) - highest.values, lowest.values - lowest.low(scores)
-    bounds = highest.values[:, None] - lowest.values[None, :] + np.hypot(above[:, :, None], below[:, None, :])
-    widest: Floats = _apart(bounds, -math.inf).max(axis=(1, 2))
+    top, bottom = figure.highest, figure.lowest
+    high, low = top.high(scores), bottom.low(scores)
+    i, j = _worst(top.values, high), _worst(-bottom.values, -low)
+    above, below = (high - top.values)[:, i], (bottom.values - low)[:, j]
+    bounds = top.values[i][:, None] - bottom.values[j][None, :] + np.hypot(above[:, :, None], below[:, None, :])
+    widest: Floats = _apart(bounds, i, j, -math.inf).max(axis=(1, 2))
     return widest
 
 
 def _narrowest(figure: GroupFigure, scores: Floats) -> Floats:
     """The smallest lower bound on the ratio of any two groups."""
-    lowest, highest = figure.lowest, figure.highest
-    low, high = lowest.low(scores), highest.high(scores)
-    bounds = ratio_below(lowest.values[:, None], low[:, :, None], highest.values[None, :], high[:, None, :])
-    narrowest: Floats = _apart(bounds, math.inf).min(axis=(1, 2))
+    top, bottom = figure.highest, figure.lowest
+    low, high = bottom.low(scores), top.high(scores)
+    i, j = _worst(-bottom.values, -low), _worst(top.values, high)
+    bounds = ratio_below(bottom.values[i][:, None], low[:, i, None], top.values[j][None, :], high[:, None, j])
+    narrowest: Floats = _apart(bounds, i, j, math.inf).min(axis=(1, 2))
     return narrowest
 
 
-def _apart(pairs: Floats, nothing: float) -> Floats:
+def _worst(values: Floats, bounds: Floats) -> Places:
+    """The groups that can be one side of the worst pair, where a larger value and a larger bound are worse.
+
+    Left out are those that two others are at least as bad as in both: one of the two can take their place in any pair.
+
+    Args:
+        values: shape (G,).
+        bounds: shape (S, G).
+    """
+    kept = np.zeros(len(values), dtype=np.bool_)
+    for bound in bounds:
+        left = np.lexsort((-bound, -values))
+        for _ in range(2):
+            so_far = np.maximum.accumulate(bound[left])
+            worse = np.concatenate([[True], bound[left][1:] > so_far[:-1]]) if len(left) else np.zeros(0, dtype=np.bool_)
+            kept[left[worse]] = True
+            left = left[~worse]
+    return np.flatnonzero(kept)
+
+
+def _apart(pairs: Floats, i: Places, j: Places, nothing: float) -> Floats:
     """No group is a pair with itself."""
-    same = np.arange(pairs.shape[1])
-    pairs[:, same, same] = nothing
+    pairs[:, i[:, None] == j[None, :]] = nothing
     return pairs
 
 
 def _difference(figure: GroupFigure, scores: Floats) -> _Pairs:
     """Lower bounds on the difference of each pair."""
-    lowest, highest = figure.lowest, figure.highest
-    above, below = highest.high(scores) - highest.values, lowest.values - lowest.low(scores)
-    bounds = lowest.values[:, None] - highest.values[None, :] - np.hypot(below[:, :, None], above[:, None, :])
-    errors = np.maximum.reduce([above, below, lowest.high(scores) - lowest.values, highest.values - highest.low(scores)]) / scores
-    return _Pairs(_apart(bounds, -math.inf), _apart(np.hypot(errors[:, :, None], errors[:, None, :]), _NOTHING))
+    bottom, top = figure.lowest, figure.highest
+    low, high = bottom.low(scores), top.high(scores)
+    above, below = high - top.values, bottom.values - low
+    i, j = _worst(bottom.values, low), _worst(-top.values, -high)
+    bounds = bottom.values[i][:, None] - top.values[j][None, :] - np.hypot(below[:, i, None], above[:, None, j])
+    errors = np.maximum.reduce([above, below, bottom.high(scores) - bottom.values, top.values - top.low(scores)]) / scores
+    return _Pairs(_apart(bounds, i, j, -math.inf).max(axis=(1, 2)), errors)
 
 
 def _log_ratio(figure: GroupFigure, scores: Floats) -> _Pairs:
     """Lower bounds on log(j / i), which are upper bounds on the ratio i / j."""
-    lowest, highest = figure.lowest, figure.highest
-    low, high = lowest.low(scores), highest.high(scores)
+    bottom, top = figure.lowest, figure.highest
+    low, high = bottom.low(scores), top.high(scores)
+    some = np.flatnonzero(top.values > 0)
+    none = np.flatnonzero(top.values <= 0)  # their bound is another formula's
+    i = np.concatenate([some[_worst(-top.values[some], -high[:, some])], none[_worst(-top.values[none], -high[:, none])]])
+    j = _worst(bottom.values, low)
     with np.errstate(divide="ignore", invalid="ignore"):
-        bounds = -np.log(ratio_above(highest.values[:, None], high[:, :, None], lowest.values[None, :], low[:, None, :]))
-        errors = np.maximum(np.log(high / highest.values), np.log(lowest.values / low)) / scores
-        errors = np.maximum(errors, np.log(lowest.high(scores) / lowest.values) / scores)
+        bounds = -np.log(ratio_above(top.values[i][:, None], high[:, i, None], bottom.values[j][None, :], low[:, None, j]))
+        errors = np.maximum.reduce([np.log(high / top.values), np.log(bottom.values / low), np.log(bottom.high(scores) / bottom.values)])
+        errors = errors / scores
     errors[~np.isfinite(errors)] = math.inf
-    return _Pairs(_apart(bounds, -math.inf), _apart(np.hypot(errors[:, :, None], errors[:, None, :]), _NOTHING))
+    return _Pairs(_apart(bounds, i, j, -math.inf).max(axis=(1, 2)), errors)
 
 
 def _simultaneous(figures: Sequence[GroupFigure], pairs: Callable[[GroupFigure, Floats], _Pairs]) -> Floats:
@@ -150,22 +179,33 @@ def _shared(figures: Sequence[GroupFigure], errors: Floats, pairs: Callable[[Gro
     every, across = sum(size * (size - 1) for size in sizes), sum(size * size // 4 for size in sizes)
     scores = _scores(errors / every)
     found = [pairs(figure, scores) for figure in figures]
-    bounds: Floats = np.maximum(np.maximum.reduce([one.bounds.max(axis=(1, 2)) for one in found]), 0.0)
+    bounds: Floats = np.maximum(np.maximum.reduce([one.bound for one in found]), 0.0)
     if not bounds.any():
         return bounds
     # For a true gap as wide as this bound or wider, a pair can hardly seem as wide the other way round, or without being part of the gap: what is left
     # of the error is shared by the pairs across the gap alone, and a bound that rejects all smaller gaps may be raised.
     least = _scores(errors / across)
-    far = sum(_tail(least, bounds, one.spreads) for one in found)
+    far = sum(_tail(least, bounds, one.errors) for one in found)
     left = np.maximum(np.maximum(errors - far, errors * (across / every)), _LEAST)
-    raised = np.maximum.reduce([pairs(figure, _scores(left / across)).bounds.max(axis=(1, 2)) for figure in figures])
+    raised = np.maximum.reduce([pairs(figure, _scores(left / across)).bound for figure in figures])
     return np.where(bounds > 0, np.maximum(bounds, raised), 0.0)
 
 
-def _tail(scores: Floats, bounds: Floats, spreads: Floats) -> Floats:
+def _tail(scores: Floats, bounds: Floats, errors: Floats) -> Floats:
     """At most how likely any pair without a gap seems as wide as the bound."""
-    tail: Floats = np.exp(-np.square(scores[:, :, None] + bounds[:, None, None] / spreads) / 2).sum(axis=(1, 2)) / 2
-    return tail
+    return np.array([_tail_of(score, bound, own) for score, bound, own in zip(scores[:, 0], bounds, errors, strict=True)])
+
+
+def _tail_of(score: float, bound: float, errors: Floats) -> float:
+    counts = np.ones(len(errors))
+    if len(errors) > _MANY:
+        with np.errstate(divide="ignore"):
+            steps, among = np.unique(np.ceil(np.log(errors) / _ALIKE), return_counts=True)
+        errors, counts = np.exp(steps * _ALIKE), among.astype(np.float64)
+    with np.errstate(divide="ignore"):
+        seen = np.exp(-np.square(score + bound / np.hypot(errors[:, None], errors[None, :])) / 2)
+    both = counts[:, None] * counts[None, :] - np.diag(counts)  # no group is a pair with itself
+    return float((seen * both).sum() / 2)
 
 
 def _scores(errors: Floats) -> Floats:

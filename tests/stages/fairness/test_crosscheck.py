@@ -15,11 +15,13 @@ def checked(bench, **params):
 
 def test_our_shares_and_gaps_are_fairlearns(bench):
     bench.write("p.csv", **bench.answers(rows=600, tilt=0.1))
-    groups, groupings = 2 + 3 + 6, 3
-    to_overall = 7 * 2 * (2 + 3) + 3 * 2 * 6
-    assert checked(bench) == 7 + 7 * groups + to_overall + (7 * 2 + 3 * 2) * groupings
-    to_reference = 7 * 2 * ((2 - 1) + (3 - 1) + (6 - 1))
-    assert checked(bench, reference_group={"sex": "male", "race": "white"}) == 7 + 7 * groups + to_overall + to_reference + 20 * groupings
+    of_groups, groupings = 7 * (2 + 3) + 3 * 6, 3
+    to_overall = 7 * 2 * (2 + 3) + 3 * 6
+    to_reference = 7 * 2 * ((2 - 1) + (3 - 1)) + 3 * 2 * (6 - 1)
+    assert (
+        checked(bench, reference_group={"sex": "male", "race": "white"})
+        == 7 + of_groups + to_overall + to_reference + (7 * 2 + 3 * 2) * groupings
+    )
 
 
 def test_so_are_they_with_weights_unknown_groups_and_groups_without_positives(bench):
@@ -43,7 +45,7 @@ def test_so_are_they_of_each_of_several_classes(bench):
     gated |= {"tpr[class=ant]", "accuracy_difference_to_overall[sex=m]", "fpr_ratio_to_reference[sex=m,class=bee]"}
     bounded = {metric.label for metric in seen.metrics if isinstance(metric.estimate, Bounded)}
     assert gated <= bounded
-    assert checked(bench, reference_group={"sex": "f"}) == len(bounded)
+    assert bench.said(seen, "fairness/cross-checked").startswith(f"{len(bounded):,} figures")
 
 
 @pytest.mark.parametrize("name", ["recall_macro_difference", "accuracy", "equalized_odds_ratio", "tpr_difference"])

