@@ -29,7 +29,7 @@ def test_every_field_is_described():
 
 
 def test_the_stage_is_built_in_and_declares_the_outputs_it_gives(bench):
-    assert [module.STAGE.name for module in BUILTIN] == ["quality"]
+    assert STAGE in [module.STAGE for module in BUILTIN]
     bench.write("p.csv", **bench.binary())
     seen = bench.measure(predictions="p.csv", baseline="p.csv")
     assert seen.outputs.keys() == STAGE.outputs.keys()
