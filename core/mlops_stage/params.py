@@ -107,6 +107,13 @@ PredictionsFile = Annotated[
 Label = Annotated[str, Field(description="column with the truth")]
 Prediction = Annotated[str, Field(description="column with the model's decision")]
 Score = Annotated[str, Field(description="column with the model's score, or the stem of one column per class: y_score_<class>")]
+Task = Annotated[
+    Literal["auto", "binary", "multiclass", "regression"], Field(description="what the model does; auto decides by the values of the label")
+]
+Threshold = Annotated[
+    float | None,
+    Field(description="scores above it are positive decisions, where there is no column of decisions", allow_inf_nan=False),
+]
 RowId = Annotated[str | None, Field(description="column that identifies a row")]
 Weight = Annotated[str | None, Field(description="column with the weight (exposure) of a row")]
 Columns = Annotated[TextMapping, Field(description="model input=column of the table, only where the names differ")]

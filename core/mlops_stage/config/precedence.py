@@ -217,14 +217,13 @@ def _validated(params: type[Asked], chosen: Values) -> Asked:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0]) if first["loc"] else ""
         item = chosen.get(name, _UNSET)
-        inner = ".".join(str(part) for part in first["loc"][1:] if isinstance(part, str) and part.isidentifier())
-        message = first["msg"].removeprefix("Value error, ")
-        secret = any(other.name == name and other.names_variable for other in describe(params))
-        got = "" if first["type"] == "missing" or secret else f" (got {_shown(item.value)})"
-        if secret:
+        if any(other.name == name and other.names_variable for other in describe(params)):
             raise UsageError(
                 f"{item.source}: {name} takes the name of a variable", "give the variable's name, never the token itself"
             ) from error
+        inner = ".".join(str(part) for part in first["loc"][1:] if isinstance(part, str) and part.isidentifier())
+        message = first["msg"].removeprefix("Value error, ")
+        got = "" if first["type"] == "missing" else f" (got {_shown(item.value)})"
         where = f"{item.source}: " if item is not _UNSET else ""
         text = f"{where}{name}{'.' + inner if inner else ''}: {message[0].lower()}{message[1:]}{got}"
         raise UsageError(text, params.model_fields[name].description or "" if name in params.model_fields else "") from error

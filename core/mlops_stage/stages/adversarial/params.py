@@ -17,6 +17,7 @@ from mlops_stage.params import (
     PredictionsFile,
     Reference,
     RowId,
+    Task,
     TextList,
     TextMapping,
     Train,
@@ -60,10 +61,7 @@ class AdversarialParams(Params):
     columns: Columns = Field(default_factory=dict)
     reference: Reference = None
     train: Train = None
-    task: Annotated[
-        Literal["auto", "binary", "multiclass", "regression"],
-        Field(description="what the model does; auto decides by the values of the label"),
-    ] = "auto"
+    task: Task = "auto"
     epsilons: Annotated[
         tuple[Annotated[float, Field(gt=0, lt=1e6, allow_inf_nan=False)], ...],
         BeforeValidator(_numbers),

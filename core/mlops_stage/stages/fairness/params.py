@@ -20,8 +20,10 @@ from mlops_stage.params import (
     Sensitive,
     SensitiveData,
     Standard,
+    Task,
     TextList,
     TextMapping,
+    Threshold,
     Weight,
 )
 
@@ -41,15 +43,9 @@ class FairnessParams(Params):
     row_id: RowId = None
     weight: Weight = None
     columns: Columns = Field(default_factory=dict)
-    task: Annotated[
-        Literal["auto", "binary", "multiclass", "regression"],
-        Field(description="what the model does; auto decides by the values of the label"),
-    ] = "auto"
+    task: Task = "auto"
     positive: Annotated[str | None, Field(description="the label that counts as positive: the decision that people want, or fear")] = None
-    threshold: Annotated[
-        float | None,
-        Field(description="scores above it are positive decisions, where there is no column of decisions", allow_inf_nan=False),
-    ] = None
+    threshold: Threshold = None
     standard: Standard = ()
     reference_group: Annotated[
         TextMapping,

@@ -20,6 +20,8 @@ from mlops_stage.params import (
     RowId,
     Score,
     Slices,
+    Task,
+    Threshold,
     Train,
     Weight,
 )
@@ -41,15 +43,9 @@ class QualityParams(Params):
     weight: Weight = None
     columns: Columns = Field(default_factory=dict)
     slices: Slices = ()
-    task: Annotated[
-        Literal["auto", "binary", "multiclass", "regression"],
-        Field(description="what the model does; auto decides by the values of the label"),
-    ] = "auto"
+    task: Task = "auto"
     positive: Annotated[str | None, Field(description="the label that counts as positive, in a binary task")] = None
-    threshold: Annotated[
-        float | None,
-        Field(description="scores above it are positive decisions, where there is no column of decisions", allow_inf_nan=False),
-    ] = None
+    threshold: Threshold = None
     doubts: Annotated[
         Literal["fail", "report"],
         Field(
