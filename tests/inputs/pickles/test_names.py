@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from mlops_stage.inputs.pickles.names import Verdict, verdict
-from mlops_stage.inputs.pickles.walk import Name
+from mlops_stage.inputs.pickles.outlines import Name
 
 
 @pytest.mark.parametrize(

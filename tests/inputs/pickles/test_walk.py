@@ -10,9 +10,10 @@ import joblib
 import numpy as np
 import pytest
 
-from mlops_stage.inputs.pickles import walk as walking
+from mlops_stage.inputs.pickles import machine as walking
+from mlops_stage.inputs.pickles.outlines import Name
 from mlops_stage.inputs.pickles.source import BombError, Source
-from mlops_stage.inputs.pickles.walk import Name, walk
+from mlops_stage.inputs.pickles.walk import walk
 
 
 class Box:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
+
+from mlops_stage.inputs.pickles.outlines import DTYPE, Made, Name, Outlined
 
 _KIND = re.compile(r"[<>|=]?(?:(b)(1)|([iu])([1248])|(f)(2|4|8|12|16)|(c)(8|16|24|32)|([mM])(8)|(O)(8|4|)|([SUV])(0|[1-9]\d{0,8}))")
 _TOLD = {"subclass", "shape", "order", "dtype", "allow_mmap", "numpy_array_alignment_bytes"}
@@ -22,36 +24,6 @@ class DoubtError(ValueError):
     """Readers could differ about what follows."""
 
 
-class Name(NamedTuple):
-    """What would be imported; parts that only a running program could tell are None."""
-
-    module: str | None
-    name: str | None
-
-    @property
-    def dotted(self) -> str:
-        """`os.system`."""
-        return f"{self.module or '?'}.{self.name or '?'}"
-
-
-class Outlined(dict[str, Any]):
-    """What is known of a dict."""
-
-    over = False
-    """Whether it holds more than what is known."""
-
-
-@dataclass
-class Made:
-    """What a call would make."""
-
-    of: Name
-    arguments: Any
-    state: Any = None
-    built: int = 0
-    """How often it was given a state."""
-
-
 @dataclass(frozen=True)
 class Layout:
     """What follows a wrapper of joblib's."""
@@ -59,10 +31,6 @@ class Layout:
     size: int | None
     """Bytes of numbers; None where a pickle of objects follows."""
     padded: bool
-
-
-WRAPPER = Name("joblib.numpy_pickle", "NumpyArrayWrapper")
-_DTYPE = Name("numpy", "dtype")
 
 
 def layout(state: Any) -> Layout:
@@ -86,7 +54,7 @@ def layout(state: Any) -> Layout:
 
 def _item(dtype: Any, depth: int = 0) -> tuple[bool, int]:
     """Whether an item holds objects, and its bytes."""
-    arguments = dtype.arguments if isinstance(dtype, Made) and dtype.of == _DTYPE and dtype.built <= 1 else None
+    arguments = dtype.arguments if isinstance(dtype, Made) and dtype.of == DTYPE and dtype.built <= 1 else None
     if not isinstance(arguments, tuple) or len(arguments) != 3 or arguments[1:] != (False, True) or depth > _DEEPEST:  # noqa: PLR2004  (text, align, copy)
         raise DoubtError("the dtype of an array is not told as NumPy does")
     found = _KIND.fullmatch(arguments[0]) if isinstance(arguments[0], str) else None

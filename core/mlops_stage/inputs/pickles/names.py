@@ -19,7 +19,7 @@ from picklescan.scanner import SafetyLevel, scan_pickle_bytes
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from mlops_stage.inputs.pickles.arrays import Name
+    from mlops_stage.inputs.pickles.outlines import Name
 
 logging.getLogger("picklescan").addHandler(logging.NullHandler())
 logging.getLogger("picklescan").propagate = False

@@ -14,8 +14,8 @@ from mlops_stage.report import Finding, Level
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from mlops_stage.inputs.pickles.arrays import Name
-    from mlops_stage.inputs.pickles.walk import Walked
+    from mlops_stage.inputs.pickles.outlines import Name
+    from mlops_stage.inputs.pickles.machine import Walked
 
 SECOND_BYTES, _SECOND_OPCODES = 2**25, 500_000
 """Smaller pickles are given to picklescan whole as well; it holds all opcodes in memory."""

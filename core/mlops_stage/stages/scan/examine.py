@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from mlops_stage.inputs.archives import Entry
-    from mlops_stage.inputs.pickles.walk import Walked
+    from mlops_stage.inputs.pickles.machine import Walked
 
 _DEEPEST = 4
 _MOST_TOLD = 20
