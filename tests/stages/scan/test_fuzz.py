@@ -4,7 +4,8 @@ import random
 import time
 import tracemalloc
 
-from mlops_stage.stages.scan.examine import Examination, Piece, examine
+from mlops_stage.stages.scan.examine import examine
+from mlops_stage.stages.scan.pieces import Examination, Piece
 
 ROUNDS = 1200
 

@@ -17,7 +17,8 @@ from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.oip.address import is_url, parsed
 from mlops_stage.report import Finding, Level, Metric, NotApplicable, Observations, Subject
 from mlops_stage.stages.scan import kinds
-from mlops_stage.stages.scan.examine import Examination, Piece, examine
+from mlops_stage.stages.scan.examine import examine
+from mlops_stage.stages.scan.pieces import Examination, Piece
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
