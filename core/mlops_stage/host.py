@@ -13,6 +13,7 @@ import pluggy
 from mlops_stage import hookspecs
 from mlops_stage.adapter import Adapter
 from mlops_stage.errors import StageError, UsageError, nearest
+from mlops_stage.hookspecs import Broken, Plugin, registered, told
 from mlops_stage.reporter import Reporter
 from mlops_stage.stage import Stage
 
@@ -52,25 +53,6 @@ class Record(Protocol):
 
 
 AnyRecord = TypeVar("AnyRecord", bound="Stage | Reporter | Adapter")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plugin:
-    """A module of hooks that was found, before it is loaded."""
-
-    name: str
-    distribution: str
-    version: str
-    load: Callable[[], object]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Broken:
-    """A plugin, or one record of it, that cannot be used."""
-
-    name: str
-    distribution: str
-    reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,20 +115,22 @@ def resolve(reference: str, owner: str) -> Any:
     try:
         return getattr(import_module(module), attribute)
     except Exception as error:
-        raise StageError(f"{owner} cannot load {reference}: {_told(error)}", "reinstall or update that distribution") from error
+        raise StageError(f"{owner} cannot load {reference}: {told(error)}", "reinstall or update that distribution") from error
 
 
 def discover(env: Mapping[str, str]) -> Catalogue:
     """Load the built-ins and every plugin that `MLOPS_STAGE_PLUGINS` allows; what breaks is kept with its reason."""
     loaded: list[tuple[Plugin, Stage | Reporter | Adapter]] = []
     broken: list[Broken] = []
-    plugins = [*_builtins(), *_installed(env.get(ALLOW_LIST, ""), broken)]
+    plugins = [*_builtins(), *installed(env.get(ALLOW_LIST, ""), broken)]
+    specs: list[str] = []
     for plugin in plugins:
         try:
-            records = list(_records(plugin))
+            records = list(_records(plugin, specs))
         except (Exception, SystemExit) as error:  # noqa: BLE001  (a plugin may raise anything; it costs itself only)
-            broken.append(Broken(name=plugin.name, distribution=plugin.distribution, reason=_told(error)))
+            broken.append(Broken(name=plugin.name, distribution=plugin.distribution, reason=told(error)))
             continue
+        specs += [record.hookspecs for record in records if isinstance(record, Stage) and record.hookspecs]
         for record in records:
             fault = _fault(record)
             if fault:
@@ -170,8 +154,11 @@ def _builtins() -> Iterator[Plugin]:
         yield Plugin(name=module, distribution=hookspecs.OURS, version=__version__, load=partial(import_module, module))
 
 
-def _installed(allowed: str, broken: list[Broken]) -> Iterator[Plugin]:
-    """Entry points of the group, sorted; those of our own distribution always, others as the allow-list says."""
+def installed(allowed: str, broken: list[Broken]) -> Iterator[Plugin]:
+    """Entry points of the group, sorted; those of our own distribution always, others as the allow-list says.
+
+    A name on the list that is not installed is added to `broken`.
+    """
     from importlib.metadata import entry_points
 
     names = {name.strip() for name in allowed.split(",") if name.strip()}
@@ -190,15 +177,23 @@ def _distribution(point: EntryPoint) -> tuple[str, str]:
     return (point.dist.name, point.dist.version) if point.dist else ("(unknown)", "")
 
 
-def _records(plugin: Plugin) -> Iterator[Any]:
-    """What one plugin offers; a manager of its own, so that one that raises takes nothing else with it."""
-    manager = pluggy.PluginManager(hookspecs.PROJECT)
-    manager.add_hookspecs(hookspecs)
-    manager.register(plugin.load(), plugin.name)
-    manager.check_pending()  # a misspelt hook name is an error, not silence
+def _records(plugin: Plugin, specs: Iterable[str]) -> Iterator[Any]:
+    """What one plugin offers; `specs` are the modules of hooks that the stages found so far open themselves."""
+    manager = registered(hookspecs, plugin)
+    _refuse_misspelt(manager, specs)
     for hook in (manager.hook.mlops_stages, manager.hook.mlops_reporters, manager.hook.mlops_adapters):
         for records in hook():
             yield from records
+
+
+def _refuse_misspelt(manager: pluggy.PluginManager, specs: Iterable[str]) -> None:
+    """A misspelt hook name is an error, not silence; the stages' own hooks are looked up only for a plugin that has more than the host's."""
+    try:
+        manager.check_pending()
+    except pluggy.PluginValidationError:
+        for module in specs:
+            manager.add_hookspecs(import_module(module))
+        manager.check_pending()
 
 
 def _anything(value: object) -> bool:
@@ -251,8 +246,3 @@ def _unique(
             reason = f"the name is claimed by {' and by '.join(owners)}; uninstall one, or name the other in {ALLOW_LIST}"
             broken.append(Broken(name=name, distribution=" + ".join(owners), reason=reason))
     return {name: rivals[0][1] for name, rivals in sorted(claims.items()) if len(rivals) == 1}
-
-
-def _told(error: BaseException) -> str:
-    """An exception of a plugin in one line."""
-    return f"{type(error).__name__}: {error}".splitlines()[0]

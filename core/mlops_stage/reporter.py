@@ -7,10 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Reporter:
-    """`render` is "module:attribute" of `(run) -> {path: text}`; the path `-` is the terminal, others lie in the output directory."""
+    """`render` is "module:attribute" of `(run) -> {path: text}`; the path `-` is the terminal, others lie in the output directory.
+
+    With `evidence`, it is called `(run, read)`: `read(report, evidence)` gives the bytes of a file that backs a report, if they are still those of its digest.
+    """
 
     name: str
     summary: str
     render: str
+    evidence: bool = False
     distribution: str = ""
     """Filled in by the host."""

@@ -62,6 +62,12 @@ class Stage:
     """`(params, workspace) -> Plan`: rows, cost and the gates that the data cannot decide, before anything runs."""
     consumes: tuple[str, ...] = ()
     """Stages whose reports this one reads; `("*",)` means all earlier ones."""
+    hookspecs: str = ""
+    """The module of the hooks that this stage opens itself, such as one for further backends; light, for the parent imports it."""
+    reproducible: bool = True
+    """Whether the same inputs, params and seed give the same bytes; a measured latency or a signature does not."""
+    needs: tuple[str, ...] = ()
+    """`oidc`: it is given the CI's identity token, which no other stage sees; `network`: it talks to servers that its params name."""
     extra: str = ""
     """The optional dependency group that `measure` or `act` needs."""
     distribution: str = ""

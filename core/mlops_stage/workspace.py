@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from mlops_stage.hookspecs import Plugin
     from mlops_stage.report import Report
 
 
@@ -44,6 +45,8 @@ class Workspace:
     nothing about who wrote it; whoever reads one confirms it by other means, or computes anew."""
     reports: tuple[EarlierReport, ...] = ()
     """Reports of the stages that this one consumes."""
+    plugins: tuple[Plugin, ...] = ()
+    """Other distributions' plugins, not yet loaded: for `hookspecs.gather`, where the stage opens hooks of its own."""
     env: Mapping[str, str] = field(default_factory=dict)
     progress: Callable[[float, str], None] = silent
     """`progress(done, what)`: done from 0 to 1, what in a few words."""
