@@ -184,6 +184,24 @@ class Params(BaseModel):
     ] = None
 
 
+class AnsweredParams(Params):
+    """What every stage may be asked that compares a model's answers with the truth: a model and its data, or predictions, and which columns mean what."""
+
+    model: Model = None
+    model_token_env: ModelTokenEnv = None
+    data: Data = None
+    predictions: PredictionsFile = None
+    label: Label = "y_true"
+    prediction: Prediction = "y_pred"
+    score: Score = "y_score"
+    row_id: RowId = None
+    weight: Weight = None
+    columns: Columns = Field(default_factory=dict)
+    task: Task = "auto"
+    positive: Annotated[str | None, Field(description="the label that counts as positive, in a binary task")] = None
+    threshold: Threshold = None
+
+
 class RunWide(Params):
     """What mlops.yaml and `mlops-stage run` may set for all stages at once; a stage takes those of them that it has."""
 

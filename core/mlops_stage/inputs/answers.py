@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from mlops_stage.params import AnsweredParams
     from mlops_stage.report import Subject
 
 THRESHOLD = 0.5
@@ -53,6 +54,12 @@ class Question:
     """Model input -> column (or columns) of the table, where the names differ."""
     threshold: float | None = None
     """A score above it is a decision for the positive class, where no decisions were given; None means 0.5, and only for probabilities."""
+
+    @classmethod
+    def of(cls, params: AnsweredParams, slices: Sequence[str] = ()) -> Question:
+        """What the params of a stage ask, with the columns to report by."""
+        named = {name: getattr(params, name) for name in cls.__dataclass_fields__ if name != "slices"}
+        return cls(slices=tuple(slices), **named)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -6,46 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mlops_stage.params import (
-    Columns,
-    Data,
-    Label,
-    Model,
-    ModelTokenEnv,
-    Params,
-    Prediction,
-    PredictionsFile,
-    RowId,
-    Score,
-    Sensitive,
-    SensitiveData,
-    Standard,
-    Task,
-    TextList,
-    TextMapping,
-    Threshold,
-    Weight,
-)
+from mlops_stage.params import AnsweredParams, Sensitive, SensitiveData, Standard, TextList, TextMapping
 
 
-class FairnessParams(Params):
+class FairnessParams(AnsweredParams):
     """Give `predictions`, or `model` and `data`; and, where names do not tell, which columns name groups (`sensitive`)."""
 
-    model: Model = None
-    model_token_env: ModelTokenEnv = None
-    data: Data = None
-    predictions: PredictionsFile = None
     sensitive: Sensitive = ()
     sensitive_data: SensitiveData = None
-    label: Label = "y_true"
-    prediction: Prediction = "y_pred"
-    score: Score = "y_score"
-    row_id: RowId = None
-    weight: Weight = None
-    columns: Columns = Field(default_factory=dict)
-    task: Task = "auto"
-    positive: Annotated[str | None, Field(description="the label that counts as positive: the decision that people want, or fear")] = None
-    threshold: Threshold = None
     standard: Standard = ()
     reference_group: Annotated[
         TextMapping,

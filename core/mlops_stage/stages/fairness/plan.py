@@ -10,13 +10,14 @@ import numpy as np
 from mlops_stage.estimates import Difference, Rate, rows_needed
 from mlops_stage.evidence.redact import MINIMUM_COUNT, shown
 from mlops_stage.gate import parse_all
+from mlops_stage.inputs.answers import Question
 from mlops_stage.inputs.joined import Joined, beside
 from mlops_stage.inputs.tables.query import rows
 from mlops_stage.inputs.task import binary_classes
 from mlops_stage.report import Plan
 from mlops_stage.stages.fairness.attributes import as_attribute
 from mlops_stage.stages.fairness.grouping import UNKNOWN
-from mlops_stage.stages.fairness.reading import opened_sources, question, sensitive_columns
+from mlops_stage.stages.fairness.reading import opened_sources, sensitive_columns
 from mlops_stage.stages.fairness.standards import DEFAULT, chosen
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _columns(params: FairnessParams, sources: Sources, found: Mapping[str, Table
     own = tuple(name for name, table in found.items() if table is not sources.side)
     columns: dict[str, Codes] = {}
     with ExitStack() as stack:
-        joined = Joined(stack, sources.main, sources.data, question(params, own))
+        joined = Joined(stack, sources.main, sources.data, Question.of(params, own))
         joined.load([params.label, *own])
         columns = {name: joined.texts(name) for name in own}
         label, keys = joined.texts(params.label), joined.row_id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from mlops_stage.errors import UsageError
@@ -11,6 +12,7 @@ from mlops_stage.inputs.answers import as_slice
 from mlops_stage.inputs.joined import beside
 from mlops_stage.inputs.model import open_model
 from mlops_stage.inputs.predictions import Predictions, Question, read, score
+from mlops_stage.inputs.roles import answers_in, check_roles, refuse_two
 from mlops_stage.inputs.tables.open import Table, open_table
 from mlops_stage.report import Finding, Level, NotApplicable
 from mlops_stage.stages.fairness.attributes import as_attribute
@@ -88,31 +90,13 @@ def judged(params: FairnessParams, workspace: Workspace) -> Judged | NotApplicab
     return Judged(predictions=predictions, attributes=attributes, findings=tuple(findings), subjects=(*predictions.subjects, *side))
 
 
-def question(params: FairnessParams, slices: tuple[str, ...] = ()) -> Question:
-    """Which columns mean what."""
-    return Question(
-        label=params.label,
-        prediction=params.prediction,
-        score=params.score,
-        row_id=params.row_id,
-        weight=params.weight,
-        slices=slices,
-        columns=params.columns,
-        task=params.task,
-        positive=params.positive,
-        threshold=params.threshold,
-    )
-
-
 def opened_sources(params: FairnessParams, workspace: Workspace) -> Sources:
     """The tables, opened.
 
     Raises:
         UsageError: nothing to judge, too much of it, or a file that is not there.
     """
-    if params.predictions and params.model:
-        hint = "give one of them; a model for other stages is declared below those stages in mlops.yaml, not for the whole run"
-        raise UsageError("predictions and model were both given", hint)
+    refuse_two(params)
     data = open_table(params.data, workspace.root, "data") if params.data else None
     side = open_table(params.sensitive_data, workspace.root, _OF_SIDE) if params.sensitive_data else None
     if side is not None and not params.row_id:
@@ -120,7 +104,8 @@ def opened_sources(params: FairnessParams, workspace: Workspace) -> Sources:
             f"{side.name} cannot be joined: nobody says which column identifies a row",
             "name with row_id a column that both tables have",
         )
-    _check_roles(params)
+    check_roles(params)
+    _check_groups(params)
     if params.predictions:
         return Sources(main=open_table(params.predictions, workspace.root, "predictions"), data=data, side=side)
     if not params.model:
@@ -130,20 +115,13 @@ def opened_sources(params: FairnessParams, workspace: Workspace) -> Sources:
     return Sources(main=data, data=None, side=side)
 
 
-def _check_roles(params: FairnessParams) -> None:
-    """One column cannot be the truth and an answer, nor a group and either of them.
+def _check_groups(params: FairnessParams) -> None:
+    """A column of groups means nothing else, and a group to compare with is of one of them.
 
     Raises:
-        UsageError: a column that means two things.
+        UsageError: a column that means two things, or a group of a column that names none.
     """
-    answers = {"prediction": params.prediction, "score": params.score} if params.predictions else {}
-    for role, column in {**answers, "weight": params.weight, "row_id": params.row_id}.items():
-        if column == params.label:
-            raise UsageError(
-                f"label and {role} are the same column, {shown(params.label)!r}",
-                f"name the column with the truth with label, and another with {role}",
-            )
-    for role, column in {"label": params.label, "weight": params.weight, "row_id": params.row_id, **answers}.items():
+    for role, column in {"label": params.label, "weight": params.weight, "row_id": params.row_id, **answers_in(params)}.items():
         if column in params.sensitive:
             raise UsageError(
                 f"sensitive and {role} are the same column, {shown(column)!r}: it cannot name groups of people as well",
@@ -151,7 +129,9 @@ def _check_roles(params: FairnessParams) -> None:
             )
     for column in params.reference_group:
         if params.sensitive and column not in params.sensitive:
-            raise UsageError(f"reference_group: {shown(column)!r} is none of the sensitive columns", "name it with sensitive too")
+            near = get_close_matches(column, params.sensitive, 1)
+            hint = f"did you mean {shown(near[0])!r}?" if near else "name it with sensitive too"
+            raise UsageError(f"reference_group: {shown(column)!r} is none of the sensitive columns", hint)
 
 
 def sensitive_columns(params: FairnessParams, sources: Sources) -> dict[str, Table]:
@@ -183,7 +163,7 @@ def _taken(params: FairnessParams) -> set[str]:
 
 
 def _answers(params: FairnessParams, workspace: Workspace, sources: Sources, own: tuple[str, ...]) -> Predictions:
-    asked = question(params, own)
+    asked = Question.of(params, own)
     if params.predictions:
         workspace.progress(0.05, "reading predictions")
         return read(params.predictions, workspace.root, asked, data=sources.data)

@@ -14,12 +14,12 @@ from mlops_stage.evidence.paths import existing
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.model import open_model
 from mlops_stage.inputs.oip.address import is_url
-from mlops_stage.inputs.predictions import read
+from mlops_stage.inputs.predictions import Question, read
 from mlops_stage.inputs.tables.formats import SUFFIXES
 from mlops_stage.inputs.tables.open import open_table
 from mlops_stage.report import Subject, read_report
 from mlops_stage.stages.quality import history, points, validity
-from mlops_stage.stages.quality.reading import alike, model_of, open_data, question, scored
+from mlops_stage.stages.quality.reading import alike, model_of, open_data, scored
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -148,12 +148,11 @@ def _doubts(report: Report) -> tuple[Finding, ...]:
 
 def _answers(place: _Place, params: QualityParams, workspace: Workspace, judged: Predictions) -> Predictions:
     """The answers in a file, or of a model for the same data."""
-    asked = question(params)
     if not _is_table(place.root / place.text):
         return _scored(open_model(place.text, place.root, what="baseline"), params, workspace, judged)
     table = open_table(place.text, place.root, "baseline")
     known = tuple(name for name in params.slices if name in table.columns)
-    asked = replace(alike(asked, judged, table), positive=params.positive, slices=known)
+    asked = replace(alike(Question.of(params, known), judged, table), positive=params.positive)
     source = params.data or params.predictions
     labels = open_table(source, workspace.root, "data") if source and params.label not in table.columns else None
     return read(place.text, place.root, asked, data=labels, what="baseline")
@@ -163,7 +162,7 @@ def _scored(model: Model | Served, params: QualityParams, workspace: Workspace, 
     if not params.data:
         raise UsageError("baseline: a model needs data to be compared on", "give data, or the baseline's predictions or report")
     data = open_data(params.data, workspace.root)
-    asked = replace(alike(question(params), judged, data), positive=params.positive, slices=())
+    asked = replace(alike(Question.of(params), judged, data), positive=params.positive)
     return scored(model, data, asked, workspace, params.effort)
 
 

@@ -6,46 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mlops_stage.params import (
-    Baseline,
-    Columns,
-    Data,
-    Label,
-    MetricsFile,
-    Model,
-    ModelTokenEnv,
-    Params,
-    Prediction,
-    PredictionsFile,
-    RowId,
-    Score,
-    Slices,
-    Task,
-    Threshold,
-    Train,
-    Weight,
-)
+from mlops_stage.params import AnsweredParams, Baseline, MetricsFile, Slices, Train
 
 
-class QualityParams(Params):
+class QualityParams(AnsweredParams):
     """Give `predictions`, or `model` and `data`, or `metrics`."""
 
-    model: Model = None
-    model_token_env: ModelTokenEnv = None
-    data: Data = None
     train: Train = None
-    predictions: PredictionsFile = None
     metrics: MetricsFile = None
-    label: Label = "y_true"
-    prediction: Prediction = "y_pred"
-    score: Score = "y_score"
-    row_id: RowId = None
-    weight: Weight = None
-    columns: Columns = Field(default_factory=dict)
     slices: Slices = ()
-    task: Task = "auto"
-    positive: Annotated[str | None, Field(description="the label that counts as positive, in a binary task")] = None
-    threshold: Threshold = None
     doubts: Annotated[
         Literal["fail", "report"],
         Field(

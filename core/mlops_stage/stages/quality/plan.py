@@ -14,12 +14,12 @@ from mlops_stage.evidence.redact import MINIMUM_COUNT
 from mlops_stage.gate import parse_all, spell
 from mlops_stage.gate.ranges import outside
 from mlops_stage.inputs.arrays import is_arrays, open_arrays
+from mlops_stage.inputs.roles import refuse_two
 from mlops_stage.inputs.tables.open import open_table
 from mlops_stage.inputs.tables.query import numbers, rows, texts
 from mlops_stage.inputs.task import binary_classes
 from mlops_stage.report import Criterion, Plan
 from mlops_stage.stages.quality.divisions import CLASS
-from mlops_stage.stages.quality.reading import refuse_two
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

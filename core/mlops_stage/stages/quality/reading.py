@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlops_stage.errors import UsageError
-from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.arrays import Arrays, is_arrays, open_arrays
 from mlops_stage.inputs.model import open_model
 from mlops_stage.inputs.oip.address import is_url, same_origin
 from mlops_stage.inputs.predictions import Predictions, Question, read, score
+from mlops_stage.inputs.roles import check_roles, refuse_two
 from mlops_stage.inputs.tables.open import Table, open_table
 from mlops_stage.inputs.tables.overlap import Overlap, shared_rows
 
@@ -22,22 +22,6 @@ if TYPE_CHECKING:
     from mlops_stage.workspace import Workspace
 
 
-def question(params: QualityParams) -> Question:
-    """Which columns mean what."""
-    return Question(
-        label=params.label,
-        prediction=params.prediction,
-        score=params.score,
-        row_id=params.row_id,
-        weight=params.weight,
-        slices=params.slices,
-        columns=params.columns,
-        task=params.task,
-        positive=params.positive,
-        threshold=params.threshold,
-    )
-
-
 def candidate(params: QualityParams, workspace: Workspace) -> Predictions:
     """The answers to judge.
 
@@ -46,19 +30,19 @@ def candidate(params: QualityParams, workspace: Workspace) -> Predictions:
     """
     data = open_data(params.data, workspace.root) if params.data else None
     refuse_two(params)
-    _check_roles(params)
+    check_roles(params)
     if params.predictions:
         workspace.progress(0.05, "reading predictions")
         if isinstance(data, Arrays):
             raise UsageError(
                 f"{data.name} is no table in which rows of predictions can be looked up", "write the labels into the predictions"
             )
-        return read(params.predictions, workspace.root, question(params), data=data)
+        return read(params.predictions, workspace.root, Question.of(params, params.slices), data=data)
     if not params.model:
         raise UsageError("there is nothing to judge", "give predictions, or model and data, or metrics")
     if data is None:
         raise UsageError("a model alone cannot be judged", "give data: a table with labels and the model's inputs; or predictions")
-    return scored(model_of(params.model, params, workspace), data, question(params), workspace, params.effort)
+    return scored(model_of(params.model, params, workspace), data, Question.of(params, params.slices), workspace, params.effort)
 
 
 def open_data(source: str, root: Path, what: str = "data") -> Table | Arrays:
@@ -73,31 +57,6 @@ def model_of(source: str, params: QualityParams, workspace: Workspace, what: str
     return open_model(source, workspace.root, env=workspace.env, token_env=token_env, what=what)
 
 
-def _check_roles(params: QualityParams) -> None:
-    """One column cannot be the truth and an answer.
-
-    Raises:
-        UsageError: the label is also named as something else.
-    """
-    answers = {"prediction": params.prediction, "score": params.score} if params.predictions else {}
-    for role, column in {**answers, "weight": params.weight, "row_id": params.row_id}.items():
-        of_class = role == "score" and params.label.startswith(f"{column}_")
-        if column == params.label or of_class:
-            raise UsageError(
-                f"label and {role} are the same column, {shown(params.label)!r}: a model would be judged by its own answers"
-                if role in answers
-                else f"label and {role} are the same column, {shown(params.label)!r}",
-                f"name the column with the truth with label, and another one with {role}",
-            )
-
-
-def refuse_two(params: QualityParams) -> None:
-    """Refuse predictions beside a model: only one of them would be judged, and nobody could say which."""
-    if params.predictions and params.model:
-        hint = "give one of them; a model for other stages is declared below those stages in mlops.yaml, not for the whole run"
-        raise UsageError("predictions and model were both given", hint)
-
-
 def scored(model: Model | Served, table: Table | Arrays, asked: Question, workspace: Workspace, effort: str) -> Predictions:
     """The answers of a model for a table; with effort deep for every row anew, whatever is kept."""
     cache = None if effort == "deep" else workspace.cache
@@ -109,7 +68,7 @@ def trained(params: QualityParams, workspace: Workspace, judged: Predictions) ->
     if not params.train:
         return None
     table = open_data(params.train, workspace.root, "train")
-    asked = alike(replace(question(params), slices=()), judged, table)
+    asked = alike(Question.of(params), judged, table)
     if params.predictions and isinstance(table, Table):
         answered = params.prediction in table.columns or bool(_scores(table, params.score))
         return read(params.train, workspace.root, asked, what="train") if answered and params.label in table.columns else None
