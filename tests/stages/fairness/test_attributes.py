@@ -3,7 +3,7 @@ import pytest
 
 from mlops_stage.errors import UsageError
 from mlops_stage.inputs.tables.values import Codes
-from mlops_stage.stages.fairness.attributes import as_attribute
+from mlops_stage.stages.fairness.attributes import as_attribute, spellings
 from mlops_stage.stages.fairness.names import called_sensitive, is_age
 
 
@@ -110,10 +110,43 @@ def test_a_quantity_is_compared_in_four_parts_of_about_equal_size():
 
 
 def test_too_many_values_are_refused_with_their_number():
-    with pytest.raises(UsageError, match="1,001 different values"):
-        as_attribute("sex", column(*(f"v{index}" for index in range(1_001))))
+    many = [f"v{index}" for index in range(1_001)]
+    with pytest.raises(UsageError, match="1,001 different values, which are no groups"):
+        as_attribute("sex", column(*many * 10))
+    with pytest.raises(UsageError, match="looks like an identifier, not a group: 1,001 different values"):
+        as_attribute("sex", column(*many))
     with pytest.raises(UsageError, match="5,000 different values"):
         as_attribute("zip", column(*(str(10_000 + index) for index in range(5_000))))
+
+
+@pytest.mark.parametrize(
+    ("values", "refused"),
+    [
+        ([f"person{index}@example.org" for index in range(300)], True),
+        ([*(f"person{index}" for index in range(21)), *["the rest"] * 20], True),
+        ([*(f"person{index}" for index in range(21)), *["the rest"] * 21], False),
+        ([f"g{index}" for index in range(20)], False),
+        ([f"g{index % 30}" for index in range(300)], False),
+        ([f"g{index % 30}" for index in range(269)], True),
+    ],
+    ids=["addresses", "most of a few rows", "half of them", "20 values", "ten rows each", "nine rows each, almost"],
+)
+def test_what_looks_like_an_identifier_is_refused_without_telling_it(values, refused):
+    if not refused:
+        as_attribute("name", column(*values))
+        return
+    with pytest.raises(UsageError, match="'name' looks like an identifier") as told:
+        as_attribute("name", column(*values))
+    assert "person" not in f"{told.value.message} {told.value.hint}"
+
+
+def test_spellings_of_one_group_are_found_and_others_are_not():
+    assert spellings(["Female", "female", " Female ", "Male", "male", "other"]) == [("Female", "female", " Female "), ("Male", "male")]
+    assert spellings(["native  american", "Native American", "ﬁrst", "first"]) == [
+        ("native  american", "Native American"),
+        ("ﬁrst", "first"),
+    ]
+    assert spellings(["a", "b", "a b", "ab"]) == []
 
 
 def test_is_age_knows_ages_only():

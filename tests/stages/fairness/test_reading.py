@@ -204,8 +204,52 @@ def test_a_column_of_100_000_values_is_refused(bench):
     with pytest.raises(InputError, match="more than 100,000 different values"):
         bench.measure()
     bench.write("p.csv", y_true=np.arange(5_000) % 2, y_pred=np.arange(5_000) // 2 % 2, sex=[f"g{index}" for index in range(5_000)])
-    with pytest.raises(UsageError, match="5,000 different values"):
-        bench.measure()
+    with pytest.raises(UsageError, match="looks like an identifier, not a group: 5,000 different values"):
+        bench.measure(sensitive="sex")
+    seen = bench.measure()
+    assert isinstance(seen, NotApplicable)
+    assert "5,000 different values" in seen.reason
+
+
+def test_a_column_of_names_is_refused_when_named_and_left_out_when_found(bench):
+    answers = bench.answers()
+    answers["race"] = np.array([f"Person {index // 2}" for index in range(2_000)])
+    bench.write("p.csv", **answers)
+    with pytest.raises(UsageError, match="'race' looks like an identifier") as told:
+        bench.measure(sensitive="sex,race")
+    assert "Person" not in f"{told.value.message} {told.value.hint}"
+    seen = bench.measure()
+    assert bench.said(seen, "fairness/no-groups").endswith("nobody named it with sensitive, so it is left out")
+    assert halves(seen, "sex") == {"female", "male"}
+    assert "Person" not in repr(seen)
+    assert all("Person" not in path.read_text() for path in (bench.root / "mlops-out").rglob("*.json"))
+
+
+def test_spellings_of_a_group_are_counted_apart_and_named(bench):
+    answers = bench.answers()
+    answers["sex"] = np.where(np.arange(2_000) % 3 == 0, " Female ", np.where(np.arange(2_000) % 3 == 1, "female", "male"))
+    bench.write("p.csv", **answers)
+    seen = bench.measure(sensitive="sex")
+    assert halves(seen, "sex") == {" Female ", "female", "male"}
+    assert "counted apart: ' Female ', 'female'" in bench.said(seen, "fairness/spelling")
+
+
+@pytest.mark.parametrize(
+    ("asked", "hint"),
+    [
+        ({"reference_group": "sex=mael"}, "did you mean 'male'?"),
+        ({"reference_group": "sex=x"}, "its groups are female, male"),
+        ({"reference_group": "sexe=male"}, "did you mean 'sex'?"),
+        ({"reference_group": "sexe=male", "sensitive": "sex"}, "did you mean 'sex'?"),
+        ({"reference_group": "p=male", "sensitive": "sex"}, "name it with sensitive too"),
+    ],
+)
+def test_a_misspelt_group_to_compare_with_is_looked_for_among_groups(bench, asked, hint):
+    bench.write("p.csv", **bench.answers())
+    (bench.root / "mael").write_text("a file of almost that name")
+    with pytest.raises(UsageError, match="reference_group") as told:
+        bench.measure(**asked)
+    assert told.value.hint == hint
 
 
 def test_odd_names_of_groups_come_through_unharmed(bench):

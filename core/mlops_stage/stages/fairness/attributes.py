@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from mlops_stage.errors import UsageError
-from mlops_stage.evidence.redact import shown
+from mlops_stage.evidence.redact import MINIMUM_COUNT, shown
 from mlops_stage.inputs.answers import MISSING
 from mlops_stage.inputs.tables.values import FEW_LEVELS, Codes, number_of
 from mlops_stage.stages.fairness.names import is_age
@@ -21,6 +22,8 @@ MOST_LEVELS = 1_000
 """More values of a column are no groups that anybody would compare."""
 AGES = (0, 25, 40, 55, 65)
 """Where bands of age begin. From 40 the American act on age discrimination protects."""
+_MOST_LONE = 20
+"""Up to so many values are groups, however few rows each has."""
 _PARTS = 4
 _FEWEST_DIGITS, _MOST_DIGITS = 6, 17  # 17 tell any two numbers apart
 _OLDEST = 125
@@ -44,7 +47,8 @@ def as_attribute(name: str, column: Codes) -> Attribute:
     Cells that are empty, or hold `?`, `n/a`, `null` or `unknown`, are of the group `(unknown)`.
 
     Raises:
-        UsageError: more than 1,000 values that are no quantities.
+        UsageError: more than 1,000 values that are no quantities; or more than 20 of which most rows share theirs with so few others that nothing may be
+            told of them, as names and addresses are. The values themselves are not told.
     """
     codes, notes = _with_unknown(name, column)
     known = [level for level in codes.levels if level != MISSING]
@@ -54,12 +58,31 @@ def as_attribute(name: str, column: Codes) -> Attribute:
         banded = _banded(name, codes, np.array(quantities))
         if banded is not None:
             return Attribute(banded.codes, (*notes, *banded.notes))
-    if len(known) > MOST_LEVELS:
+    _refuse_no_groups(name, codes, len(known))
+    return Attribute(codes, notes)
+
+
+def _refuse_no_groups(name: str, codes: Codes, known: int) -> None:
+    rows = np.bincount(codes.codes, minlength=len(codes.levels))[:known]
+    if known > _MOST_LONE and 2 * rows[rows < MINIMUM_COUNT].sum() > rows.sum():
         raise UsageError(
-            f"sensitive: column {shown(name)!r} has {len(known):,} different values, which are no groups",
+            f"sensitive: column {shown(name)!r} looks like an identifier, not a group: {known:,} different values, and most rows share theirs "
+            f"with fewer than {MINIMUM_COUNT - 1} others",
+            "name a column that says to which group of people a row belongs",
+        )
+    if known > MOST_LEVELS:
+        raise UsageError(
+            f"sensitive: column {shown(name)!r} has {known:,} different values, which are no groups",
             f"name a column of at most {MOST_LEVELS:,} values, or write them into fewer groups first",
         )
-    return Attribute(codes, notes)
+
+
+def spellings(levels: Sequence[str]) -> list[tuple[str, ...]]:
+    """Levels that are the same but for capitals, spaces and ways to write a letter, such as `Female` and `female`; each set in the order of the levels."""
+    alike: dict[str, list[str]] = {}
+    for level in levels:
+        alike.setdefault(" ".join(unicodedata.normalize("NFKC", level).casefold().split()), []).append(level)
+    return [tuple(some) for some in alike.values() if len(some) > 1]
 
 
 def _with_unknown(name: str, column: Codes) -> tuple[Codes, tuple[str, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from difflib import get_close_matches
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from mlops_stage.stages.fairness.hiding import Secrets
     from mlops_stage.stages.fairness.params import FairnessParams
     from mlops_stage.workspace import Workspace
+
+_LISTED = 8
 
 
 def measure(params: FairnessParams, workspace: Workspace) -> Observations | NotApplicable:
@@ -108,9 +111,10 @@ def _check_references(wanted: Mapping[str, str], attributes: Mapping[str, Codes]
             raise UsageError(f"reference_group: there is no sensitive column {shown(column)!r}", nearest(column, attributes))
         levels = attributes[column].levels
         if level not in levels:
-            raise UsageError(
-                f"reference_group: {shown(column)!r} has no group {shown(level)!r}", nearest(level, [shown(one) for one in levels[:20]])
-            )
+            near = get_close_matches(level, levels, 1)
+            some = ", ".join(shown(one, 40) for one in levels[:_LISTED]) + (" …" if len(levels) > _LISTED else "")
+            hint = f"did you mean {shown(near[0])!r}?" if near else f"its groups are {some}"
+            raise UsageError(f"reference_group: {shown(column)!r} has no group {shown(level)!r}", hint)
 
 
 def _reference(wanted: Mapping[str, str], grouping: Grouping) -> int | None:

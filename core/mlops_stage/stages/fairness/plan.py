@@ -14,10 +14,9 @@ from mlops_stage.inputs.answers import Question
 from mlops_stage.inputs.joined import Joined, beside
 from mlops_stage.inputs.tables.query import rows
 from mlops_stage.inputs.task import binary_classes
-from mlops_stage.report import Plan
-from mlops_stage.stages.fairness.attributes import as_attribute
+from mlops_stage.report import Level, Plan
 from mlops_stage.stages.fairness.grouping import UNKNOWN
-from mlops_stage.stages.fairness.reading import opened_sources, sensitive_columns
+from mlops_stage.stages.fairness.reading import as_groups, opened_sources, sensitive_columns
 from mlops_stage.stages.fairness.standards import DEFAULT, chosen
 
 if TYPE_CHECKING:
@@ -54,9 +53,11 @@ def plan(params: FairnessParams, workspace: Workspace) -> Plan:
     if not found:
         return Plan(rows=count, cost=cost, notes=("no column names groups of people: the stage would not apply",))
     label, columns = _columns(params, sources, found)
+    groups, odd = as_groups(params, columns)
     positive = _positive(label, params)
     needed = rows_needed(Difference(Rate(_RATE * 100, 100), Rate(_RATE * 100, 100)), _GAP, "<=") or 0
-    notes = [_note(name, column, positive, needed, params.min_denominator) for name, column in columns.items()]
+    notes = [_note(name, column, positive, needed, params.min_denominator) for name, column in groups.items()]
+    notes += [finding.message for finding in odd if finding.level is Level.WARNING]
     if positive is not None:
         notes.append(
             f"to show that the true or false positive rates of two groups differ by at most {_GAP:g}, where both are {_RATE:g}, "
@@ -66,7 +67,7 @@ def plan(params: FairnessParams, workspace: Workspace) -> Plan:
 
 
 def _columns(params: FairnessParams, sources: Sources, found: Mapping[str, Table]) -> tuple[Codes, dict[str, Codes]]:
-    """Labels, and the groups of each sensitive column, in the order of the rows."""
+    """Labels, and each sensitive column, in the order of the rows."""
     own = tuple(name for name, table in found.items() if table is not sources.side)
     columns: dict[str, Codes] = {}
     with ExitStack() as stack:
@@ -77,7 +78,7 @@ def _columns(params: FairnessParams, sources: Sources, found: Mapping[str, Table
     aside = [name for name in found if name not in columns]
     if sources.side is not None and params.row_id and keys is not None and aside:
         columns |= beside(sources.side, aside, params.row_id, keys).columns
-    return label, {name: as_attribute(name, columns[name]).codes for name in found}
+    return label, {name: columns[name] for name in found}
 
 
 def _positive(label: Codes, params: FairnessParams) -> NDArray[np.bool_] | None:

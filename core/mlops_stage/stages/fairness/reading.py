@@ -15,7 +15,7 @@ from mlops_stage.inputs.predictions import Predictions, Question, read, score
 from mlops_stage.inputs.roles import answers_in, check_roles, refuse_two
 from mlops_stage.inputs.tables.open import Table, open_table
 from mlops_stage.report import Finding, Level, NotApplicable
-from mlops_stage.stages.fairness.attributes import as_attribute
+from mlops_stage.stages.fairness.attributes import as_attribute, spellings
 from mlops_stage.stages.fairness.names import called_sensitive
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mlops_stage.workspace import Workspace
 
 _OF_SIDE = "sensitive_data"
+_LISTED = 4
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -81,10 +82,10 @@ def judged(params: FairnessParams, workspace: Workspace) -> Judged | NotApplicab
         aside, told = _looked_up(params, sources.side, aside_names, predictions)
         columns |= aside
         findings += told
-    attributes = {}
-    for name in found:
-        attributes[name], notes = as_attribute(name, columns[name])
-        findings += [Finding(rule="fairness/grouping", level=Level.NOTE, message=note) for note in notes]
+    attributes, told = as_groups(params, {name: columns[name] for name in found})
+    findings += told
+    if not attributes:
+        return NotApplicable("; ".join(finding.message for finding in told))
     findings += [Finding(rule="fairness/choice", level=Level.NOTE, message=note) for note in predictions.notes]
     side = (sources.side.subject(),) if sources.side is not None else ()
     return Judged(predictions=predictions, attributes=attributes, findings=tuple(findings), subjects=(*predictions.subjects, *side))
@@ -132,6 +133,39 @@ def _check_groups(params: FairnessParams) -> None:
             near = get_close_matches(column, params.sensitive, 1)
             hint = f"did you mean {shown(near[0])!r}?" if near else "name it with sensitive too"
             raise UsageError(f"reference_group: {shown(column)!r} is none of the sensitive columns", hint)
+
+
+def as_groups(params: FairnessParams, columns: Mapping[str, Codes]) -> tuple[dict[str, Codes], list[Finding]]:
+    """The groups of each column, and what is odd about them; a column that nobody named and that holds no groups is left out.
+
+    Raises:
+        UsageError: a named column that holds no groups.
+    """
+    attributes: dict[str, Codes] = {}
+    told: list[Finding] = []
+    for name, column in columns.items():
+        try:
+            attributes[name], notes = as_attribute(name, column)
+        except UsageError as error:
+            if params.sensitive:
+                raise
+            message = f"{error.message.removeprefix('sensitive: ')}; nobody named it with sensitive, so it is left out"
+            told.append(Finding(rule="fairness/no-groups", level=Level.WARNING, message=message, hint=error.hint))
+            continue
+        told += [Finding(rule="fairness/grouping", level=Level.NOTE, message=note) for note in notes]
+        told += _spelt_apart(name, attributes[name])
+    return attributes, told
+
+
+def _spelt_apart(name: str, column: Codes) -> list[Finding]:
+    sets = spellings(column.levels)
+    if not sets:
+        return []
+    listed = "; ".join(", ".join(repr(shown(level, 40)) for level in some[:_LISTED]) for some in sets[:_LISTED])
+    more = f" and {len(sets) - _LISTED:,} more" if len(sets) > _LISTED else ""
+    message = f"groups of {shown(name)!r} that differ in capitals or spaces only are counted apart: {listed}{more}"
+    hint = "where they are the same group, write it in one way before the file is judged"
+    return [Finding(rule="fairness/spelling", level=Level.WARNING, message=message, hint=hint)]
 
 
 def sensitive_columns(params: FairnessParams, sources: Sources) -> dict[str, Table]:
