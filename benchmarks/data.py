@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 
 import duckdb
+from measuring import resident
 
 _SEEDS = {"pip", "setuptools", "pkg_resources", "_distutils_hack"}
 HOME = Path.home() / ".cache/mlops-stage/bench"
@@ -105,31 +106,11 @@ def timed(argv: list[str], cwd: Path) -> tuple[float, float, float]:
     process = subprocess.Popen(argv, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     most = 0
     while process.poll() is None:
-        most = max(most, sum(resident(pid) for pid in family(process.pid)))
+        most = max(most, resident(process.pid))
         time.sleep(0.01)
     after = os.times()
     cpu = after.children_user - before.children_user + after.children_system - before.children_system
     return time.perf_counter() - begun, cpu, most / 1e6
-
-
-def family(pid: int) -> list[int]:
-    """A process and its descendants."""
-    found = [pid]
-    for each in found:
-        try:
-            tasks = Path(f"/proc/{each}/task").iterdir()
-            found += [int(child) for task in tasks for child in (task / "children").read_text().split()]
-        except OSError:
-            continue
-    return found
-
-
-def resident(pid: int) -> int:
-    """Bytes of a process in memory."""
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, IndexError):
-        return 0
 
 
 def size(folder: Path) -> float:

@@ -7,7 +7,6 @@ rows takes minutes and runs only with `--peer-bootstrap`. How often verdicts are
 from __future__ import annotations
 
 import argparse
-import json
 import resource
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from measuring import promised
 
 from mlops_stage.inputs.predictions import Predictions
 from mlops_stage.inputs.tables.values import Codes
@@ -232,15 +232,7 @@ def main() -> int:
         ),
         "bootstrap": (lambda: resampling(20_000, 100), lambda told: told["times_less"] >= 1_000),
     }
-    broken = []
-    for name, (part, holds) in parts.items():
-        if name != "bootstrap" or asked.peer_bootstrap:
-            told = part()
-            print(json.dumps({name: told}, indent=2), flush=True)
-            broken += [] if holds(told) else [name]
-    for name in broken:
-        print(f"broken: {name}", file=sys.stderr)
-    return 1 if broken else 0
+    return promised({name: part for name, part in parts.items() if name != "bootstrap" or asked.peer_bootstrap})
 
 
 if __name__ == "__main__":

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from measuring import promised
 
 from mlops_stage import gate
 from mlops_stage.estimates import Rate, Sampled
@@ -198,14 +198,7 @@ def main() -> int:
         "error_rates": (lambda: error_rates(asked.draws), lambda told: all(_honest(row) for row in told)),
         "halving": (lambda: halving(asked.draws), lambda told: all(row["evidence"] <= 0.01 for row in told)),
     }
-    broken = []
-    for name, (part, holds) in parts.items():
-        told = part()
-        print(json.dumps({name: told}, indent=2), flush=True)
-        broken += [] if holds(told) else [name]
-    for name in broken:
-        print(f"broken: {name}", file=sys.stderr)
-    return 1 if broken else 0
+    return promised(parts)
 
 
 if __name__ == "__main__":

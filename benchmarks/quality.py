@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from measuring import resident
 
 SCRIPT = """
 import sys
@@ -81,29 +81,9 @@ def peak(argv: list[str], cwd: Path) -> float:
     process = subprocess.Popen(argv, cwd=cwd, stdout=subprocess.DEVNULL)
     most = 0
     while process.poll() is None:
-        most = max(most, sum(resident(pid) for pid in family(process.pid)))
+        most = max(most, resident(process.pid))
         time.sleep(0.005)
     return most / 1e6
-
-
-def family(pid: int) -> list[int]:
-    """A process and its descendants."""
-    found = [pid]
-    for each in found:
-        try:
-            tasks = Path(f"/proc/{each}/task").iterdir()
-            found += [int(child) for task in tasks for child in (task / "children").read_text().split()]
-        except OSError:
-            continue
-    return found
-
-
-def resident(pid: int) -> int:
-    """Bytes of a process in memory."""
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, IndexError):
-        return 0
 
 
 def measure_alone(cwd: Path) -> float:
