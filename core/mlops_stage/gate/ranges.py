@@ -12,10 +12,12 @@ if TYPE_CHECKING:
 
 _SHARES = (
     "accuracy",
+    "attack_success_rate",
     "average_precision",
     "balanced_accuracy",
     "breaks",
     "brier_score_loss",
+    "clean_accuracy",
     "expected_calibration_error",
     "f1",
     "f1_macro",
@@ -29,6 +31,7 @@ _SHARES = (
     "recall",
     "recall_macro",
     "recall_weighted",
+    "robust_accuracy",
     "roc_auc",
     "roc_auc_ovr",
     "selection_rate",

@@ -49,7 +49,7 @@ def test_without_any_row_of_another_class_every_row_is_brought_to_another_label(
 
 @pytest.mark.parametrize("name", MODELS)
 def test_more_iterations_come_nearer(victim, name):
-    one = victim(name)
+    one = victim(name, 100)
     medians = [np.median(searched(one, iterations=count).distance) for count in (0, 3, 10)]
     assert medians[0] > 1.05 * medians[1]
     assert medians[1] >= medians[2]
@@ -71,7 +71,7 @@ def test_taking_features_back_pays_for_trees_and_costs_others_next_to_nothing(vi
     found = searched(one, iterations=6)
     monkeypatch.setattr(hopskipjump, "MOST_TRIMMED", 0)
     without = searched(one, iterations=6)
-    assert abs(found.queries.mean() - without.queries.mean()) < 0.02 * without.queries.mean()
+    assert 0.97 * without.queries.mean() < found.queries.mean() < 1.02 * without.queries.mean()  # fewer where little was changed
     assert least < np.median(found.distance) / np.median(without.distance) < most
 
 
@@ -95,9 +95,18 @@ def test_ten_iterations_come_within_a_few_percent_of_the_closed_form_of_linear_m
     one = victim(name, 100)
     space = box(one.rows.shape[1])
     closed = linear_margin(one.oracle(), kind_of(one.model(), "label").affine, one.rows, one.labels, space, norm=norm)
-    ratio = searched(one, norm=norm, iterations=10).distance / closed.bound
-    assert ratio.min() > 1 - 1e-5
+    ratio = searched(one, norm=norm, iterations=10).distance / closed.distance
+    assert ratio.min() > 1 - 2e-5
     assert np.median(ratio) <= most
+
+
+def test_the_boundary_that_is_nearest_along_the_way_is_not_taken_for_the_nearest(victim):
+    """Of ten classes that a linear model tells apart, the nearest reference row is often not of the class whose boundary is nearest."""
+    one = victim("digits_logreg", 200)
+    space = box(one.rows.shape[1])
+    closed = linear_margin(one.oracle(), kind_of(one.model(), "label").affine, one.rows, one.labels, space, norm="l2")
+    beyond = searched(one, iterations=10).distance > 1.1 * closed.distance
+    assert beyond.mean() < 0.25
 
 
 def test_the_scale_is_the_unit_of_distance(victim):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -207,7 +208,7 @@ def test_a_linear_model_is_met_by_its_closed_form(bench):
     weights = np.array([[0.0, 0.01], [0.0, -0.05], [0.0, 0.06], [0.0, 0.0], [0.0, 0.0], [0.0, 0.3], [0.0, 0.0], [0.0, 0.0]])
     (bench.root / "linear.onnx").write_bytes(linear_classifier(weights, ["no", "yes"]))
     seen = bench.measure(model="linear.onnx", columns={"x": "age|income|debt|job_clerk|job_cook|job_smith|job_none|sex"})
-    assert "the closed form of linear models" in message(seen, "attacks")
+    assert "the exact solution for linear models" in message(seen, "attacks")
     assert "found the smallest change" in message(seen, "attacks")
 
 
@@ -310,6 +311,52 @@ def test_a_model_that_answers_always_the_same_does_not_pass(bench):
     assert outcome(seen) is Outcome.FAILED
 
 
+@pytest.mark.parametrize(
+    ("gate", "told", "hint"),
+    [
+        ("robust_acuracy[epsilon=0.1] >= 0.5", "there is no metric robust_acuracy", "robust_accuracy[epsilon=0.1]"),
+        ("robust_accuracy >= 0.5", "there is no metric robust_accuracy", "robust_accuracy[epsilon=0.05]"),
+        ("robust_accuracy[epsilon=0.3] >= 0.5", "0.3 is not judged; judged are 0.05, 0.1 and 0.2", "epsilons: [0.05, 0.1, 0.2, 0.3]"),
+        ("robust_accuracy[epsilon=0.10] >= 0.5", "0.10 is not judged", "write epsilon=0.1"),
+        ("robust_accuracy[epsilon=small] >= 0.5", "small is not judged", "a number above 0"),
+        ("robust_accuracy[epsilon=0.1] >= 50", "can never decide", "0.5"),
+    ],
+)
+def test_a_gate_on_what_is_not_measured_is_refused_before_the_model_is_opened(bench, gate, told, hint):
+    (bench.root / "credit.onnx").unlink()
+    with pytest.raises(UsageError, match=re.escape(told)) as caught:
+        bench.measure(gates=[gate])
+    assert hint in caught.value.hint
+
+
+def test_a_model_that_guesses_is_said_to(bench):
+    """Labels that have nothing to do with the inputs."""
+    rng = np.random.default_rng(0)
+    rewritten(bench, "test.csv", lambda _place, row: row.update(default=["no", "yes"][rng.integers(2)]))
+    seen = bench.measure(rows=200, epsilons=(0.05,), attacks="hop_skip_jump")
+    told = next(finding for finding in seen.findings if finding.rule == "validity/guessing")
+    assert told.level is Level.WARNING
+    assert "50 %" in told.message
+    assert seen.findings[0] is told
+
+
+def test_a_model_that_knows_its_classes_is_not_said_to_guess(plain, free):
+    assert "validity/guessing" not in rules(plain) + rules(free)
+
+
+def test_a_label_that_the_model_never_gives_is_named_once(bench):
+    def some(place, row):
+        if place % 4 == 0:
+            row["default"] = "maybe"
+
+    rewritten(bench, "test.csv", some)
+    seen = bench.measure(rows=100, epsilons=(0.05,), attacks="hop_skip_jump")
+    told = [finding for finding in seen.findings if finding.rule == "validity/label-mismatch"]
+    assert [finding.level for finding in told] == [Level.WARNING]
+    assert "maybe" in told[0].message
+    assert "no, yes" in told[0].message
+
+
 @pytest.mark.parametrize(("noise", "expected"), [(0.0, Outcome.PASSED), (0.02, Outcome.INCONCLUSIVE), (0.2, Outcome.INCONCLUSIVE)])
 def test_randomness_in_a_model_buys_no_robustness(bench, noise, expected):
     """A linear model of which nearly every row withstands small changes, and the same with noise on its scores, too small to cost accuracy."""
@@ -321,18 +368,34 @@ def test_randomness_in_a_model_buys_no_robustness(bench, noise, expected):
     seen = bench.measure("noise", **asked, epsilons=(0.05, 0.1), rows=100)
     assert estimate(seen, "clean_accuracy").value > 0.9
     assert outcome(seen) is expected
+    assert "adversarial/rounding" not in rules(seen)
     if noise:
-        assert "got another answer from a fresh session" in message(seen, "unconfirmed")
+        assert "got another answer when the model was opened anew" in message(seen, "unconfirmed")
         assert isinstance(estimate(seen, "robust_accuracy[epsilon=0.05]"), NotEstimable)
         assert "adversarial/fooled" not in rules(seen)
         assert outcome(seen, gates=("robust_accuracy[epsilon=0.1] >= 0.01",)) is Outcome.INCONCLUSIVE
+    if noise > 0.1:
+        assert "random" in message(seen, "unstable-answers")
 
 
-def noisy(noise):
+def test_randomness_is_told_from_rounding_where_the_model_takes_more_digits(bench):
+    """The input is in double precision, so that rounding could be the reason; asked again, the model contradicts itself."""
+    rng = np.random.default_rng(0)
+    columns = {name: rng.normal(size=200) for name in "abc"}
+    bench.write("noise.csv", {**columns, "default": (columns["a"] + columns["b"] > 0).astype(int)})
+    (bench.root / "noise.onnx").write_bytes(noisy(0.2, TensorProto.DOUBLE))
+    asked = {"model": "noise.onnx", "data": "noise.csv", "train": None, "columns": {"x": "a|b|c"}, "attacks": "hop_skip_jump"}
+    seen = bench.measure("noise", **asked, rows=100)
+    assert "adversarial/unstable-answers" in rules(seen, Level.WARNING)
+    assert "adversarial/rounding" not in rules(seen)
+
+
+def noisy(noise, dtype=TensorProto.FLOAT):
     """Class 1 where a + b is above 0, with normal noise of a size on both scores."""
     weights = np.array([[-1, 1], [-1, 1], [0, 0]], dtype=np.float32)
     nodes = [
-        helper.make_node("MatMul", ["x", "w"], ["sums"]),
+        helper.make_node("Cast", ["x"], ["single"], to=TensorProto.FLOAT),
+        helper.make_node("MatMul", ["single", "w"], ["sums"]),
         helper.make_node("RandomNormalLike", ["sums"], ["drawn"], scale=noise or 1e-30, seed=7.0),
         helper.make_node("Add", ["sums", "drawn"], ["z"]),
         helper.make_node("Softmax", ["z"], ["probabilities"], axis=1),
@@ -341,7 +404,7 @@ def noisy(noise):
     graph = helper.make_graph(
         nodes,
         "g",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3])],
+        [helper.make_tensor_value_info("x", dtype, ["n", 3])],
         [
             helper.make_tensor_value_info("label", TensorProto.INT64, ["n"]),
             helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 2]),
@@ -516,8 +579,22 @@ def test_ugly_tables_are_refused_in_one_line(bench, content, told):
     assert "\n" not in caught.value.message
 
 
+def test_one_row_without_others_that_show_what_is_valid_decides_nothing_and_says_what_would(bench):
+    with (bench.root / "test.csv").open(encoding="utf-8") as stream:
+        row = next(csv.DictReader(stream))
+    bench.write("one.csv", {column: [value] for column, value in row.items()})
+    seen = bench.measure(data="one.csv", train=None)
+    assert rules(seen, Level.WARNING) == ["adversarial/too-few-rows"]
+    assert "1 row" in message(seen, "too-few-rows")
+    assert "give train" in next(finding.hint for finding in seen.findings)
+    assert estimate(seen, "clean_accuracy").n == 1
+    assert outcome(seen) is Outcome.INCONCLUSIVE
+    assert outcome(seen, gates=("robust_accuracy[epsilon=0.2] >= 0.1",)) is Outcome.INCONCLUSIVE
+    every = "age,income,debt,sex,job_clerk,job_cook,job_smith,job_none"
+    assert isinstance(bench.measure(data="one.csv", train=None, immutable=every), NotApplicable)
+
+
 def test_one_row_is_attacked_and_decides_nothing(bench):
-    rewritten(bench, "test.csv", lambda _place, _row: None)
     seen = bench.measure(rows=1)
     assert estimate(seen, "clean_accuracy").n == 1
     assert outcome(seen) is Outcome.INCONCLUSIVE

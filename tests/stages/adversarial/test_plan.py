@@ -32,6 +32,8 @@ def test_what_no_number_of_rows_right_can_show_is_said(project):
 def test_a_gate_on_a_size_that_is_not_judged_is_refused(project):
     with pytest.raises(UsageError, match=r"the size 0.3 is not judged"):
         planned(project, gates=["robust_accuracy[epsilon=0.3] >= 0.5"])
+    with pytest.raises(UsageError, match=r"no metric robust_acuracy"):
+        planned(project, gates=["robust_acuracy[epsilon=0.1] >= 0.5"])
 
 
 def test_predictions_alone_are_said_not_to_suffice(project):

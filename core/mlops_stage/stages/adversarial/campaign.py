@@ -114,7 +114,7 @@ def _found(  # noqa: PLR0913, PLR0917  (as above, and what was found before)
     """What one attack finds, and for which of the rows; Square once for each size."""
     every = np.arange(len(block.rows))
     if name == "linear" and campaign.affine is not None:
-        yield every, linear_margin(oracle, campaign.affine, block.rows, block.labels, space, norm=campaign.norm).found
+        yield every, linear_margin(oracle, campaign.affine, block.rows, block.labels, space, norm=campaign.norm)
     elif name == "hop_skip_jump":
         yield every, _jumped(campaign, oracle, space, block)
     elif name == "square":

@@ -27,6 +27,8 @@ CLOSENESS = 0.01
 """How near to the boundary a bisection goes, over sqrt(d) for L2 and over d for L-infinity, as a share of what there was to go."""
 SCOUTED = 1 / 16
 """How near to the boundary a start goes before the best one is chosen, as a share of its way."""
+EXPLORED = 0.1
+"""Share of the queries for directions that goes to further starts, which one iteration tries beside the best: the boundary that is near along the way need not be the nearest."""
 START_TOLERANCE = 1e-3
 MOST_HALVINGS = 25
 """Of a step that leaves the other label's region."""
@@ -96,39 +98,27 @@ def hop_skip_jump(  # noqa: PLR0913  (what is attacked, and the budget)
 def _search(attacked: Attacked, pool: Pool | None, restart: int, iterations: int, found: Found) -> None:
     """One search from its own starts; `found` becomes the better of both."""
     begun = starts(attacked, pool, restart)
-    live, scouts = _scouted(attacked, begun, restart)
-    search = _Search(attacked, live, scouts, restart)
+    search = _Search(attacked, begun, restart)
     search.run(iterations)
-    found.queries[:] += begun.queries
-    found.queries[live] += search.queries
+    found.queries[:] += begun.queries + search.queries
+    live = search.of
     better = search.nearest < found.distance[live]
     found.rows[live[better]] = search.best[better]
     found.distance[live[better]] = search.nearest[better]
 
 
-def _scouted(attacked: Attacked, begun: Starts, restart: int) -> tuple[NDArray[np.intp], Rows]:
-    """Rows that have a start, and the best of their starts: each goes some way towards its original, and the nearest is taken."""
-    scouts = _Search(attacked, begun.of, begun.rows, restart)
-    if len(begun.of):
-        scouts.restore_categories()
-        scouts.bisect("l2", SCOUTED)
-    near = distance(attacked.space, scouts.at, scouts.originals, attacked.norm)
-    order = np.lexsort((near, begun.of))
-    live, first = np.unique(begun.of[order], return_index=True)
-    np.add.at(begun.queries, begun.of, scouts.queries)
-    return live, scouts.at[order[first]]
-
-
 class _Search:
-    """One search of k rows that have a start; arrays are (k, width) or (k,)."""
+    """One search from k starts, several for a row until the best one shows; arrays are (k, width) or (k,)."""
 
-    def __init__(self, attacked: Attacked, of: NDArray[np.intp], start: Rows, restart: int) -> None:
-        space, norm, originals = attacked.space, attacked.norm, attacked.rows[of]
+    def __init__(self, attacked: Attacked, begun: Starts, restart: int) -> None:
+        space, norm, start = attacked.space, attacked.norm, begun.rows
         self.oracle = attacked.oracle
         self.space = space
         self.norm = norm
-        self.originals = originals
-        self.labels = attacked.labels[of]
+        self.of = begun.of
+        """Which of the attacked rows each start belongs to, rising."""
+        self.originals = attacked.rows[self.of]
+        self.labels = attacked.labels[self.of]
         self.seed = attacked.seed
         self.restart = restart
         self.at = start
@@ -136,8 +126,9 @@ class _Search:
         self.best = start.copy()
         self.along = np.zeros_like(start)
         """The directions of the iteration before, in units of the space."""
-        self.nearest = distance(space, start, originals, norm)
-        self.queries = np.zeros(len(start), dtype=np.int64)
+        self.nearest = distance(space, start, self.originals, norm)
+        self.queries = np.zeros(len(attacked.rows), dtype=np.int64)
+        """Of each attacked row, from all of its starts."""
         width = max(space.width, 1)
         self.tolerance = CLOSENESS / (sqrt(width) if norm == "l2" else width)
         self.categories = np.flatnonzero(~space.continuous & space.free)
@@ -149,18 +140,37 @@ class _Search:
     def run(self, iterations: int) -> None:
         if not len(self.at):
             return
-        self.bisect("l2", START_TOLERANCE)
+        self.restore_categories()
+        self.bisect("l2", SCOUTED)
         counts = [min(int(DIRECTIONS * sqrt(step + 1)), MOST_DIRECTIONS) for step in range(iterations)]
+        explored = 1 + int(EXPLORED * sum(counts)) // DIRECTIONS
+        self.narrow(explored)
+        self.bisect("l2", START_TOLERANCE)
         trimmed = self.trimmed(sum(counts))
+        left = sum(counts) - trimmed * len(TRIMS) - (explored - 1) * DIRECTIONS
         for step, count in enumerate(counts):
             if step or self.norm != "l2":
                 self.bisect(self.norm, self.tolerance)
             self.keep()
-            self.jump(self.directions(step, count - count * trimmed * len(TRIMS) // sum(counts)), step)
+            if step == 1:
+                self.narrow(1)
+            self.jump(self.directions(step, count * left // sum(counts)), step)
         self.restore_categories()
         self.bisect(self.norm, self.tolerance)
         self.keep()
+        self.narrow(1)
         self.trim(trimmed)
+
+    def narrow(self, most: int) -> None:
+        """Go on from so many starts of each row only, those from which the search came nearest."""
+        self.keep()
+        order = np.lexsort((self.nearest, self.of))
+        of = self.of[order]
+        rank = np.arange(len(of)) - np.searchsorted(of, of)
+        kept = order[rank < most]
+        self.of, self.originals, self.labels = self.of[kept], self.originals[kept], self.labels[kept]
+        self.at, self.best, self.along, self.nearest = self.at[kept], self.best[kept], self.along[kept], self.nearest[kept]
+        self.every = np.arange(len(kept))
 
     def trimmed(self, directions: int) -> int:
         """How many features are taken back at the end, where so many directions are asked in all."""
@@ -186,7 +196,7 @@ class _Search:
             candidates[np.arange(len(live)), :, column[live]] = near[:, None] + shares * (far - near)[:, None]
             candidates = self.space.project(candidates, self.originals[live][:, None])
             asked = self.oracle.labels(candidates.reshape(-1, self.space.width)).reshape(len(live), -1)
-            self.queries[live] += len(shares)
+            self.queries[self.of[live]] += len(shares)
             other = asked != self.labels[live][:, None]
             found = other.any(axis=1)
             self.at[live[found]] = candidates[found, other.argmax(axis=1)[found]]
@@ -201,7 +211,7 @@ class _Search:
 
     def others(self, live: NDArray[np.intp], candidates: Rows) -> Flags:
         """Whether candidates, one for each live row and valid, have another label."""
-        self.queries[live] += 1
+        np.add.at(self.queries, self.of[live], 1)
         other: Flags = self.oracle.labels(candidates) != self.labels[live]
         return other
 
@@ -262,7 +272,7 @@ class _Search:
             size = len(self.at[block]) * count * space.width
             held = held if len(held) >= size else np.empty(size, dtype=np.float32)
             found[block] = self.gradient(block, bank, strides, reach[block].astype(np.float32), held[:size])
-        self.queries += count
+        np.add.at(self.queries, self.of, count)
         along: Rows = found / space.scale
         along /= np.maximum(np.sqrt(np.einsum("ij,ij->i", along, along)), _TINY)[:, None]
         along += np.float32(MEMORY) * self.along

@@ -97,8 +97,8 @@ def kind_of(model: Model | Served, decision: str) -> Kind:
         return Kind("linear", f"{affine.told}: every score is a weighted sum of the inputs", affine)
     rest = operators - _SMOOTH
     if rest or _takes_text(facts):
-        return Kind("opaque", f"{_few(rest)} has no slope" if rest else "it takes text")
-    return Kind("differentiable", f"every one of its {len(operators)} operators has a slope")
+        return Kind("opaque", f"{_few(rest)} has no gradient" if rest else "it takes text")
+    return Kind("differentiable", f"each of its {len(operators)} operators has a gradient")
 
 
 def _takes_text(facts: OnnxFacts) -> bool:

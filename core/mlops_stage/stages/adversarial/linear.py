@@ -25,25 +25,14 @@ OVERSHOOTS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
 """How much further than the boundary the rows that are asked lie, as shares of the way: models round."""
 
 
-@dataclass(frozen=True)
-class Margins:
-    """What the closed form says of n rows, and the rows that prove it."""
-
-    bound: Numbers
-    """(n,) no change of numeric features that is smaller gives another label, but for the rounding of the model; infinite where no valid one does."""
-    found: Found
-    """Rows just beyond the boundary, asked and of another label; where whole numbers are free, the first steps on their grid that go beyond it."""
-
-
 def linear_margin(  # noqa: PLR0913  (what is attacked)
     oracle: Oracle, affine: Affine, rows: Rows, labels: NDArray[np.int64], space: Space, *, norm: Norm
-) -> Margins:
-    """The least change of numeric features within their bounds that gives another label.
+) -> Found:
+    """The least change of numeric features within their bounds that gives another label: rows just beyond the boundary, asked and of another label.
 
     For the model's own class y and another class c it is the least v with (w_c - w_y) v >= s_y - s_c; features that may not change, categories and
-    features at a bound give no way, and the rest go further. Without bounds it is |s_y - s_c| / ||w_c - w_y||, in the dual norm. `bound` treats whole
-    numbers as if they could be any, so it stays a lower bound; the rows that are asked are on the grid: the nearest on it for `linf`, and for `l2` the
-    best of a Lagrangian, which is as near or nearly so.
+    features at a bound give no way, and the rest go further. Without bounds it is |s_y - s_c| / ||w_c - w_y||, in the dual norm. Where whole
+    numbers are free, the rows that are asked are on their grid: the nearest on it for `linf`, and for `l2` the best of a Lagrangian, which is as near or nearly so.
 
     Args:
         oracle: the model, asked at most 6 times a row for the proof.
@@ -58,17 +47,18 @@ def linear_margin(  # noqa: PLR0913  (what is attacked)
     own = scores.argmax(axis=1)
     low, high = (space.project(np.broadcast_to(ends, rows.shape).copy(), rows).astype(np.float64) for ends in (space.low, space.high))
     stepped = bool((space.grid[space.free] > 0).any())
-    relaxed, on, beyond = (_Nearest.of(rows) for _ in range(3))
+    on, beyond = _Nearest.of(rows), _Nearest.of(rows)
     for place, other in zip(*np.nonzero(np.arange(scores.shape[1]) != own[:, None]), strict=True):
         along = slopes[:, other] - slopes[:, own[place]]
         room = np.abs(np.where(along > 0, high[place], low[place]) - rows[place])
         gap = max(scores[place, own[place]] - scores[place, other], 0.0)
-        relaxed.take(place, *_least_step(along, gap, room, space, norm))
-        if stepped:
+        if not stepped:
+            beyond.take(place, *_least_step(along, gap, room, space, norm))
+        else:
             rounding = ROUNDING * (1 + np.abs(scores[place]).max())
             on.take(place, *_step_on_grid(along, gap - rounding, room, space, norm))
             beyond.take(place, *_step_on_grid(along, gap + rounding, room, space, norm))
-    return Margins(relaxed.distance, _proved(oracle, rows, labels, space, norm, [on, beyond] if stepped else [relaxed]))
+    return _proved(oracle, rows, labels, space, norm, [on, beyond] if stepped else [beyond])
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlops_stage.errors import UsageError
-from mlops_stage.estimates import Bounded, NotEstimable
+from mlops_stage.estimates import Bounded, NotEstimable, Rate
 from mlops_stage.inputs.outputs import outputs_of
-from mlops_stage.report import NotApplicable, Observations
-from mlops_stage.stages.adversarial import art, pictures, selftest
+from mlops_stage.report import Finding, Level, NotApplicable, Observations
+from mlops_stage.stages.adversarial import art, gates, pictures, selftest, words
 from mlops_stage.stages.adversarial.asking import Target
 from mlops_stage.stages.adversarial.budget import budget
 from mlops_stage.stages.adversarial.campaign import Block, Campaign, carried_out
@@ -20,9 +20,9 @@ from mlops_stage.stages.adversarial.criteria import leading
 from mlops_stage.stages.adversarial.evidence import write_rows, write_schema
 from mlops_stage.stages.adversarial.kinds import kind_of
 from mlops_stage.stages.adversarial.reading import blocks, material, sampled
-from mlops_stage.stages.adversarial.remarks import remarks
-from mlops_stage.stages.adversarial.results import EPSILON, confirmed, least_step, metrics, size
-from mlops_stage.stages.adversarial.schema import synthesised
+from mlops_stage.stages.adversarial.remarks import Doubted, remarks
+from mlops_stage.stages.adversarial.results import EPSILON, confirmed, least_step, metrics, size, unmeasured
+from mlops_stage.stages.adversarial.schema import IMMUTABLE, LEAST_ROWS, synthesised
 from mlops_stage.stages.adversarial.starts import labelled
 from mlops_stage.stages.adversarial.tabular import Tabular
 
@@ -32,19 +32,22 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mlops_stage.report import Finding, Metric
+    from mlops_stage.report import Metric
     from mlops_stage.stages.adversarial.kinds import Kind
     from mlops_stage.stages.adversarial.oracle import Oracle
     from mlops_stage.stages.adversarial.params import AdversarialParams, Attack
     from mlops_stage.stages.adversarial.reading import Material
     from mlops_stage.stages.adversarial.results import Results
-    from mlops_stage.stages.adversarial.space import Rows
+    from mlops_stage.stages.adversarial.schema import Feature
+    from mlops_stage.stages.adversarial.space import Flags, Rows
     from mlops_stage.workspace import Workspace
 
 BLOCK = 100
 """Rows attacked together, for every number of processes: last digits of scores may depend on a row's neighbours in a call."""
 _WALL = 3600
 """Seconds that a stage has where no limit says otherwise."""
+_AGAIN = 3
+"""So often rows are asked again, where some got another answer the second time."""
 _SHARE = 0.8
 """So much of the wall time attacks may take; the rest is for confirming and writing."""
 
@@ -63,8 +66,7 @@ class Prepared:
     originals: Rows
     """Of the rows that the model gets right."""
     labels: NDArray[np.int64]
-    narrowed: int
-    """Sampled rows that the model answers otherwise in single precision."""
+    doubted: Doubted
 
 
 def measure(params: AdversarialParams, workspace: Workspace) -> Observations | NotApplicable:
@@ -76,8 +78,9 @@ def measure(params: AdversarialParams, workspace: Workspace) -> Observations | N
         InternalError: an attack does not find what is known to be there, so nothing that it withholds could be believed.
     """
     art.check(params.art)
+    gates.check(params)
     known = _prepared(params, workspace)
-    if isinstance(known, NotApplicable):
+    if not isinstance(known, Prepared):
         return known
     results = _attacked(known, params, workspace)
     workspace.progress(0.95, "writing what was found")
@@ -90,7 +93,7 @@ def measure(params: AdversarialParams, workspace: Workspace) -> Observations | N
     workspace.progress(1.0, "done")
     return Observations(
         metrics=tuple(found),
-        findings=(*remarks(known.material, known.campaign, known.kind, results, known.space, narrowed=known.narrowed), *informing),
+        findings=(*remarks(known.material, known.campaign, known.kind, results, known.space, doubted=known.doubted), *informing),
         subjects=known.material.subjects,
         evidence=tuple(one for one in evidence if one is not None),
         figures=tuple(pictures.drawn(results, known.space, params.epsilons)),
@@ -98,14 +101,14 @@ def measure(params: AdversarialParams, workspace: Workspace) -> Observations | N
     )
 
 
-def _prepared(params: AdversarialParams, workspace: Workspace) -> Prepared | NotApplicable:
+def _prepared(params: AdversarialParams, workspace: Workspace) -> Prepared | Observations | NotApplicable:
     deadline = workspace.clock() + timedelta(seconds=_SHARE * (params.limits.wall or _WALL))
     found = material(params, workspace, budget(params).rows)
     if isinstance(found, NotApplicable):
         return found
     features = synthesised(found.reference, found.data, immutable=params.immutable, monotone=params.monotone, others=found.columns)
     if all(feature.fixed for feature in features):
-        return NotApplicable("every column that the model takes is constant or immutable: nobody can change anything")
+        return _unchangeable(found, features, params)
     space = Tabular(features, found.feeds, [found.data, found.reference], category_distance=params.category_distance)
     target = _target(found, params, workspace, deadline)
     oracle = target.oracle(space)
@@ -127,7 +130,34 @@ def _prepared(params: AdversarialParams, workspace: Workspace) -> Prepared | Not
         right=right,
         originals=rows[right],
         labels=labels[right],
-        narrowed=int(np.count_nonzero(~same)),
+        doubted=_doubted(oracle, rows, labels, ~same, space.rounded(found.data)),
+    )
+
+
+def _unchangeable(found: Material, features: Sequence[Feature], params: AdversarialParams) -> Observations | NotApplicable:
+    """Nothing can change: by its nature, or because so few rows show no two values of any column, which decides nothing."""
+    rows = found.reference.rows
+    if rows >= LEAST_ROWS or all(feature.fixed == IMMUTABLE for feature in features):
+        return NotApplicable("every column that the model takes is constant or immutable: nobody can change anything")
+    right = found.answers.label == found.answers.prediction
+    message = f"no column varies in the {words.rows(rows)} of {found.of_reference}, so that nobody can tell which changes are valid: nothing was attacked"
+    told = unmeasured(
+        params.epsilons,
+        f"{words.rows(rows)} of {found.of_reference} cannot show which changes are valid",
+        Rate(int(right.sum()), len(right)),
+    )
+    hint = f"give train or reference, a table of the same columns with at least {LEAST_ROWS} rows that show what is usual"
+    finding = Finding(rule="adversarial/too-few-rows", level=Level.WARNING, message=message, hint=hint)
+    return Observations(metrics=tuple(told), findings=(finding,), subjects=found.subjects, outputs=_outputs(told, params))
+
+
+def _doubted(oracle: Oracle, rows: Rows, labels: NDArray[np.int64], otherwise: Flags, rounded: Flags) -> Doubted:
+    """Why some rows get another answer than before, when all of them were asked as the table has them; asked again if there are any."""
+    unstable = otherwise & ~rounded
+    for _ in range(_AGAIN if otherwise.any() else 0):
+        unstable |= oracle.labels(rows) != labels
+    return Doubted(
+        rounded=0 if unstable.any() else int(otherwise.sum()), unstable=int((unstable | otherwise).sum()) if unstable.any() else 0
     )
 
 
@@ -199,7 +229,7 @@ def _attacked(known: Prepared, params: AdversarialParams, workspace: Workspace) 
     if m:
         told(0)
     outcomes = carried_out(known.campaign, known.target, known.space, work, oracle=known.oracle, processes=params.processes, progress=told)
-    workspace.progress(0.9, "confirming in a fresh session")
+    workspace.progress(0.9, "opening the model anew to confirm what was found")
     return confirmed(
         list(zip(places, outcomes, strict=True)),
         n=len(known.material.ids),

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from mlops_stage.errors import UsageError
 from mlops_stage.estimates import Rate, rows_needed
-from mlops_stage.gate import parse_all, spell
+from mlops_stage.gate import spell
 from mlops_stage.inputs.tables.open import open_table
 from mlops_stage.inputs.tables.query import rows
 from mlops_stage.report import Plan
-from mlops_stage.stages.adversarial import art
+from mlops_stage.stages.adversarial import art, gates
 from mlops_stage.stages.adversarial.budget import budget
-from mlops_stage.stages.adversarial.results import EPSILON, size
+from mlops_stage.stages.adversarial.results import size
 
 if TYPE_CHECKING:
     from mlops_stage.report import Criterion
@@ -29,12 +29,11 @@ def plan(params: AdversarialParams, workspace: Workspace) -> Plan:
     """Rows and queries, and for every gate on robust accuracy what would have to be observed; the model is not asked.
 
     Raises:
-        UsageError: nothing to attack; a file that is not there; a gate that cannot be read, or on a size that is not judged.
+        UsageError: nothing to attack; a file that is not there; a gate that cannot be read, or on a figure that there will not be.
         InputError: a table that cannot be read.
     """
     art.check(params.art)
-    gates = parse_all(params.gates)
-    _check_sizes(gates, params)
+    asked = gates.check(params)
     if not params.model:
         if params.predictions:
             return Plan(rows=0, cost="nothing", notes=("not applicable: an attack asks the model itself, and there are only predictions",))
@@ -49,15 +48,7 @@ def plan(params: AdversarialParams, workspace: Workspace) -> Plan:
     queries = judged * (spend.most + len(params.epsilons) * spend.queries) + spend.pool
     seconds = 2 + queries * _SECONDS / params.processes
     cost = f"at most {queries:,} queries, about {math.ceil(seconds):,} s for a model that answers one in {_SECONDS * 1e6:.0f} µs"
-    return Plan(rows=judged, cost=cost, notes=(*(_note(one, judged) for one in gates), *_general(params, judged)))
-
-
-def _check_sizes(gates: tuple[Criterion, ...], params: AdversarialParams) -> None:
-    sizes = [size(epsilon) for epsilon in params.epsilons]
-    for gate in gates:
-        asked = dict(gate.slice).get(EPSILON)
-        if asked is not None and asked not in sizes:
-            raise UsageError(f"gate {spell(gate)!r}: the size {asked} is not judged", f"name it in epsilons, which are {', '.join(sizes)}")
+    return Plan(rows=judged, cost=cost, notes=(*(_note(one, judged) for one in asked), *_general(params, judged)))
 
 
 def _note(gate: Criterion, judged: int) -> str:

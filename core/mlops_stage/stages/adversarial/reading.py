@@ -75,6 +75,8 @@ class Material:
     """Labels of the sampled rows beside the model's answers."""
     classes: tuple[str, ...]
     """Names of the classes, in the order of the model's scores."""
+    named: int
+    """So many of them, the first, are those that the model says it has; 0 where it says nothing."""
     scored: bool
     """Whether it is known which score belongs to which class."""
     expected: NDArray[np.int64]
@@ -128,6 +130,7 @@ def material(params: AdversarialParams, workspace: Workspace, rows_wanted: int) 
         ids=ids,
         answers=answers,
         classes=classes,
+        named=len(own.classes),
         scored=bool(own.classes) or own.width == 1,
         expected=np.array([classes.index(name) for name in answers.classes])[answers.prediction.astype(np.int64)],
         reference=_frame(_thinned(reference), feeds),

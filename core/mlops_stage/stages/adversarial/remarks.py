@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlops_stage.evidence.redact import MINIMUM_COUNT
+from mlops_stage.evidence.redact import MINIMUM_COUNT, shown
 from mlops_stage.report import Finding, Level
 from mlops_stage.stages.adversarial import words
 from mlops_stage.stages.adversarial.criteria import CONSTANT_RULE
@@ -25,21 +26,39 @@ if TYPE_CHECKING:
 _FEW = 30
 """Fewer equal answers may be chance."""
 _MOST_NAMED = 3
+_MOST_CLASSES = 8
+_TWO = 2
+_SCORE = 1.645
+"""Of the normal distribution at 95 %."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doubted:
+    """Sampled rows that the model answers otherwise than it did when they were asked as the table has them."""
+
+    rounded: int
+    """Because their numbers were rounded to single precision."""
+    unstable: int
+    """Or because the model contradicts itself: then all of them."""
 
 
 def remarks(  # noqa: PLR0913  (all that there is to remark on)
-    material: Material, campaign: Campaign, kind: Kind, results: Results, space: Tabular, *, narrowed: int
+    material: Material, campaign: Campaign, kind: Kind, results: Results, space: Tabular, *, doubted: Doubted
 ) -> list[Finding]:
     """Findings, the gravest first."""
+    constant = _constant(material, campaign, results)
     return [
-        *_constant(material, campaign, results),
+        *constant,
+        *([] if constant else _guessing(material, results)),
+        *_strangers(material),
+        *_unstable(material, doubted),
         *_unfinished(results),
         *_unconfirmed(results),
         *_fooled(results, space, campaign),
         *_untouched(results),
         _done(material, campaign, kind, results),
         *_valid(material, space, campaign.epsilons),
-        *_narrowed(material, narrowed),
+        *_narrowed(material, doubted),
     ]
 
 
@@ -51,6 +70,63 @@ def _constant(material: Material, campaign: Campaign, results: Results) -> list[
         return []
     message = f"the model gave the same answer to all {rows:,} rows and to everything that attacks tried: there is nothing to change"
     return [Finding(rule=CONSTANT_RULE, level=Level.ERROR, message=message, hint="check the model's input, its threshold and its training")]
+
+
+def _guessing(material: Material, results: Results) -> list[Finding]:
+    """A model that is not shown to know its classes: what attacks change are guesses.
+
+    Judged by balanced accuracy, which is 1 / classes for whoever ignores the rows, however frequent each class is; its bound is of 95 %, by the normal
+    approximation with a success and a failure more in each class (Agresti and Coull 1998).
+    """
+    labels = material.answers.label.astype(np.int64)
+    rows = np.bincount(labels)
+    right = np.bincount(labels[results.right], minlength=len(rows))[rows > 0]
+    rows = rows[rows > 0]
+    if len(rows) < _TWO or results.n < _FEW:
+        return []
+    balanced, chance = float((right / rows).mean()), 1 / len(rows)
+    shares = (right + 1) / (rows + 2)
+    error = float(np.sqrt((shares * (1 - shares) / (rows + 2)).sum())) / len(rows)
+    if balanced - _SCORE * error > chance:
+        return []
+    message = (
+        f"averaged over the classes of the labels, the model gets {balanced:.0%} of {results.n:,} rows right; guessing gets {chance:.0%}. "
+        "Nothing shows that it does better than guessing, and how robust guesses are says little"
+    ).replace("%", " %")
+    return [
+        Finding(
+            rule="validity/guessing", level=Level.WARNING, message=message, hint="check the label, the model's columns and its training"
+        )
+    ]
+
+
+def _strangers(material: Material) -> list[Finding]:
+    """Labels that are none of the classes that the model says it has."""
+    answers = material.answers
+    labels, given = answers.label.astype(np.int64), set(answers.prediction.astype(np.int64).tolist())
+    known = material.classes[: material.named]
+    strange = [place for place in np.unique(labels).tolist() if answers.classes[place] not in known and place not in given]
+    if not known or not strange:
+        return []
+    count = int(np.isin(labels, strange).sum())
+    names = words.listed([shown(answers.classes[place], 40) for place in strange[:_MOST_NAMED]])
+    more = f" and {len(strange) - _MOST_NAMED} more" if len(strange) > _MOST_NAMED else ""
+    have = ", ".join(shown(name, 40) for name in known[:_MOST_CLASSES]) + (" …" if len(known) > _MOST_CLASSES else "")
+    message = f"{words.rows(count)} of {len(labels):,} have a label that the model never gives: {names}{more}; its classes are {have}. They count as wrong"
+    hint = "check that labels and classes are written alike, or leave those rows out"
+    return [Finding(rule="validity/label-mismatch", level=Level.WARNING, message=message, hint=hint)]
+
+
+def _unstable(material: Material, doubted: Doubted) -> list[Finding]:
+    """Rows that the model answers otherwise when it is asked the very same again."""
+    if not doubted.unstable:
+        return []
+    message = (
+        f"{doubted.unstable:,} of {len(material.ids):,} rows got another answer when the model was asked the same again: "
+        "its answers are random, or depend on which rows are asked together"
+    )
+    hint = "export the model as it is used for predictions (in PyTorch: after model.eval()), without dropout or random numbers"
+    return [Finding(rule="adversarial/unstable-answers", level=Level.WARNING, message=message, hint=hint)]
 
 
 def _unfinished(results: Results) -> list[Finding]:
@@ -66,9 +142,9 @@ def _unfinished(results: Results) -> list[Finding]:
 def _unconfirmed(results: Results) -> list[Finding]:
     if not results.unconfirmed:
         return []
-    count = "1 row" if results.unconfirmed == 1 else f"{results.unconfirmed:,} rows"
+    count = words.rows(results.unconfirmed)
     told = "there are no figures of robustness" if results.silence else "counted as broken at every size"
-    message = f"{count} of {len(results.right):,}, as they are or as they were changed, got another answer from a fresh session, or did not stay valid: {told}"
+    message = f"{count} of {len(results.right):,}, as they are or as they were changed, got another answer when the model was opened anew, or did not stay valid: {told}"
     hint = "a model that answers the same rows differently at different times cannot be judged by attacks; look for randomness in it"
     return [Finding(rule="adversarial/unconfirmed", level=Level.WARNING, message=message, hint=hint)]
 
@@ -124,7 +200,12 @@ def _done(material: Material, campaign: Campaign, kind: Kind, results: Results) 
 
 
 def _article(name: str) -> str:
-    return {"remote": "served", "linear": "linear", "differentiable": "differentiable", "opaque": "opaque"}.get(name, f"a {name}")
+    return {
+        "remote": "served",
+        "linear": "linear",
+        "differentiable": "differentiable",
+        "opaque": "neither linear nor trees nor differentiable",
+    }.get(name, f"a {name}")
 
 
 def _valid(material: Material, space: Tabular, epsilons: Sequence[float]) -> list[Finding]:
@@ -148,9 +229,12 @@ def _valid(material: Material, space: Tabular, epsilons: Sequence[float]) -> lis
     return found
 
 
-def _narrowed(material: Material, count: int) -> list[Finding]:
+def _narrowed(material: Material, doubted: Doubted) -> list[Finding]:
     """Rows that the model answers otherwise once their numbers are in single precision."""
-    if not count:
+    if not doubted.rounded:
         return []
-    message = f"{count:,} of {len(material.ids):,} rows get another answer once their numbers are rounded to single precision; they count as wrong"
+    message = (
+        f"{doubted.rounded:,} of {len(material.ids):,} rows get another answer once their numbers are rounded to single precision, about seven digits; "
+        "they count as wrong"
+    )
     return [Finding(rule="adversarial/rounding", level=Level.WARNING, message=message, hint="write large numbers in other units")]

@@ -12,7 +12,7 @@ from mlops_stage.report import Metric
 from mlops_stage.stages.adversarial.space import distance
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -151,16 +151,29 @@ def metrics(results: Results, epsilons: Sequence[float], least: float = 0.0) -> 
         epsilons: sizes of change.
         least: the smallest size at which any column can move; below it there is nothing to withstand, and so no figure.
     """
-    m = len(results.right)
-    found = [Metric(name="clean_accuracy", estimate=Rate(m, results.n), direction="higher")]
-    for epsilon in epsilons:
+    by_size = {epsilon: _at(results, epsilon) if epsilon * (1 + SLACK) >= least else (_STILL, _STILL) for epsilon in epsilons}
+    cost = Point(results.queries / results.done, results.done) if results.done else NotEstimable(0, "no row was attacked")
+    return _listed(Rate(len(results.right), results.n), by_size, _median(results), cost)
+
+
+def unmeasured(epsilons: Sequence[float], reason: str, clean: Estimate | None = None) -> list[Metric]:
+    """The same metrics where nothing was attacked, and why."""
+    none = NotEstimable(None, reason)
+    return _listed(clean or none, dict.fromkeys(epsilons, (none, none)), none, none)
+
+
+def _listed(clean: Estimate, by_size: Mapping[float, tuple[Estimate, Estimate]], median: Estimate, cost: Estimate) -> list[Metric]:
+    """Metrics of their estimates: robust accuracy and success of the attacks by size."""
+    found = [Metric(name="clean_accuracy", estimate=clean, direction="higher")]
+    for epsilon, (robust, success) in by_size.items():
         where = ((EPSILON, size(epsilon)),)
-        robust, success = _at(results, epsilon) if epsilon * (1 + SLACK) >= least else (_STILL, _STILL)
         found.append(Metric(name="robust_accuracy", estimate=robust, slice=where, direction="higher"))
         found.append(Metric(name="attack_success_rate", estimate=success, slice=where, direction="lower"))
-    found.append(Metric(name="median_distance", estimate=_median(results), direction="higher"))
-    cost = Point(results.queries / results.done, results.done) if results.done else NotEstimable(0, "no row was attacked")
-    return [*found, Metric(name="queries_per_row", estimate=cost)]
+    return [
+        *found,
+        Metric(name="median_distance", estimate=median, direction="higher"),
+        Metric(name="queries_per_row", estimate=cost),
+    ]
 
 
 _STILL = NotEstimable(None, "no column can change by so little: one step of each is more")

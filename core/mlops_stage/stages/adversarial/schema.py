@@ -29,7 +29,7 @@ _TAIL = 1.0
 _WIDER = 0.1
 """So much of its length a range is widened on either side, as far as the reference itself reaches."""
 _DIGITS = 2
-_LEAST_ROWS = 30
+LEAST_ROWS = 30
 """Fewer rows show no pattern: columns that exclude one another there may do so by chance."""
 _LEAST_SCALE = 1e-30
 _TWO = 2
@@ -204,7 +204,7 @@ def _category(column: str, reference: Frame, data: Frame) -> Category:
 
 def _groups(reference: Frame, data: Frame) -> list[OneHot]:
     """Columns of 0 and 1 that exclude one another: by a common stem first, then neighbours of which exactly one is 1 in every row."""
-    if reference.rows < _LEAST_ROWS:
+    if reference.rows < LEAST_ROWS:
         return []
     flags = [name for name in reference.columns if name in reference.numbers and _is_flag(reference, data, name)]
     by_stem: dict[str, list[str]] = {}

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 Cell = float | int | str | None
 _SLACK = 1e-4
 """What rounding to single precision may take from a step of 1."""
+_WIDE = frozenset({"float64", "int32", "uint32", "int64", "uint64"})
+"""Types of inputs that hold more digits than single precision."""
+_EXACT = 2.0**53
+"""Whole numbers from here on are rounded when the table is read."""
 
 
 class Tabular:
@@ -109,6 +113,15 @@ class Tabular:
                 flags = [frame.numbers[level] if level else np.full(frame.rows, 0.5) for level in feature.levels]
                 rows[:, place] = np.argmax(flags, axis=0)  # one half, of none of them, counts where no column is 1
         return rows
+
+    def rounded(self, frame: Frame) -> Flags:
+        """(n,) the rows of a table with a number that single precision changes, and that the model takes in more digits than that."""
+        wide = {column for feed in self._feeds if feed.dtype in _WIDE for column in feed.columns}
+        found: Flags = np.zeros(frame.rows, dtype=np.bool_)
+        for column in wide & frame.numbers.keys():
+            values = frame.numbers[column]
+            found |= (values.astype(np.float32) != values) & ~np.isnan(values) | (np.abs(values) >= _EXACT)
+        return found
 
     def cells(self, row: Rows) -> dict[str, Cell]:
         """One row (width,) as cells of the table: column -> value; None is an empty cell."""

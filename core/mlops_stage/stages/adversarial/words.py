@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from mlops_stage.stages.adversarial.schema import Feature
     from mlops_stage.stages.adversarial.space import Norm
 
-ATTACKS = {"linear": "the closed form of linear models", "hop_skip_jump": "HopSkipJump", "square": "Square"}
+ATTACKS = {"linear": "the exact solution for linear models", "hop_skip_jump": "HopSkipJump", "square": "Square"}
+
+
+def rows(count: int) -> str:
+    """`1 row`, `1,200 rows`."""
+    return "1 row" if count == 1 else f"{count:,} rows"
 
 
 def feature_name(feature: Feature) -> str:
