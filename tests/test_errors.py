@@ -1,6 +1,6 @@
 import pytest
 
-from mlops_stage.errors import ExitCode, InputError, StageError, UsageError, nearest, worst
+from mlops_stage.errors import ExitCode, InputError, StageError, UsageError, alike, nearest, worst
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,21 @@ def test_every_kind_of_error_has_its_code():
     assert InputError("x").code == 3
     assert UsageError("x", "y").code == 2
     assert UsageError("x", "y").hint == "y"
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "expected"),
+    [
+        ("incme", ["income", "outcome"], "income"),
+        ("INCOME ", ["income"], "income"),
+        ("aeg", ["age", "sex"], "age"),
+        ("sex", ["age", "race", "workclass"], ""),
+        ("x", ["mlops"], ""),
+        ("anything", [], ""),
+    ],
+)
+def test_only_a_near_name_is_offered(name, known, expected):
+    assert alike(name, known) == expected
 
 
 def test_a_misspelt_name_gets_the_nearest_and_a_strange_one_gets_all():

@@ -85,12 +85,21 @@ class InterruptedByUserError(StageError):
     code = ExitCode.INTERRUPTED
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The hint for a misspelt name: `did you mean 'label'?`, or the known names where none is near."""
+def alike(name: str, known: Iterable[str]) -> str:
+    """The known name that is nearly that one, whatever their case; empty where none is: a far one would mislead."""
     from difflib import get_close_matches
 
+    plain: dict[str, str] = {}
+    for one in sorted(known):
+        plain.setdefault(one.strip().casefold(), one)
+    close = get_close_matches(name.strip().casefold(), plain, n=1, cutoff=0.6)
+    return plain[close[0]] if close else ""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The hint for a misspelt name: `did you mean 'label'?`, or the known names where none is near."""
     names = sorted(known)
-    close = get_close_matches(name, names, n=1, cutoff=0.6)
+    close = alike(name, names)
     if close:
-        return f"did you mean '{close[0]}'?"
+        return f"did you mean '{close}'?"
     return f"known: {', '.join(names)}" if names else "there are none"

@@ -22,7 +22,12 @@ def test_an_existing_path_is_found_below_the_root(tmp_path):
     ("text", "message", "hint"),
     [
         ("modle.onnx", "model: modle.onnx does not exist", "did you mean model.onnx?"),
-        ("zzz", "does not exist", "relative to the folder of mlops.yaml"),
+        ("zzz", "does not exist", "paths are relative to the folder of mlops.yaml, or without one to the current folder"),
+        ("x.onnx", "does not exist", "paths are relative"),
+        ("x.odcs.yaml", "does not exist", "paths are relative"),
+        ("contrat.odcs.yaml", "does not exist", "did you mean contract.odcs.yaml?"),
+        ("Model.onx", "does not exist", "did you mean model.onnx?"),
+        ("contract.yaml", "does not exist", "did you mean contract.odcs.yaml?"),
         ("nofolder/x", "does not exist", "the folder nofolder does not exist"),
         ("dangling", "is a link that leads nowhere", ""),
         ("big.onnx", "is tracked by DVC and not in this checkout", "run `dvc pull big.onnx` before this stage"),
@@ -34,7 +39,7 @@ def test_an_existing_path_is_found_below_the_root(tmp_path):
     ],
 )
 def test_an_absent_path_is_wrong_usage_with_a_way_out(tmp_path, text, message, hint):
-    for name in ("model.onnx", "big.onnx.dvc", "tracked.dvc"):
+    for name in ("model.onnx", "big.onnx.dvc", "tracked.dvc", "contract.odcs.yaml", "mlops.yaml"):
         (tmp_path / name).touch()
     (tmp_path / "dangling").symlink_to("gone")
     with pytest.raises(UsageError) as caught:

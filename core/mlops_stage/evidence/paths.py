@@ -6,11 +6,12 @@ import errno
 import os
 import secrets
 from contextlib import suppress
-from difflib import get_close_matches
 from pathlib import Path
 
-from mlops_stage.errors import InputError, StageError, UsageError
+from mlops_stage.errors import InputError, StageError, UsageError, alike
 from mlops_stage.evidence.redact import shown
+
+_WHERE = "paths are relative to the folder of mlops.yaml, or without one to the current folder"
 
 
 def existing(root: Path, text: str, what: str) -> Path:
@@ -21,7 +22,7 @@ def existing(root: Path, text: str, what: str) -> Path:
         InputError: it stands behind a folder that may not be read.
     """
     if not text.strip() or "\0" in text:
-        raise UsageError(f"{what} names no path: {shown(text)!r}", f"give {what} as a path relative to the folder of mlops.yaml")
+        raise UsageError(f"{what} names no path: {shown(text)!r}", f"give {what} as a path; {_WHERE}")
     path = root / text
     try:
         path.stat()
@@ -104,9 +105,22 @@ def _hint_for_absent(path: Path, text: str) -> str:
     try:
         neighbours = sorted(entry.name for entry in path.parent.iterdir())
     except OSError:
-        return f"the folder {shown(Path(text).parent.as_posix())} does not exist; paths are relative to the folder of mlops.yaml"
-    near = get_close_matches(path.name, neighbours, 1)
-    return f"did you mean {shown(Path(text).with_name(near[0]).as_posix())}?" if near else "paths are relative to the folder of mlops.yaml"
+        return f"the folder {shown(Path(text).parent.as_posix())} does not exist; {_WHERE}"
+    near = _neighbour(path.name, neighbours)
+    return f"did you mean {shown(Path(text).with_name(near).as_posix())}?" if near else _WHERE
+
+
+def _neighbour(name: str, neighbours: list[str]) -> str:
+    """The entry of a folder whose name is nearly that one before its suffixes, which are alike in files that have nothing to do with each other."""
+    stems: dict[str, list[str]] = {}
+    for one in neighbours:
+        stems.setdefault(_stem(one), []).append(one)
+    stem = alike(_stem(name), stems)
+    return (alike(name, stems[stem]) or stems[stem][0]) if stem else ""
+
+
+def _stem(name: str) -> str:
+    return name[:1] + name[1:].partition(".")[0]
 
 
 def _dvc_file(path: Path) -> Path | None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal
 
-from mlops_stage.errors import InputError, UsageError
+from mlops_stage.errors import InputError, UsageError, alike
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.tables.values import FEW_LEVELS, Summary, canonical_text
 
@@ -85,10 +84,10 @@ def binary_classes(levels: Sequence[str], declared: str | None, scored: Sequence
     if wanted is not None and wanted not in levels:
         if len(levels) == 1:
             return (levels[0], wanted), "declared"
-        near = get_close_matches(wanted, levels, 1)
+        near = alike(wanted, levels)
         raise UsageError(
             f"positive: there is no class {shown(wanted)!r}",
-            f"did you mean {near[0]!r}?" if near else f"the classes are {shown(', '.join(levels))}",
+            f"did you mean {shown(near)!r}?" if near else f"the classes are {shown(', '.join(levels))}",
         )
     both = tuple(levels) if len(levels) == _TWO else _with_opposite(levels[0])
     affirmative = [level for level in both if level.lower() in _AFFIRMATIVE]
