@@ -159,7 +159,7 @@ HOSTILE = {
     "code": (lambda _: npz(a=npy("__import__('os')", bytes(8))), "cannot be used"),
     "not npy": (lambda _: npz(a=b"hello"), "cannot be used"),
     "version": (lambda _: npz(a=npy((1,), bytes(8), version=(9, 0))), "cannot be used"),
-    "rows": (lambda _: npz(a=npy((1,), bytes(8)), b=npy((2,), bytes(16))), "the array 'a' has 1 rows, but 'b' has 2"),
+    "rows": (lambda _: npz(a=npy((1,), bytes(8)), b=npy((2,), bytes(16))), "the array 'a' has 1 row, but 'b' has 2"),
     "empty": (lambda _: npz(), "it holds 0 arrays"),
     "cut": (lambda _: npz(a=npy((3,), bytes(24)))[:-30], "cannot be used"),
     "csv": (lambda _: b"a,b\n1,2\n", "is no .npz file"),

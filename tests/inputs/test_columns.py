@@ -64,10 +64,10 @@ BAD = {
         {},
         {"mlops_stage.columns": '["age"]'},
         UsageError,
-        "takes 2 columns, but 1 are declared",
+        "takes 2 columns, but 1 is declared",
         "",
     ),
-    "two columns for one value": ([port("x")], {"x": "age|hours"}, {}, UsageError, "takes 1 columns, but 2 are declared", ""),
+    "two columns for one value": ([port("x")], {"x": "age|hours"}, {}, UsageError, "takes 1 column, but 2 are declared", ""),
     "metadata is no list": (
         [port("x", shape=("N", 2))],
         {},
@@ -89,7 +89,7 @@ BAD = {
     "a list": ([port("list")], {}, {}, InputError, "column 'list' holds BIGINT[]", ""),
     "an image": ([port("x", shape=("N", 3, 32, 32))], {}, {}, InputError, "has 4 dimensions", "predictions"),
     "no shape": ([port("x", shape=None)], {}, {}, InputError, "has no declared shape", "predictions"),
-    "one row at a time": ([port("age", shape=(1, 1))], {}, {}, InputError, "takes exactly 1 rows at a time", "dynamic"),
+    "one row at a time": ([port("age", shape=(1, 1))], {}, {}, InputError, "takes exactly 1 row at a time", "dynamic"),
     "a sequence": ([port("x", "sequence", None)], {}, {}, InputError, "is of type sequence", "predictions"),
     "complex numbers": ([port("x", "complex64")], {}, {}, InputError, "is of type complex64", "predictions"),
 }

@@ -116,7 +116,7 @@ def test_a_slice_and_a_weight_are_looked_up_in_the_data_by_row_id(tmp_path):
 
 def test_duplicate_identifiers_are_refused(tmp_path):
     write(tmp_path, "p.csv", {"id": [5, 6, 7, 6], "y_true": [0, 1, 1, 1], "y_pred": [0, 1, 1, 1]})
-    with pytest.raises(InputError, match=r"rows 2 and 4 have the same identifier in column 'id' \(1 duplicates\)"):
+    with pytest.raises(InputError, match=r"rows 2 and 4 have the same identifier in column 'id' \(1 duplicate\)"):
         read("p.csv", tmp_path, Question(row_id="id"))
 
 

@@ -203,7 +203,7 @@ def test_empty_text_is_given_as_empty_text_and_noted(tmp_path):
     found = score(
         open_model(str(INCOME / "baseline.onnx"), tmp_path), open_table("t.parquet", tmp_path), tmp_path / "cache", Question(label="income")
     )
-    assert found.notes[-1] == "1 empty cells of 'workclass' were given to the model as empty text"
+    assert found.notes[-1] == "1 empty cell of 'workclass' was given to the model as empty text"
 
 
 def test_answers_are_kept_and_believed_once_a_sample_confirms_them(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from mlops_stage.errors import ExitCode
 from mlops_stage.estimates import NotEstimable, Point, Rate, Ratio, Sampled
 from mlops_stage.report import Failure, Outcome, Report
-from mlops_stage.reporters.words import counted, headline, interval, listed, number, rows, rule_url, spelled
+from mlops_stage.reporters.words import headline, interval, number, rows, rule_url, spelled
 
 
 @pytest.mark.parametrize(
@@ -102,12 +102,6 @@ def test_a_rounded_negative_has_no_minus_before_zero():
 
 def test_weighted_rows_show_a_tenth_only_when_few():
     assert (rows(7.25), rows(16_281.4), rows(12.0)) == ("7.2", "16,281", "12")
-
-
-def test_lists_and_counts_read_as_english():
-    assert listed(["a"]) == "a"
-    assert listed(["a", "b", "c"]) == "a, b and c"
-    assert (counted(1, "gate"), counted(12_345, "entry", "entries")) == ("1 gate", "12,345 entries")
 
 
 def test_a_rule_leads_to_its_anchor_and_a_foreign_one_nowhere():

@@ -64,9 +64,11 @@ def _demo(suite: Suite, out: Path, *, quiet: bool) -> ExitCode:
 
 def _explained(record: Run, out: Path) -> str:
     """What the demo meant to show."""
+    from mlops_stage.report.words import counted
+
     verdicts = [str(gate.verdict) for report in record.reports if report.id in record.ids for gate in report.gates]
     failed, open_ = verdicts.count("failed"), verdicts.count("inconclusive")
-    gates = "1 gate fails" if failed == 1 else f"{failed} gates fail"
+    gates = counted(failed, "gate fails", "gates fail")
     rest = f", {open_} cannot be decided with so few rows" if open_ else ""
     return (
         f"\n{gates} on purpose{rest}: this is what a pipeline would stop at.\n"

@@ -54,10 +54,11 @@ def command(suite: Suite) -> click.Command:
 
 def _told(name: str, questions: int) -> None:
     from mlops_stage.params import CHOOSE
+    from mlops_stage.report.words import counted
 
     click.echo(f"wrote {name}")
     if questions:
-        click.echo(f"{questions} value{'s' if questions > 1 else ''} in it only you can know: look for {CHOOSE}")
+        click.echo(f"{counted(questions, 'value')} in it only you can know: look for {CHOOSE}")
     click.echo("next: mlops-stage run --plan")
 
 

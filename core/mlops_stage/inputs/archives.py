@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.pickles.source import FOLDED_BYTES, FOLDED_RATIO, BombError
+from mlops_stage.report.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -194,7 +195,7 @@ def _zip_faults(items: list[zipfile.ZipInfo], size: int) -> Iterator[Fault]:
         yield "scan/archive-entry", f"the entry {shown(twice[0])} is there twice: readers would not agree on which counts"
     total = sum(item.file_size for item in items)
     if total > max(FOLDED_BYTES, size * FOLDED_RATIO):
-        yield "scan/decompression-bomb", f"its {size:,} bytes unfold to {total:,}"
+        yield "scan/decompression-bomb", f"its {counted(size, 'byte unfolds', 'bytes unfold')} to {total:,}"
     ends = 0
     for item in sorted(items, key=lambda one: one.header_offset):
         if item.header_offset < ends:

@@ -11,6 +11,7 @@ from mlops_stage.errors import InputError, UsageError
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.tables.query import MOST_LEVELS
 from mlops_stage.inputs.tables.values import Codes, Summary, canonical_text, in_order, summary_of
+from mlops_stage.report.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -103,7 +104,7 @@ class ArrayRows:
         distinct, inverse = np.unique(self._column(name), return_inverse=True)
         if len(distinct) < self.table.rows:
             raise InputError(
-                f"{self.table.name}: {self.table.rows - len(distinct):,} rows have an identifier in array {shown(name)!r} that another row has",
+                f"{self.table.name}: {counted(self.table.rows - len(distinct), 'row has', 'rows have')} an identifier in array {shown(name)!r} that another row has",
                 "name an array that identifies rows, or remove the duplicates",
             )
         return np.array([_key(str(value)) for value in distinct.tolist()], dtype=np.uint64)[inverse.reshape(-1)]

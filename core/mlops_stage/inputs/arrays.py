@@ -6,19 +6,19 @@ import zipfile
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy
 
-from mlops_stage.errors import InputError, UsageError
+from mlops_stage.errors import InputError, UsageError, alike
 from mlops_stage.evidence.digest import sha256
 from mlops_stage.evidence.paths import existing, relative
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.content import head_of
 from mlops_stage.report import Subject
+from mlops_stage.report.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -77,11 +77,11 @@ class Arrays:
         """
         if name in self.headers:
             return self.headers[name]
-        near = get_close_matches(name, self.headers, 1, 0.5)
+        near = alike(name, self.headers)
         listed = shown(", ".join(self.headers), 160)
         raise UsageError(
             f"{param}: {self.name} has no array {shown(name)!r}",
-            f"did you mean {shown(near[0])!r}?" if near else f"its arrays are {listed}",
+            f"did you mean {shown(near)!r}?" if near else f"its arrays are {listed}",
         )
 
     def load(self, name: str, param: str) -> NDArray[Any]:
@@ -164,7 +164,7 @@ def _check_together(headers: Mapping[str, Header]) -> None:
     first = next(iter(rows))
     other = next((name for name, count in rows.items() if count != rows[first]), None)
     if other is not None:
-        raise ValueError(f"the array {shown(first)!r} has {rows[first]:,} rows, but {shown(other)!r} has {rows[other]:,}")
+        raise ValueError(f"the array {shown(first)!r} has {counted(rows[first], 'row')}, but {shown(other)!r} has {rows[other]:,}")
     if not rows[first]:
         raise ValueError("its arrays have no rows")
     size = sum(header.dtype.itemsize * prod(header.shape) for header in headers.values())

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from mlops_stage.errors import InputError, UsageError
+from mlops_stage.errors import InputError, UsageError, alike
 from mlops_stage.evidence.redact import shown
+from mlops_stage.report.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,10 +64,10 @@ def map_columns(
     names = [port.name for port in inputs]
     for name in mapping:
         if name not in names:
-            near = get_close_matches(name, names, 1)
+            near = alike(name, names)
             raise UsageError(
                 f"columns: the model has no input {shown(name)!r}",
-                f"did you mean {shown(near[0])!r}?" if near else f"its inputs are {shown(', '.join(names), 160)}",
+                f"did you mean {shown(near)!r}?" if near else f"its inputs are {shown(', '.join(names), 160)}",
             )
     listed = _listed_in_metadata(metadata or {}, inputs)
     return tuple(_feed(port, table_columns, mapping, listed, label) for port in inputs)
@@ -81,13 +81,13 @@ def _feed(
         raise InputError(f"{where} is of type {shown(port.dtype)}, which no column can fill", "give predictions instead of a model")
     shape = port.shape
     if shape is None or len(shape) not in (_VECTOR, _MATRIX):
-        told = "has no declared shape" if shape is None else f"has {len(shape)} dimensions"
+        told = "has no declared shape" if shape is None else f"has {counted(len(shape), 'dimension')}"
         raise InputError(
             f"{where} {told}: a table fills inputs of shape (rows, columns)",
             "export the model with that shape, or give predictions instead",
         )
     if isinstance(shape[0], int) and shape[0] > 0:
-        raise InputError(f"{where} takes exactly {shape[0]} rows at a time", "export the model with a dynamic first dimension")
+        raise InputError(f"{where} takes exactly {counted(shape[0], 'row')} at a time", "export the model with a dynamic first dimension")
     width = 1 if len(shape) == _VECTOR else shape[1]
     declared = _split(mapping[port.name], port.name) if port.name in mapping else listed.get(port.name)
     columns = declared or ((port.name,) if width == 1 else None)
@@ -98,8 +98,8 @@ def _feed(
         )
     if isinstance(width, int) and width > 0 and len(columns) != width:
         raise UsageError(
-            f"{where} takes {width} columns, but {len(columns)} are declared",
-            f"list exactly the {width} columns that the model was trained on, in that order",
+            f"{where} takes {counted(width, 'column')}, but {counted(len(columns), 'is', 'are')} declared",
+            f"list exactly the {counted(width, 'column')} that the model was trained on, in that order",
         )
     for column in columns:
         _check_column(column, port, table_columns, where, label)
@@ -108,8 +108,8 @@ def _feed(
 
 def _check_column(column: str, port: Port, table_columns: Mapping[str, str], where: str, label: str) -> None:
     if column not in table_columns:
-        near = get_close_matches(column, [name for name in table_columns if name != label], 1)
-        fix = f"did you mean {port.name}={shown(near[0])}? Say so with columns" if near else f"name its column with columns: {port.name}=…"
+        near = alike(column, [name for name in table_columns if name != label])
+        fix = f"did you mean {port.name}={shown(near)}? Say so with columns" if near else f"name its column with columns: {port.name}=…"
         raise UsageError(f"{where} needs a column {shown(column)!r}, which the table does not have", fix)
     kind = table_columns[column].split("(")[0]
     nested = kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION", "BLOB"))

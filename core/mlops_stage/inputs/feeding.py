@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mlops_stage.errors import InputError
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.columns import NUMBERS, Feed
+from mlops_stage.report.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +60,7 @@ class Columns:
                 self._matrix[:, place] = self._checked(selection.load(numbers=[column])[1][column], column, selection)
         else:
             empty = {column: int(np.count_nonzero(text.codes < 0)) for column, text in zip(feed.columns, self._texts, strict=True)}
-            self.notes = tuple(empty_note(f"{count:,}", column) for column, count in empty.items() if count)
+            self.notes = tuple(empty_note(count, column) for column, count in empty.items() if count)
             self._levels = [np.array([*text.levels, ""], dtype=object) for text in self._texts]  # code -1, missing, is the last
 
     @property
@@ -92,12 +93,12 @@ class Columns:
         return values
 
 
-def empty_note(count: str, column: str) -> str:
+def empty_note(count: int, column: str) -> str:
     """That cells without text were given as empty text."""
-    return f"{count} empty cells of {column!r} were given to the model as empty text"
+    return f"{counted(count, 'empty cell')} of {column!r} {'was' if count == 1 else 'were'} given to the model as empty text"
 
 
 def is_empty_note(note: str, columns: Sequence[str]) -> bool:
     """Whether a note is exactly such a one, of one of these columns."""
-    count = re.match("[0-9,]{1,20}", note)
-    return count is not None and any(note == empty_note(count[0], column) for column in columns)
+    count = re.match("[0-9][0-9,]{0,19}", note)
+    return count is not None and any(note == empty_note(int(count[0].replace(",", "")), column) for column in columns)

@@ -12,6 +12,7 @@ from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.answers import LARGEST, Scores, compared, finite, present
 from mlops_stage.inputs.outputs import CLASSES_KEY
 from mlops_stage.inputs.task import is_classification
+from mlops_stage.report.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,6 +102,6 @@ def _check_numbers(answers: Answers, model: Model | Served) -> None:
     bad = np.logical_not(np.isfinite(answers.values).all(axis=1))
     if bad.any():
         raise InputError(
-            f"{shown(model.name)} answers with NaN or infinity for row {int(bad.argmax()) + 1} ({int(bad.sum()):,} of {bad.size:,} rows)",
+            f"{shown(model.name)} answers with NaN or infinity for row {int(bad.argmax()) + 1} ({int(bad.sum()):,} of {counted(bad.size, 'row')})",
             "look for empty cells in that row: many models cannot take them",
         )

@@ -10,6 +10,7 @@ from mlops_stage.errors import InputError, UsageError
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.tables.query import opened
 from mlops_stage.inputs.tables.values import Codes
+from mlops_stage.report.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,7 +116,7 @@ def beside(table: Table, names: Sequence[str], row_id: str, wanted: NDArray[np.u
     position, absent = _found(wanted, keys)
     if absent.all():
         raise InputError(
-            f"{table.name} has none of the {len(wanted):,} rows that are judged, by column {shown(row_id)!r}",
+            f"{table.name} has none of the {counted(len(wanted), 'row')} to judge, by column {shown(row_id)!r}",
             f"check that column {shown(row_id)!r} means the same in both",
         )
     position = np.where(absent, len(keys), position)  # one row more, which is empty
@@ -152,7 +153,7 @@ def _unique(selection: Selection, row_id: str) -> NDArray[np.uint64]:
     if len(twice):
         first, second = (int(order[twice[0] + step]) + 1 for step in (0, 1))  # the sort is stable: in the order of the file
         raise InputError(
-            f"{selection.table.name}: rows {first} and {second} have the same identifier in column {shown(row_id)!r} ({len(twice):,} duplicates)",
+            f"{selection.table.name}: rows {first} and {second} have the same identifier in column {shown(row_id)!r} ({counted(len(twice), 'duplicate')})",
             "name a column that identifies rows, or remove the duplicates",
         )
     return keys
@@ -162,7 +163,7 @@ def _positions(wanted: NDArray[np.uint64], keys: NDArray[np.uint64], data: Table
     found, absent = _found(wanted, keys)
     if absent.any():
         raise InputError(
-            f"row {int(absent.argmax()) + 1} of the predictions has no row in {data.name} ({int(absent.sum()):,} of {len(wanted):,} have none)",
+            f"row {int(absent.argmax()) + 1} of the predictions has no row in {data.name} ({int(absent.sum()):,} of {counted(len(wanted), 'has', 'have')} none)",
             f"check that column {shown(row_id)!r} means the same in both",
         )
     return found

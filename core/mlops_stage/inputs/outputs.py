@@ -12,6 +12,7 @@ from mlops_stage.errors import InputError
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.columns import NUMBERS, WHOLE_NUMBERS
 from mlops_stage.inputs.tables.values import Codes, canonical_text
+from mlops_stage.report.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +41,7 @@ class Labels:
         array = np.asarray(block)
         if array.size != len(array):
             raise InputError(
-                f"{shown(model.name)} gives {array.size // max(len(array), 1)} labels per row",
+                f"{shown(model.name)} gives {counted(array.size // max(len(array), 1), 'label')} per row",
                 "export one label per row, or give predictions instead",
             )
         distinct, inverse = np.unique(array.reshape(-1).astype(str if array.dtype == object else array.dtype), return_inverse=True)

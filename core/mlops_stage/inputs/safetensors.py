@@ -10,6 +10,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from mlops_stage.evidence.redact import shown
+from mlops_stage.report.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,7 +97,7 @@ def _tensor(name: str, about: Any, rest: int) -> tuple[str, tuple[int, int]]:
     if end < begin or end > rest:
         return f"{what} reads bytes {begin:,} to {end:,} of {rest:,}", nowhere
     if prod(shape) * bits != (end - begin) * 8:
-        return f"{what} declares {prod(shape) * bits // 8:,} bytes and takes {end - begin:,}", nowhere
+        return f"{what} declares {counted(prod(shape) * bits // 8, 'byte')} and takes {end - begin:,}", nowhere
     return "", (begin, end)
 
 
@@ -116,4 +117,4 @@ def _gaps(spans: list[tuple[int, int]], rest: int) -> Iterator[str]:
             return
         end = stop
     if end != rest:
-        yield f"{rest - end:,} bytes behind the last tensor belong to none"
+        yield f"{counted(rest - end, 'byte')} behind the last tensor belong{'s' if rest - end == 1 else ''} to none"

@@ -24,6 +24,7 @@ from mlops_stage.inputs.onnx.session import CHUNK_ROWS, chunks
 from mlops_stage.inputs.outputs import Labels, block, classes_of, outputs_of
 from mlops_stage.inputs.served import NOTE, Served
 from mlops_stage.inputs.tables.query import opened
+from mlops_stage.report.words import counted
 from mlops_stage.workspace import silent
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def _asked(model: Model | Served, held: Sequence[Fed], pieces: Sequence[Piece], 
         if numbers is not None:
             keys, scores = block(made[numbers.name], keys, model)
             values.append(scores)
-        progress(done / len(pieces), f"scoring {held[0].rows:,} rows")
+        progress(done / len(pieces), f"scoring {counted(held[0].rows, 'row')}")
     decision = labels.codes() if label is not None else None
     return Answers(decision, np.concatenate(values) if values else None, keys, tuple(note for one in held for note in one.notes))
 

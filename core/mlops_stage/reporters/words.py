@@ -10,6 +10,7 @@ from urllib.parse import quote
 from mlops_stage.estimates import NotEstimable, Point
 from mlops_stage.hookspecs import OURS
 from mlops_stage.report import Outcome, Verdict
+from mlops_stage.report.words import counted, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,17 +31,6 @@ _ORDER = (Outcome.ERROR, Outcome.FAILED, Outcome.INCONCLUSIVE, Outcome.PASSED)
 def word(outcome: str) -> str:
     """`not applicable` for `not_applicable`."""
     return outcome.replace("_", " ")
-
-
-def counted(count: int, noun: str, plural: str = "") -> str:
-    """`1 gate`, `12,345 gates`."""
-    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
-
-
-def listed(parts: Iterable[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
-    *first, last = parts
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from mlops_stage.errors import ExitCode, worst
 from mlops_stage.params import Refusal, Request
 from mlops_stage.report import Plan, adapter_of
+from mlops_stage.report.words import counted
 from mlops_stage.runner import in_order, policy, process
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def describe(asked: Sequence[Request | Refusal], catalogue: Catalogue, settings:
     for number, (request, plan) in enumerate(plans, start=1):
         lines.append(f"{number}. {request.id} (stage {request.stage})")
         if isinstance(plan, Plan):
-            rows = "" if plan.rows is None else f"{plan.rows:,} rows; "
+            rows = "" if plan.rows is None else f"{counted(plan.rows, 'row')}; "
             lines.append(f"   on {rows}{plan.cost}")
             lines += [f"   {note}" for note in plan.notes]
         else:

@@ -145,7 +145,7 @@ BAD = {
     "noheader.csv": (b"1,2.5\n3,4\n", "line 1: numbers where the names of the columns should stand", "header row"),
     "long.csv": (b"a,b\n1,2,3\n", "first row: 3 columns where the header has 2", ""),
     "trailing.csv": (b"a,b\n1,2,\n", "first row: 3 columns where the header has 2", ""),
-    "fewer.csv": (b"a,b\n1\n", "first row: 1 columns where the header has 2", ""),
+    "fewer.csv": (b"a,b\n1\n", "first row: 1 column where the header has 2", ""),
     "open.csv": (b'a,b\n1,"2\n', "cannot be read as CSV", "quote"),
     "wide.csv": (b"a,b\n1," + b"x" * 2_100_000, "a line of more than 2 MB", ""),
     "array.jsonl": (b'[{"a": 1}]\n', "line 1: a JSON list where an object should stand", "one JSON object per line"),
@@ -181,7 +181,7 @@ def test_a_bad_table_is_refused_in_one_line_that_says_what_to_do(tmp_path, name)
 
 LATER = {
     "ragged.csv": (b"a,b\n1,2\n3,4,5\n6,7\n", "line 3: 3 columns where the header has 2"),
-    "missing.csv": (b"a,b\n1,2\n3\n6,7\n", "line 3: 1 columns where the header has 2"),
+    "missing.csv": (b"a,b\n1,2\n3\n6,7\n", "line 3: 1 column where the header has 2"),
     "lastlong.csv": (b"a,b\n1,2\n3,4,5", "line 3: 3 columns where the header has 2"),
     "latin.csv": ("a,b\n1,2\ncafé,4\n".encode("cp1252"), "line 3: not UTF-8"),
     "quote.csv": (b'a,b\n1,2\n"3"x,4\n', "line 3: a quote that is not closed or not doubled"),

@@ -150,7 +150,7 @@ def test_identifiers_are_the_same_in_every_format_and_none_may_be_missing(csv, p
     for table in (parquet(i=[1, 2]), parquet(i=[1.0, 2.0]), parquet(i=["1", "2"])):
         with opened(table, ["i"]) as selection:
             np.testing.assert_array_equal(selection.keys("i"), first)
-    with opened(csv("i,b\n1,\n,\n"), ["i"]) as selection, pytest.raises(InputError, match="1 rows have none"):
+    with opened(csv("i,b\n1,\n,\n"), ["i"]) as selection, pytest.raises(InputError, match="1 row has none"):
         selection.keys("i")
 
 

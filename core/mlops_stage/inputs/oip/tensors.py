@@ -12,6 +12,7 @@ import numpy as np
 
 from mlops_stage.errors import InputError
 from mlops_stage.evidence.redact import shown
+from mlops_stage.report.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -157,10 +158,10 @@ def _tensor(entry: Mapping[str, Any], piece: bytes | None, port: Port, rows: int
         raise ValueError(f"{where} is of type {shown(entry.get('datatype'), 40)}, not {_DATATYPES.get(port.dtype, port.dtype)}")
     shape = entry.get("shape")
     if not isinstance(shape, list) or not all(_is_count(size) for size in shape) or not shape or shape[0] != rows:
-        raise ValueError(f"{where} has the shape {shown(shape, 40)} for {rows} rows")
+        raise ValueError(f"{where} has the shape {shown(shape, 40)} for {counted(rows, 'row')}")
     flat = _flat(entry.get("data"), port.dtype, len(shape), where) if piece is None else _unpacked(piece, port.dtype, where)
     if len(flat) != prod(shape):
-        raise ValueError(f"{where} has {len(flat):,} values for the shape {shown(shape, 40)}")
+        raise ValueError(f"{where} has {counted(len(flat), 'value')} for the shape {shown(shape, 40)}")
     return flat.reshape(shape)
 
 
@@ -188,7 +189,7 @@ def _unpacked(piece: bytes, dtype: str, where: str) -> NDArray[Any]:
         return np.array([*_texts(piece, where), None], dtype=object)[:-1]  # None keeps numpy from looking into the texts
     kind = np.dtype(dtype).newbyteorder("<")
     if len(piece) % kind.itemsize:
-        raise ValueError(f"{where} has {len(piece):,} bytes, which is no number of {dtype}")
+        raise ValueError(f"{where} has {counted(len(piece), 'byte')}, which is no number of {dtype}")
     return np.frombuffer(piece, dtype=kind).astype(dtype)
 
 

@@ -15,6 +15,7 @@ from mlops_stage.inputs.onnx.facts import DTYPES, ExternalData, OnnxFacts, Tenso
 from mlops_stage.inputs.onnx.reader import MAX_NODES
 from mlops_stage.inputs.onnx.sizes import largest, unfolded
 from mlops_stage.report import Finding, Level
+from mlops_stage.report.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,7 +138,7 @@ def _tensors(facts: OnnxFacts) -> Iterator[Fault]:
                 "export it with an older operator set",
             )
         elif tensor.external is None and _wrong_size(tensor):
-            size = f"{_declared_bytes(tensor):,} bytes"
+            size = counted(_declared_bytes(tensor), "byte")
             yield (
                 "scan/tensor-size",
                 f"tensor {shown(tensor.name)} declares {size} but holds {tensor.stored:,}",

@@ -10,6 +10,7 @@ import duckdb
 
 from mlops_stage.errors import InputError, LimitError, StageError
 from mlops_stage.evidence.redact import shown
+from mlops_stage.report.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -100,7 +101,7 @@ def translated(error: duckdb.Error, what: str) -> StageError:
     columns = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", text)
     if columns:
         return InputError(
-            f"{where}: {columns[2]} columns where the header has {columns[1]}",
+            f"{where}: {counted(int(columns[2]), 'column')} where the header has {columns[1]}",
             "quote values that hold a comma, and write every column in every row",
         )
     for sign, (message, hint) in _SIGNS.items():

@@ -23,6 +23,7 @@ from mlops_stage.inputs.tables.values import (
     number_hint,
     summary_of,
 )
+from mlops_stage.report.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -124,7 +125,8 @@ class Selection:
         missing = self._rows(f"SELECT count(*) FROM {self._from} WHERE {text} IS NULL")[0][0]
         if missing:
             raise InputError(
-                f"{self.table.name}: column {shown(name)!r} identifies rows, and {missing:,} rows have none", "fill it in every row"
+                f"{self.table.name}: column {shown(name)!r} identifies rows, and {counted(missing, 'row has', 'rows have')} none",
+                "fill it in every row",
             )
         # 1, 1.0 and "1" are the same identifier, as everywhere
         integer = self.table.columns[name] in INTEGERS

@@ -15,6 +15,7 @@ import duckdb
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.tables.jsonlines import NOT_UTF8, keys_of
 from mlops_stage.inputs.tables.records import unpacked
+from mlops_stage.report.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -135,7 +136,7 @@ def _why_no_record(raw: bytes, spellings: dict[str, str]) -> str:
 
 def _why_not(record: bytes, cells: int, columns: int) -> str:
     if cells != columns:
-        return f"{cells:,} cells where the header has {columns:,}"
+        return f"{counted(cells, 'cell')} where the header has {columns:,}"
     if len(record) > LONGEST_RECORD:
         return "longer than 2 MB"
     if b"\0" in record:

@@ -12,10 +12,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from mlops_stage import __version__
+from mlops_stage.report.words import counted
 from mlops_stage.reporters import choice, injection
 from mlops_stage.reporters.escape import harmless
 from mlops_stage.reporters.html import view
-from mlops_stage.reporters.words import DOCS, LEVEL_MARKS, MARKS, counted, headline, short, word
+from mlops_stage.reporters.words import DOCS, LEVEL_MARKS, MARKS, headline, short, word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,12 +10,13 @@ from urllib.parse import quote
 
 from mlops_stage.estimates import NotEstimable
 from mlops_stage.report import Bars, Curve, Intervals, Outcome, Verdict
+from mlops_stage.report.words import counted
 from mlops_stage.reporters import choice
 from mlops_stage.reporters.html import bars, columns, curve, matrix
 from mlops_stage.reporters.html.scale import Scale
 from mlops_stage.reporters.html.svg import decoration, element
 from mlops_stage.reporters.judged import judged, named
-from mlops_stage.reporters.words import NONE, Spelled, counted, decimals, number, rows, rule_url, spelled
+from mlops_stage.reporters.words import NONE, Spelled, decimals, number, rows, rule_url, spelled
 
 if TYPE_CHECKING:
     from markupsafe import Markup

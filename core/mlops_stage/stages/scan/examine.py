@@ -14,6 +14,7 @@ from mlops_stage.inputs.onnx.reader import read_facts
 from mlops_stage.inputs.onnx.screen import screen as screen_onnx
 from mlops_stage.inputs.pickles.source import BombError, ShortError, Source
 from mlops_stage.report import Level
+from mlops_stage.report.words import counted
 from mlops_stage.stages.scan import kinds
 from mlops_stage.stages.scan.kinds import Kind
 from mlops_stage.stages.scan.packed import entries, unfolded
@@ -113,7 +114,7 @@ def _safetensors(piece: Piece, into: Examination) -> None:
         source = Source(stream, piece.folded)
         size = int.from_bytes(source.read(8), "little")
         if size > safetensors.MOST_HEADER:
-            into.error("scan/safetensors-header", f"{piece.label} claims a header of {size:,} bytes")
+            into.error("scan/safetensors-header", f"{piece.label} claims a header of {counted(size, 'byte')}")
             return
         header = source.read(size)
     try:

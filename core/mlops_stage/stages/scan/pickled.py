@@ -11,6 +11,7 @@ from mlops_stage.inputs.pickles import screen as pickles
 from mlops_stage.inputs.pickles.names import Verdict, verdict
 from mlops_stage.inputs.pickles.source import NPY_MAGIC, Source
 from mlops_stage.inputs.pickles.walk import both, importable, walk
+from mlops_stage.report.words import counted
 from mlops_stage.stages.scan import kinds
 from mlops_stage.stages.scan.kinds import Kind
 from mlops_stage.stages.scan.pieces import POLYGLOT, on_disk
@@ -77,11 +78,11 @@ def pickle(piece: Piece, into: Examination) -> None:
     if walked.pickles and walked.end < piece.size and not walked.fault:
         with piece.opened() as stream:
             old_torch = stream.read(len(kinds.OLD_TORCH)) == kinds.OLD_TORCH
-        message = f"{piece.label}: the {piece.size - walked.end:,} bytes behind its last pickle"
+        message = f"{piece.label}: {counted(piece.size - walked.end, 'byte')} behind its last pickle"
         if old_torch:
             into.pass_over(message)
         else:
-            into.warn("scan/not-examined", f"{message} were not examined", "write it again: no library leaves bytes there")
+            into.warn("scan/not-examined", f"{message}, which nothing examined", "write it again: no library leaves bytes there")
         _appended(piece, into)
 
 
@@ -101,7 +102,7 @@ def arrays(piece: Piece, into: Examination) -> None:
             source = Source(stream, piece.folded)
             source.skip(at)
             if at and source.peek(len(NPY_MAGIC)) != NPY_MAGIC:
-                message = f"{piece.label}: the {piece.size - at:,} bytes behind its array were not examined"
+                message = f"{piece.label}: {counted(piece.size - at, 'byte')} behind its array, which nothing examined"
                 into.warn("scan/not-examined", message, "write it again: NumPy leaves no bytes there")
                 return
             size = npy.array(source)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlops_stage.report import Plan
+from mlops_stage.report.words import counted
 from mlops_stage.stages.scan.measure import files_of, served
 
 if TYPE_CHECKING:
@@ -25,5 +26,5 @@ def plan(params: ScanParams, workspace: Workspace) -> Plan:
         return Plan(rows=None, cost="nothing", notes=("the model is served from an address: there is no file to look into",))
     _, found = files_of(params.model, workspace.root, {workspace.run_dir, workspace.cache})
     size = sum(path.stat().st_size for path in found.files)
-    note = f"{len(found.files):,} file{'s' if len(found.files) != 1 else ''} of {size:,} bytes; findings of level {params.fail_on} fail the run"
+    note = f"{counted(len(found.files), 'file')} of {counted(size, 'byte')}; findings of level {params.fail_on} fail the run"
     return Plan(rows=None, cost=f"about {1 + size // _BYTES_PER_SECOND} s, 100 MB", notes=(note,))
