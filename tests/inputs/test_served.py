@@ -328,8 +328,20 @@ def test_certificates_are_verified(serve, tmp_path):
     with pytest.raises(UsageError, match="SSL_CERT_FILE names .*, which does not exist"):
         open_model(url, tmp_path, env={"SSL_CERT_FILE": str(tmp_path / "absent")})
     plain = serve(BASELINE)
-    with pytest.raises(InputError, match="it speaks plain http there"):
+    with pytest.raises(InputError, match="it speaks plain http there") as caught:
         open_model(f"{plain.replace('http:', 'https:')}/v2/models/income", tmp_path)
+    assert "write http://" in caught.value.hint
+    with pytest.raises(InputError) as caught:
+        open_model(f"{origin.replace('https:', 'http:')}/v2/models/income", tmp_path)
+    assert "write https://" in caught.value.hint
+
+
+def test_a_server_of_tls_that_says_so_in_plain_text(serve, tmp_path):
+    body = "The plain HTTP request was sent to HTTPS port"
+    origin = serve(BASELINE, fault=json.dumps([{"path": ".*", "status": 400, "body": body, "times": 9}]))
+    with pytest.raises(InputError, match="400") as caught:
+        open_model(f"{origin}/v2/models/income", tmp_path)
+    assert "write https://" in caught.value.hint
 
 
 def test_a_model_in_a_file_does_not_load_what_asks_servers():

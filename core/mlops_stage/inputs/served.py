@@ -197,7 +197,9 @@ def _metadata(link: Link, what: str, extensions: frozenset[str]) -> dict[str, An
     if reply.status == _NOT_FOUND:
         raise _no_such_model(link, what, extensions)
     if not reply.good:
-        raise InputError(f"{what}: {shown(address.url, 160)} does not describe itself: {_said(reply, link)}", "look at the server's log")
+        # servers that speak TLS say so in their own words, and not all in JSON
+        hint = "look at the server's log" if address.secure or b"HTTPS" not in reply.body else "the server speaks TLS there: write https://"
+        raise InputError(f"{what}: {shown(address.url, 160)} does not describe itself: {_said(reply, link)}", hint)
     try:
         plain = json_object(reply.body)
         of_json(plain)

@@ -161,15 +161,21 @@ class Link:
     def _unreachable(self, error: requests.RequestException) -> InputError:
         where, told = shown(self.address.origin), repr(error)
         if isinstance(error, requests.exceptions.SSLError):
+            if any(word in told for word in _PLAIN):
+                return InputError(
+                    f"no trusted connection to {where}: it speaks plain http there",
+                    "write http:// if that is meant, or let the server speak TLS",
+                )
             reason = next((word for word in _TLS if word in told), "")
             return InputError(
                 f"no trusted connection to {where}: {_TLS.get(reason, 'TLS failed')}",
                 "certificates are always verified; name your own authority's certificate file in SSL_CERT_FILE",
             )
         reason = next((word for word in _REASONS if word in told), "")
+        scheme = "" if reason or self.address.secure else "; if it speaks TLS, write https://"  # what drops plain http may do so for that
         return InputError(
             f"nothing answers at {where}: {_REASONS.get(reason, 'the connection was lost')}",
-            "start the server before this stage, and check host and port",
+            f"start the server before this stage, and check host and port{scheme}",
         )
 
 
@@ -180,8 +186,9 @@ _TLS = {
     "expired": "its certificate has expired",
     "mismatch": "its certificate is for another host",
     "doesn't match": "its certificate is for another host",
-    "WRONG_VERSION_NUMBER": "it speaks plain http there",
 }
+_PLAIN = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "record layer failure", "PACKET_LENGTH_TOO_LONG")
+"""What OpenSSL calls an answer that is no TLS; by version and by the answer's bytes."""
 _REASONS = {
     "NameResolution": "no such host",
     "refused": "connection refused",
