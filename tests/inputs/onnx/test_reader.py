@@ -224,3 +224,8 @@ def test_runs_of_numbers_and_short_texts_are_passed_over_and_nothing_else():
     passed_over = [one for one in every if one not in kept]
     assert {one.number for one in passed_over} == {8, 9}
     assert len(passed_over) == 5 + 2
+
+
+def test_what_is_wrong_is_said_in_plain_words_first():
+    with pytest.raises(ValueError, match=r"of a kind that ONNX files do not have \(wire type 3\)"):
+        list(fields(memoryview(b"\x0b"), 0, 1))

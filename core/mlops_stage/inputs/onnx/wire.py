@@ -62,7 +62,7 @@ def fields(view: memoryview, start: int, end: int) -> Iterator[Wire]:
                 raise MalformedError("a field runs beyond the end")
             yield Wire(number, kind, int.from_bytes(view[at:stop], "little"), at, stop)
         else:
-            raise MalformedError(f"a field has wire type {kind}")
+            raise MalformedError(f"a field is of a kind that ONNX files do not have (wire type {kind})")
         if number == 0:
             raise MalformedError("a field has the number 0")
         at = stop

@@ -71,13 +71,13 @@ class Machine:
         while True:
             code = source.byte()
             if code is None:
-                raise ShortError("it ends before its last opcode")
+                raise ShortError("it ends before its last instruction")
             found.opcodes += 1
             if found.opcodes > MOST_OPCODES or len(self.stack) > MOST_HELD or len(self.memo) + len(self.older) > MOST_HELD:
-                raise EndlessError(f"it has more than {MOST_OPCODES:,} opcodes, or holds more than {MOST_HELD:,} values at once")
+                raise EndlessError(f"it has more than {MOST_OPCODES:,} instructions, or holds more than {MOST_HELD:,} values at once")
             opcode = OPCODES.get(code)
             if opcode is None:
-                raise BrokenError(f"byte {source.at:,} is no opcode")
+                raise BrokenError(f"byte {source.at:,} is no instruction of a pickle")
             if opcode.name == "STOP":
                 if source.at < self.frame_end:
                     self.doubt("it stops before its frame ends")
@@ -117,7 +117,7 @@ class Machine:
             BrokenError: there is none.
         """
         if not self.stack:
-            raise BrokenError(f"byte {self.source.at:,} takes from an empty stack")
+            raise BrokenError(f"byte {self.source.at:,} takes a value where there is none (empty stack)")
         return self.stack.pop()
 
     def doubt(self, why: str) -> None:
@@ -132,7 +132,7 @@ class Machine:
         """
         if (isinstance(value, Name) and value == WRAPPER) or (isinstance(value, Made) and value.of == WRAPPER):
             self.doubt("an array is not described as joblib does")
-            raise BrokenError(f"byte {self.source.at:,} misuses a wrapper of joblib's")
+            raise BrokenError(f"byte {self.source.at:,} uses a description of an array as joblib never does (NumpyArrayWrapper)")
 
     def to_mark(self) -> list[Any]:
         """The values above the last mark, without it.
@@ -148,7 +148,7 @@ class Machine:
                     for value in values:
                         self.check(value)
                 return values
-        raise BrokenError(f"byte {self.source.at:,} looks for a mark that is not there")
+        raise BrokenError(f"byte {self.source.at:,} ends a list that was never begun (no mark)")
 
     def name(self, module: Any, name: Any) -> Name:
         """Note an import."""

@@ -14,8 +14,8 @@ from mlops_stage.report import Finding, Level
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from mlops_stage.inputs.pickles.outlines import Name
     from mlops_stage.inputs.pickles.machine import Walked
+    from mlops_stage.inputs.pickles.outlines import Name
 
 SECOND_BYTES, _SECOND_OPCODES = 2**25, 500_000
 """Smaller pickles are given to picklescan whole as well; it holds all opcodes in memory."""
@@ -45,9 +45,7 @@ def second_opinion(content: bytes, walked: Walked, label: str) -> Iterator[Findi
         label: what messages call it.
     """
     if len(content) > SECOND_BYTES or walked.opcodes > _SECOND_OPCODES:
-        message = (
-            f"{label} was read by one reader only: picklescan, the second, is not given more than 32 MiB or {_SECOND_OPCODES:,} opcodes"
-        )
+        message = f"{label} was read by one reader only: picklescan, the second, is not given more than 32 MiB or {_SECOND_OPCODES:,} instructions"
         yield Finding(rule="scan/not-examined", level=Level.WARNING, message=message, hint=_SAFER)
         return
     try:
