@@ -10,7 +10,7 @@ import pytest
 from mlops_stage.errors import InputError
 from mlops_stage.inputs.tables.open import open_table
 from mlops_stage.inputs.tables.query import rows as rows_of
-from mlops_stage.inputs.tables.rejects import Reading, read_all
+from mlops_stage.inputs.tables.rejects import Reading, read_all, remedy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,13 +28,13 @@ MALFORMED: dict[str, tuple[bytes, int, list[tuple[int, int, str]]]] = {
     "line-end-in-quotes.csv": (HEAD + b'1,"two\nlines"\n2,y\n', 2, []),
     "blank-line-in-quotes.csv": (HEAD + b'1,"two\n\n\nlines"\n2,y\n', 2, []),
     "doubled-quotes.csv": (HEAD + b'1,"say ""hi"", then"\n2,y\n', 2, []),
-    "too-few.csv": (HEAD + GOOD + b"2\n" + GOOD, 2, [(3, 2, "1 cells where the header has 2")]),
-    "too-few-first.csv": (HEAD + b"2\n" + GOOD * 2, 2, [(2, 1, "1 cells")]),
+    "too-few.csv": (HEAD + GOOD + b"2\n" + GOOD, 2, [(3, 2, "1 cell where the header has 2")]),
+    "too-few-first.csv": (HEAD + b"2\n" + GOOD * 2, 2, [(2, 1, "1 cell")]),
     "too-many.csv": (HEAD + GOOD + b"2,y,z\n", 1, [(3, 2, "3 cells where the header has 2")]),
     "too-many-empty.csv": (HEAD + GOOD + b"2,y,\n", 1, [(3, 2, "3 cells")]),
     "thousands.csv": (HEAD + b"1,234,x\n" + GOOD, 1, [(2, 1, "3 cells")]),
-    "semicolons-below.csv": (HEAD + b"1;x\n" + GOOD, 1, [(2, 1, "1 cells")]),
-    "cancelling.csv": (HEAD + b"1,x,\n2\n" + GOOD, 1, [(2, 1, "3 cells"), (3, 2, "1 cells")]),
+    "semicolons-below.csv": (HEAD + b"1;x\n" + GOOD, 1, [(2, 1, "1 cell")]),
+    "cancelling.csv": (HEAD + b"1,x,\n2\n" + GOOD, 1, [(2, 1, "3 cells"), (3, 2, "1 cell")]),
     "stray-quote.csv": (HEAD + b'1,5" pipe\n' + GOOD, 1, [(2, 1, "a quote inside a value that is not quoted")]),
     "two-stray-quotes.csv": (HEAD + b'1,5" by 6"\n' + GOOD, 1, [(2, 1, "a quote inside a value that is not quoted")]),
     "cancelling-quotes.csv": (HEAD + b'2"a,b"y\n3,,\n' + GOOD, 1, [(2, 1, "a quote inside"), (3, 2, "3 cells")]),
@@ -89,7 +89,7 @@ def test_rows_and_rejects_are_all_records(tmp_path: Path, name: str) -> None:
     [
         ("empty.csv", b"", "0 bytes"),
         ("header-only.csv", HEAD, "header but no rows"),
-        ("all-bad.csv", HEAD + b"1\n2\n", "none of its 2 records can be read; line 2: 1 cells"),
+        ("all-bad.csv", HEAD + b"1\n2\n", "none of its 2 records can be read; line 2: 1 cell"),
         ("utf16.csv", "a,b\n1,x\n".encode("utf-16"), "UTF-16"),
         ("utf16le.csv", "a,b\n1,x\n".encode("utf-16-le"), "UTF-16"),
         ("header-cp1252.csv", b"caf\xe9,b\n1,x\n", "line 1: not UTF-8; it looks like cp1252"),
@@ -198,3 +198,13 @@ def test_parquet_is_counted_by_its_footers(tmp_path: Path) -> None:
     duckdb.sql("SELECT range AS a FROM range(5)").write_parquet(str(tmp_path / "x.parquet"))
     reading = read_all("x.parquet", tmp_path, tmp_path)
     assert (reading.rows, reading.records, reading.place(5)) == (5, 5, ("x.parquet", 5))
+
+
+def test_the_hint_is_for_the_format_that_was_read(tmp_path):
+    reading = read(tmp_path, "t.jsonl", b'{"a": 1}\n{a: 1}\n')
+    reason = next(iter(reading.reasons))
+    assert "quotes" in reason  # Python's own words for what is wrong with the JSON
+    assert remedy(reason) == "write one JSON object per line"
+    assert "a comma" in remedy("1 cell where the header has 2")
+    assert "close quotes" in remedy("a quote inside a value that is not quoted")
+    assert "iconv" in remedy("not UTF-8: it looks like cp1252")

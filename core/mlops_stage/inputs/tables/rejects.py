@@ -211,10 +211,10 @@ def _nothing(original: Table, found: list[Salvage]) -> InputError:
 
 def remedy(reason: str) -> str:
     """What to do about records that cannot be read for a reason."""
-    if "cells where" in reason:
-        return "quote values that hold a comma, and write every column in every row"
     if "UTF-8" in reason:
-        return "convert the file: `iconv -f cp1252 -t UTF-8 old.csv > new.csv`"
-    if "quote" in reason:
-        return 'close quotes, and write a quote inside a quoted value twice: ""'
-    return "write one JSON object per line" if "JSON" in reason else "check the step that wrote it"
+        return "convert the file: `iconv -f cp1252 -t UTF-8 OLD > NEW`"
+    if "JSON" in reason:  # whose own words for a fault may speak of quotes and cells
+        return "write one JSON object per line"
+    if "where the header has" in reason:
+        return "quote values that hold a comma, and write every column in every row"
+    return 'close quotes, and write a quote inside a quoted value twice: ""' if "quote" in reason else "check the step that wrote it"
