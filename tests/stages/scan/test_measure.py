@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import random
+import socket
 import subprocess
 import sys
 import zlib
@@ -67,6 +68,20 @@ def test_links_and_pipes_are_findings_and_not_followed(corpus, scan, folder):
     seen = scan()
     assert len(told(seen, "link")) == 3
     assert {subject.name for subject in seen.subjects} == {"model/a.onnx"}
+
+
+def test_a_pipe_a_socket_or_a_device_is_never_read(scan, folder):
+    os.mkfifo(folder / "pipe.pkl")
+    with socket.socket(socket.AF_UNIX) as listening:
+        here = os.open(folder, os.O_RDONLY)
+        try:
+            listening.bind(f"/proc/self/fd/{here}/listening")  # the name of a socket is short
+        finally:
+            os.close(here)
+        for model in ("model/pipe.pkl", "model/listening", "/dev/null"):
+            with pytest.raises(InputError, match="neither a file nor a folder but a pipe, a socket or a device") as caught:
+                scan(model)
+            assert caught.value.code == 3
 
 
 def test_code_beside_a_model_is_a_warning(corpus, scan, folder):
@@ -164,7 +179,7 @@ def test_numbers_of_torch_are_not_listed_as_unexamined_and_bytes_behind_a_pickle
     (folder / "m.pt").write_bytes(corpus.torch_zip(b"\x80\x02}."))
     assert "data/0" not in told(scan(), "limits")[0]
     (folder / "m.pkl").write_bytes(b"\x80\x02}." + b"\xff" * 9)
-    assert "the 9 bytes behind its last pickle were not examined" in told(scan(), "not-examined")[0]
+    assert "9 bytes behind its last pickle, which nothing examined" in told(scan(), "not-examined")[0]
 
 
 def test_what_picklescan_is_not_asked_about_is_warned_of(scan, folder):

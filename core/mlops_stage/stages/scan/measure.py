@@ -16,6 +16,7 @@ from mlops_stage.evidence.paths import existing, relative
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.oip.address import is_url, parsed
 from mlops_stage.report import Finding, Level, Metric, NotApplicable, Observations, Subject
+from mlops_stage.report.words import counted
 from mlops_stage.stages.scan import kinds
 from mlops_stage.stages.scan.examine import examine
 from mlops_stage.stages.scan.pieces import Examination, Piece
@@ -51,7 +52,7 @@ def measure(params: ScanParams, workspace: Workspace) -> Observations | NotAppli
     if served(params.model):
         return NotApplicable(reason="The model is served from an address; there is no file to look into.")
     place, found = files_of(params.model, workspace.root, {workspace.run_dir, workspace.cache})
-    workspace.progress(0.0, f"examining {len(found.files):,} files")
+    workspace.progress(0.0, f"examining {counted(len(found.files), 'file')}")
     before = _states(found.files)
     examined = _examined(found.files, params, workspace)
     if not examined.kinds and not examined.findings and not found.strange:
@@ -103,13 +104,18 @@ def files_of(model: str | None, root: Path, apart: AbstractSet[Path] = frozenset
 
     Raises:
         UsageError: no model was given, or nothing is there.
-        InputError: more files than a model has, or a folder that cannot be read.
+        InputError: neither a file nor a folder, more files than a model has, or a folder that cannot be read.
     """
     if not model:
         raise UsageError("there is nothing to look into", "give model: a file or a folder, of any format")
     place = existing(root, model, "model")
     found = _Found()
     if not place.is_dir():
+        if not place.is_file():
+            raise InputError(
+                f"model: {shown(model)} is neither a file nor a folder but a pipe, a socket or a device: it is not read",
+                "name the file or folder of the model itself",
+            )
         _sort(place, found, link=False)
         return place, found
     for folder, folders, names in os.walk(place, onerror=_unreadable):
@@ -188,7 +194,7 @@ def _told(examined: Examination, files: int) -> Iterator[Finding]:
     parts = ", ".join(f"{kind}: {count:,}" for kind, count in sorted(counts.items()))
     grave = any(finding.level is Level.ERROR for finding in examined.findings)
     verdict = "" if grave else ": no known danger was found in what was examined"
-    looked = f"{files:,} file{'s' if files != 1 else ''} looked at ({parts or 'none of a kind that can be examined'}){verdict}"
+    looked = f"{counted(files, 'file')} looked at ({parts or 'none of a kind that can be examined'}){verdict}"
     yield Finding(rule="scan/examined", level=Level.NOTE, message=looked)
     limits = "what a model computes, how it was trained, and whether it holds a backdoor"
     named = "; ".join(examined.unread[:_NAMED]) + (f" and {len(examined.unread) - _NAMED:,} more" if len(examined.unread) > _NAMED else "")
