@@ -6,6 +6,7 @@ from mlops_stage.report.figures import Bar, Bars, Curve, CurvePoint, Figure, Int
 from mlops_stage.report.judged import AnyCriterion, Criterion, Failure, Gate, Judgement, NoFinding, Op, Outcome, Verdict
 from mlops_stage.report.observed import (
     COUNT_UNITS,
+    Between,
     Direction,
     Evidence,
     Finding,
@@ -29,6 +30,7 @@ __all__ = [
     "AnyCriterion",
     "Bar",
     "Bars",
+    "Between",
     "Cost",
     "Criterion",
     "Curve",

@@ -50,6 +50,19 @@ COUNT_UNITS = frozenset({"rows", "cells", "columns", "records"})
 
 
 @dataclass(frozen=True, kw_only=True)
+class Between:
+    """The two groups that a gap lies between: those that are farthest apart."""
+
+    figure: str
+    """What of them is compared: `tpr`."""
+    low: Slice
+    """The group in which it is lowest: `sex=female`."""
+    high: Slice
+    label: str = ""
+    """In a multi-class task, the class that the figure is of; empty where it is of all classes."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Metric:
     """One figure with its uncertainty."""
 
@@ -64,6 +77,8 @@ class Metric:
     """The difference to the baseline (this minus baseline); a gate `baseline ± x` judges it."""
     incomplete: str = ""
     """What the figure should cover and does not, such as `group x has no positives`: it may fail a gate on the evidence there is, but pass none."""
+    between: Between | None = None
+    """Of a figure between groups: which of them are that far apart."""
 
     @property
     def label(self) -> str:

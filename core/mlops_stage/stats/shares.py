@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mlops_stage.stats.cells import Flags, Floats
+    from mlops_stage.stats.cells import Flags, Floats, Places
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ class Shares:
         """The upper bounds."""
         return 1.0 - _wilson_low(1.0 - self.values, self.whole, score)
 
-    def of(self, groups: Flags) -> Shares:
+    def of(self, groups: Flags | Places) -> Shares:
         """The same figure of some groups."""
         return Shares(self.part[groups], self.whole[groups])
 
@@ -98,7 +98,7 @@ class Ranged:
         """The upper bounds of the highest share."""
         return self.highest.high(score)
 
-    def of(self, groups: Flags) -> Ranged:
+    def of(self, groups: Flags | Places) -> Ranged:
         """The same figure of some groups."""
         return Ranged(self.lowest.of(groups), self.middle.of(groups), self.highest.of(groups))
 
@@ -151,7 +151,7 @@ class Means:
         )
         return high
 
-    def of(self, groups: Flags) -> Means:
+    def of(self, groups: Flags | Places) -> Means:
         """The same figure of some groups."""
         return Means([term.of(groups) for term in self.terms])
 

@@ -346,3 +346,44 @@ def test_reasons_tell_names_from_outside_on_one_line_and_no_count():
     assert reason.isprintable()
     assert "17" not in reason
     assert "x, y" in reason
+
+
+def test_gaps_name_the_groups_that_are_farthest_apart():
+    cells, grouping = tabled(a=[90, 10, 20, 80], b=[70, 30, 50, 50], c=[80, 20, 10, 90], unknown=[0, 100, 100, 0])
+    seen = found(cells, grouping)
+    for name in ("tpr_difference", "tpr_ratio", "equal_opportunity_difference"):
+        between = seen[f"{name}[by=race]"].between
+        assert (between.figure, between.low, between.high) == ("tpr", (("race", "b"),), (("race", "c"),))
+    assert seen["fpr_difference[by=race]"].between.low == (("race", "a"),)
+    assert seen["equalized_odds_difference[by=race]"].between.figure == "tpr", "0.4 is more than 0.2"
+    assert seen["equalized_odds_ratio[by=race]"].between.figure == "fpr", "a third is less than five ninths"
+
+
+def test_gaps_name_no_group_that_is_hidden_or_not_compared():
+    cells, grouping = tabled(a=[90, 10, 20, 80], b=[70, 30, 50, 50], c=[80, 20, 30, 70], none=[50, 50, 0, 0])
+    seen = found(cells, grouping, hidden=frozenset({1}))
+    between = seen["tpr_difference[by=race]"].between
+    assert (between.low, between.high) == ((("race", "c"),), (("race", "a"),))
+    assert found(cells, grouping, hidden=frozenset({0, 1, 2}))["tpr_difference[by=race]"].between is None
+
+
+def test_gaps_among_several_classes_name_the_class():
+    counts = np.array([[[80, 10, 10], [10, 80, 10], [10, 10, 80]], [[80, 10, 10], [10, 80, 10], [50, 10, 40]]])
+    grouping = Grouping(("sex",), np.empty(0, dtype=np.int64), (("f",), ("m",)), frozenset())
+    seen = found(Cells(counts, counts, counts), grouping, ("x", "y", "z"))
+    between = seen["tpr_difference[by=sex]"].between
+    assert (between.label, between.low, between.high) == ("z", (("sex", "m"),), (("sex", "f"),))
+    assert seen["recall_macro_difference[by=sex]"].between.label == ""
+
+
+def test_of_many_groups_those_are_reported_that_differ_most_surely():
+    tables = {f"g{index}": [90, 10, 20, 80] for index in range(30)}
+    tables |= {"low": [180, 20, 120, 80], "tiny": [9, 1, 5, 5], "lowest": [12, 0, 9, 3], "unknown": [50, 50, 50, 50]}
+    cells, grouping = tabled(**tables)
+    whole, some = found(cells, grouping), found(cells, grouping, most=2, kept=frozenset({7}))
+    own = [metric.slice[0][1] for metric in some.values() if metric.name == "tpr"]
+    assert set(own) >= {"low", "lowest", "g7", "unknown"}
+    assert len(own) <= 6
+    assert {metric.slice[0][1] for metric in some.values() if metric.name == "tpr_ratio_to_overall"} == set(own) - {"unknown"}
+    assert all(whole[label] == metric for label, metric in some.items()), "what is reported does not depend on what is not"
+    assert {label for label in whole if "by=" in label} <= set(some)

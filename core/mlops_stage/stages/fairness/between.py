@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mlops_stage.estimates import NotEstimable, Point, Sampled
 from mlops_stage.evidence.redact import HIDDEN, shown
-from mlops_stage.report import Metric
+from mlops_stage.report import Between, Metric
 from mlops_stage.stages.fairness.grouping import CLASS
 from mlops_stage.stages.fairness.rates import COMPOSITES, RATES
 from mlops_stage.stages.fairness.tallies import CORRECT, FALSE, HIT, MISSED, Tallies
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mlops_stage.stages.fairness.grouping import Grouping
     from mlops_stage.stages.fairness.rates import Rate
     from mlops_stage.stages.fairness.terms import Terms
-    from mlops_stage.stats.cells import Cells, Flags
+    from mlops_stage.stats.cells import Cells, Flags, Places
     from mlops_stage.stats.shares import GroupFigure, Ranged, Shares
 
 _MOST_NAMED = 3
@@ -37,12 +37,39 @@ MACRO = "recall_macro"
 
 
 @dataclass(frozen=True, eq=False)
-class _Compared:
-    """Rates of the groups that are compared, and why that may not be all there is to compare."""
+class _Part:
+    """One figure of the groups in which it is compared."""
 
-    rates: tuple[Rate, ...]
-    figures: tuple[GroupFigure, ...]
+    name: str
+    label: str
+    """The class that it is of, if it is of one."""
+    groups: Places
+    """Shape (g,)."""
+    figure: GroupFigure
+    """Of those groups."""
+
+    def spread(self, kind: str) -> tuple[float, Places]:
+        """The difference of its ends, or how far their ratio lies below 1; and the groups at the ends, the lowest first."""
+        places = np.flatnonzero(self.figure.known)
+        values = self.figure.values[places]
+        if len(values) < 2:  # noqa: PLR2004  (two groups)
+            return -np.inf, self.groups[:0]
+        low, high = (int(pick(values)) for pick in (np.argmin, np.argmax))
+        wide = np.ptp(values) if kind == "difference" else 1 - values[low] / values[high] if values[high] > 0 else -np.inf
+        return float(wide), self.groups[places[[low, high]]]
+
+
+@dataclass(frozen=True, eq=False)
+class _Compared:
+    """What is compared between groups, and why that may not be all there is to compare."""
+
+    parts: tuple[_Part, ...]
     incomplete: str
+
+    @property
+    def figures(self) -> list[GroupFigure]:
+        """One for each part."""
+        return [part.figure for part in self.parts]
 
 
 def between_groups(cells: Cells, rates: Sequence[Rate], grouping: Grouping, terms: Terms) -> list[Metric]:
@@ -52,18 +79,18 @@ def between_groups(cells: Cells, rates: Sequence[Rate], grouping: Grouping, term
     known: dict[str, list[Metric]] = {}
     for name in RATES:
         own = [rate for rate in rates if rate.name == name]
-        known[name] = list(_gaps(name, _compared(own, shown_groups, grouping, terms), grouping.by, terms))
+        known[name] = list(_gaps(name, _compared(own, shown_groups, grouping, terms), grouping, terms))
         found += known[name]
         for rate in own if len(own) > 1 else ():
-            found += _gaps(name, _compared([rate], shown_groups, grouping, terms), (*grouping.by, (CLASS, rate.label)), terms)
+            found += _gaps(name, _compared([rate], shown_groups, grouping, terms), grouping, terms, ((CLASS, rate.label),))
     if len(rates) > len(RATES):
-        found += _gaps(MACRO, _macro(rates, shown_groups, grouping, terms), grouping.by, terms)
+        found += _gaps(MACRO, _macro(rates, shown_groups, grouping, terms), grouping, terms)
     for name, parts in COMPOSITES.items():
         own = [rate for rate in rates if rate.name in parts]
         if len(parts) == 1:
             found += [_renamed(metric, parts[0], name) for metric in known[parts[0]]]
         else:
-            found += _gaps(name, _compared(own, shown_groups, grouping, terms), grouping.by, terms)
+            found += _gaps(name, _compared(own, shown_groups, grouping, terms), grouping, terms)
     found += _by_chance(rates, shown_groups, grouping, terms)
     if terms.bootstrap and len(rates) == len(RATES):
         found += _bootstrapped(cells, shown_groups, grouping, terms)
@@ -72,7 +99,7 @@ def between_groups(cells: Cells, rates: Sequence[Rate], grouping: Grouping, term
 
 def calibration_between(rates: Sequence[Rate], grouping: Grouping, terms: Terms) -> list[Metric]:
     """`calibration_difference` and `_ratio`: the gaps in the share of positives among rows of about the same score, over all ranges of scores."""
-    return list(_gaps("calibration", _compared(rates, _shown(grouping, terms), grouping, terms), grouping.by, terms))
+    return list(_gaps("calibration", _compared(rates, _shown(grouping, terms), grouping, terms), grouping, terms))
 
 
 def _shown(grouping: Grouping, terms: Terms) -> Flags:
@@ -83,46 +110,53 @@ def _shown(grouping: Grouping, terms: Terms) -> Flags:
 
 
 def _renamed(metric: Metric, old: str, new: str) -> Metric:
-    return Metric(
-        name=metric.name.replace(old, new, 1),
-        estimate=metric.estimate,
-        slice=metric.slice,
-        direction=metric.direction,
-        incomplete=metric.incomplete,
-    )
+    return replace(metric, name=metric.name.replace(old, new, 1))
 
 
-def _gaps(name: str, compared: _Compared, where: Slice, terms: Terms) -> Iterator[Metric]:
+def _gaps(name: str, compared: _Compared, grouping: Grouping, terms: Terms, of_class: Slice = ()) -> Iterator[Metric]:
     """Largest difference and smallest ratio."""
     difference = largest_difference(compared.figures, terms.min_denominator)
     ratio = smallest_ratio(compared.figures, terms.min_denominator)
     few = compared.incomplete or "there are no two groups to compare"
     short = any(figure.known.sum() < 2 for figure in compared.figures)  # noqa: PLR2004  (two groups)
     none = few if short or difference is None else "it is 0 in every group, so there is no ratio"
-    yield _metric(f"{name}_difference", difference or NotEstimable(0, few), where, compared)
-    yield _metric(f"{name}_ratio", ratio or NotEstimable(0, none), where, compared)
+    for kind, estimate, lacking in (("difference", difference, few), ("ratio", ratio, none)):
+        yield Metric(
+            name=f"{name}_{kind}",
+            estimate=estimate or NotEstimable(0, lacking),
+            slice=(*grouping.by, *of_class),
+            direction="higher" if kind == "ratio" else "lower",
+            incomplete=compared.incomplete if estimate else "",
+            between=_farthest(compared, kind, grouping) if estimate else None,
+        )
 
 
-def _metric(name: str, estimate: Estimate, where: Slice, compared: _Compared) -> Metric:
-    incomplete = compared.incomplete if isinstance(estimate, Sampled) else ""
-    return Metric(
-        name=name, estimate=estimate, slice=where, direction="higher" if name.endswith("_ratio") else "lower", incomplete=incomplete
-    )
+def _farthest(compared: _Compared, kind: str, grouping: Grouping) -> Between:
+    """The groups that the gap lies between, by the values that are told."""
+    part = max(compared.parts, key=lambda one: one.spread(kind)[0])
+    low, high = (grouping.slice(group) for group in part.spread(kind)[1].tolist())
+    return Between(figure=part.name, low=low, high=high, label=part.label)
 
 
 def _compared(rates: Sequence[Rate], groups: Flags, grouping: Grouping, terms: Terms) -> _Compared:
     """Rates with the groups that are compared; those of a class that no row has, or none is predicted as, are nobody's disadvantage."""
     rates = tuple(rate for rate in rates if not rate.label or rate.shares.whole.sum() > 0) or tuple(rates[:1])
     reasons = (_lacking(rate, grouping, terms) for rate in rates)
-    figures = tuple(rate.shares.of(rate.compared(groups, terms.least)) for rate in rates)
-    return _Compared(rates, figures, "; ".join(dict.fromkeys(reason for reason in reasons if reason)))
+    parts = tuple(
+        _part(rate.name, rate.label if rate.name in RATES else "", rate.compared(groups, terms.least), rate.shares) for rate in rates
+    )
+    return _Compared(parts, "; ".join(dict.fromkeys(reason for reason in reasons if reason)))
+
+
+def _part(name: str, label: str, groups: Flags, figure: GroupFigure) -> _Part:
+    return _Part(name, label, np.flatnonzero(groups), figure.of(groups))
 
 
 def _macro(rates: Sequence[Rate], groups: Flags, grouping: Grouping, terms: Terms) -> _Compared:
     recalls = [rate for rate in rates if rate.name == "tpr" and rate.shares.whole.sum() > 0]
-    mean = Means([rate.shares for rate in recalls])
     told = np.logical_and.reduce([groups, *(rate.compared(groups, terms.least) for rate in recalls)])
-    return _Compared(tuple(recalls), (mean.of(told),) if recalls else (), _compared(recalls, groups, grouping, terms).incomplete)
+    parts = (_part(MACRO, "", told, Means([rate.shares for rate in recalls])),) if recalls else ()
+    return _Compared(parts, _compared(recalls, groups, grouping, terms).incomplete)
 
 
 def _lacking(rate: Rate, grouping: Grouping, terms: Terms) -> str:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mlops_stage.estimates import Difference, NotEstimable, Ratio, Sampled
-from mlops_stage.estimates import Rate as RateEstimate
 from mlops_stage.evidence.redact import HIDDEN
 from mlops_stage.report import Metric
 from mlops_stage.stages.fairness.between import between_groups, calibration_between
 from mlops_stage.stages.fairness.grouping import CLASS
 from mlops_stage.stages.fairness.rates import COMPOSITES, RATES, calibration_rates, rates_of, total
+from mlops_stage.stages.fairness.telling import bare, share_of, telling_of
 from mlops_stage.stages.fairness.terms import DEFAULTS, Terms
-from mlops_stage.stats.overall import differences_to_overall, ratios_to_overall
+from mlops_stage.stats.overall import Beside, differences_to_overall, ratios_to_overall
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,22 +24,19 @@ if TYPE_CHECKING:
     from mlops_stage.stages.fairness.grouping import Grouping
     from mlops_stage.stages.fairness.hiding import Ranges
     from mlops_stage.stages.fairness.rates import Rate
+    from mlops_stage.stages.fairness.telling import Telling
     from mlops_stage.stats.cells import Cells
-    from mlops_stage.stats.shares import Shares
 
 __all__ = ["DEFAULTS", "Terms", "calibration_of", "metrics_of", "overall"]
 
 
-_DIGITS = 6
-_STEPS = 1e6
-"""Decimals of shares that are told as ranges, which are so wide that more mean nothing."""
 _OF_CROSSED = frozenset(name for parts in COMPOSITES.values() for name in parts)
 """Rates of groups of several columns crossed, of which there are hundreds; the others follow from these, or are of few."""
 
 
 def overall(cells: Cells, classes: Sequence[str], told: Ranges | None = None) -> list[Metric]:
     """Figures of all rows; `cells` of any grouping of them, shape (G, K, K); `told` is what may be told of all rows."""
-    return [metric for rate in rates_of(total(cells), classes, told, told) for metric in _of_groups(rate, ((),), frozenset())]
+    return [_metric(rate, (), share_of(rate, 0)) for rate in rates_of(total(cells), classes, told, told)]
 
 
 def metrics_of(cells: Cells, grouping: Grouping, classes: Sequence[str], terms: Terms = DEFAULTS) -> list[Metric]:
@@ -67,19 +63,20 @@ def metrics_of(cells: Cells, grouping: Grouping, classes: Sequence[str], terms: 
         terms: how groups are compared.
     """
     found: list[Metric] = []
-    slices = [grouping.slice(group) for group in range(grouping.size)]
-    rates = rates_of(cells, classes, terms.told, terms.total)
+    telling = telling_of(cells, grouping, classes, terms)
+    rates = telling.rates
     alone = len(grouping.columns) == 1
     own = [rate for rate in rates if alone or rate.name in _OF_CROSSED or (rate.name == "accuracy" and len(classes) > 2)]  # noqa: PLR2004  (binary)
-    for rate in own:
-        found += _of_groups(rate, slices, terms.hidden)
-    for rate in own:
+    reported = [(rate, telling.reported(rate)) for rate in own]
+    for rate, groups in reported:
+        estimates = zip(groups, telling.estimates(rate, groups), strict=True)
+        found += [_metric(rate, grouping.slice(group), estimate) for group, estimate in estimates]
+    for rate, groups in reported:
         if not rate.label:
-            kinds = ("difference", "ratio") if alone else ("difference",)
-            found += _to_overall(rate, grouping, terms.hidden, kinds)
-    for rate in own:
+            found += _to_overall(rate, telling, groups, ("difference", "ratio") if alone else ("difference",))
+    for rate, groups in reported:
         if terms.reference is not None:
-            found += _to_reference(rate, grouping, terms.reference, terms.hidden)
+            found += _to_reference(rate, telling, groups, terms.reference)
     return found + between_groups(cells, rates, grouping, terms)
 
 
@@ -97,64 +94,28 @@ def calibration_of(cells: Cells, grouping: Grouping, terms: Terms = DEFAULTS) ->
     return calibration_between(calibration_rates(cells, unsure), grouping, terms)
 
 
-def _of_groups(rate: Rate, slices: Sequence[Slice], hidden: frozenset[int]) -> Iterator[Metric]:
-    """The rate of each group; of groups outside as well."""
-    for group, (where, estimate) in enumerate(zip(slices, _estimates(rate), strict=True)):
-        yield Metric(
-            name=rate.name,
-            estimate=HIDDEN if group in hidden or rate.is_withheld(group) else estimate,
-            slice=_with_class(where, rate),
-            direction=RATES[rate.name],
-        )
-
-
-def _estimates(rate: Rate) -> list[RateEstimate | Sampled | NotEstimable]:
-    """The plain shares, or the bounds of what they may be, or why there is none."""
-    counts = list(zip(_plain(rate.shares.middle.part), _plain(rate.shares.middle.whole), strict=True))
-    missing = NotEstimable(0, f"no {rate.of} in this group")
-    return [
-        missing if whole <= 0 else RateEstimate(part, whole) if rate.is_told(group) else _outwards(rate, group)
-        for group, (part, whole) in enumerate(counts)
-    ]
-
-
-def _outwards(rate: Rate, group: int) -> Sampled:
-    """A share whose counts are told as ranges: the lower bounds of the lowest that it may be, the upper ones of the highest."""
-    lowest, middle, highest = (_share(one, group) for one in (rate.shares.lowest, rate.shares.middle, rate.shares.highest))
-    value = round(middle.value, _DIGITS)
-
-    def limit(score: float) -> float:
-        if score < 0:
-            return min(math.floor(lowest.limit(score) * _STEPS) / _STEPS, value)
-        return max(math.ceil(highest.limit(score) * _STEPS) / _STEPS, value) if score > 0 else value
-
-    return Sampled.from_limits(value, float(rate.shares.whole[group]), limit)
-
-
-def _share(shares: Shares, group: int) -> RateEstimate:
-    return RateEstimate(float(shares.part[group]), float(shares.whole[group]))
+def _metric(rate: Rate, where: Slice, estimate: Estimate) -> Metric:
+    return Metric(name=rate.name, estimate=estimate, slice=_with_class(where, rate), direction=RATES[rate.name])
 
 
 def _side(score: float) -> int:
     return (score > 0) - (score < 0)
 
 
-def _plain(counts: np.ndarray) -> list[float]:
-    """Whole counts as integers."""
-    whole = np.rint(counts)
-    return list(map(int, whole.tolist())) if (whole == counts).all() else counts.tolist()
-
-
-def _to_overall(rate: Rate, grouping: Grouping, hidden: frozenset[int], kinds: Sequence[str]) -> Iterator[Metric]:
-    """Each group beside all rows; in a multi-class task of accuracy only."""
-    functions = {"difference": differences_to_overall, "ratio": ratios_to_overall}
-    each = {kind: functions[kind](*rate.besides) for kind in kinds}
-    for group in grouping.inside.tolist():
-        where = grouping.slice(group)
+def _to_overall(rate: Rate, telling: Telling, groups: Sequence[int], kinds: Sequence[str]) -> Iterator[Metric]:
+    """Some groups beside all rows; in a multi-class task of accuracy only."""
+    groups = [group for group in groups if group not in telling.grouping.outside]
+    functions, masked = {"difference": differences_to_overall, "ratio": ratios_to_overall}, telling.masked(rate)
+    some = np.array(groups, dtype=np.intp)
+    besides = [Beside(one.group.of(some), one.rest.of(some), one.part[some]) for one in rate.besides]
+    each = {kind: functions[kind](*besides) for kind in kinds}
+    for place, group in enumerate(groups):
+        where = telling.grouping.slice(group)
         reason = _why_not(rate, group)
-        masked = group in hidden or rate.is_withheld(group) or (rate.weighted and not rate.is_told(group))
         for kind, found in each.items():
-            estimate: Estimate = HIDDEN if masked else found[group] or NotEstimable(0, reason)
+            estimate: Estimate = found[place] or NotEstimable(0, reason)
+            if masked[group] or (rate.weighted and not rate.is_told(group)):
+                estimate = HIDDEN
             yield Metric(name=f"{rate.name}_{kind}_to_overall", estimate=estimate, slice=where)
 
 
@@ -168,14 +129,15 @@ def _why_not(rate: Rate, group: int) -> str:
     )
 
 
-def _to_reference(rate: Rate, grouping: Grouping, reference: int, hidden: frozenset[int]) -> Iterator[Metric]:
-    """Each other group beside one of them; groups are independent."""
-    for group in grouping.inside.tolist():
-        if group == reference:
+def _to_reference(rate: Rate, telling: Telling, groups: Sequence[int], reference: int) -> Iterator[Metric]:
+    """Some groups beside another of them; groups are independent."""
+    grouping, masked = telling.grouping, telling.masked(rate)
+    for group in groups:
+        if group == reference or group in grouping.outside:
             continue
         difference: Estimate = HIDDEN
         ratio: Estimate = HIDDEN
-        if not ({group, reference} & hidden or rate.is_withheld(group) or rate.is_withheld(reference)):
+        if not (masked[group] or masked[reference]):
             difference, ratio = _beside(rate, group, reference)
         where = _with_class(grouping.slice(group), rate)
         yield Metric(name=f"{rate.name}_difference_to_reference", estimate=difference, slice=where)
@@ -192,15 +154,12 @@ def _beside(rate: Rate, group: int, reference: int) -> tuple[Estimate, Estimate]
         missing = NotEstimable(0, f"no {rate.of} in the reference group")
         return missing, missing
     if rate.is_told(group) and rate.is_told(reference):
-        estimates = _estimates(rate)
-        own, base = estimates[group], estimates[reference]
-        if isinstance(own, NotEstimable) or isinstance(base, NotEstimable):
-            raise AssertionError("both have a value")
+        own, base = bare(rate.shares.middle, group), bare(rate.shares.middle, reference)
         nothing = NotEstimable(base.n, f"{rate.name} of the reference group is 0, so there is no ratio to it")
         return Difference(own, base), Ratio(own, base) if base.value > 0 else nothing
     lowest, middle, highest = rate.shares.lowest, rate.shares.middle, rate.shares.highest
     pairs = {
-        side: (_share(mine, group), _share(theirs, reference))
+        side: (bare(mine, group), bare(theirs, reference))
         for side, mine, theirs in ((-1, lowest, highest), (0, middle, middle), (1, highest, lowest))
     }
     n = float(min(whole[group], whole[reference]))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mlops_stage.evidence.paths import write_aside
-from mlops_stage.report import Evidence
+from mlops_stage.report import Evidence, metric_label
 from mlops_stage.stages.fairness.tallies import DECIDED, NEGATIVE, OTHERWISE, POSITIVE, ROWS
 
 if TYPE_CHECKING:
@@ -18,11 +20,33 @@ if TYPE_CHECKING:
 
     from mlops_stage.inputs.predictions import Predictions
     from mlops_stage.stages.fairness.hiding import Counted, Secrets
+    from mlops_stage.stages.fairness.telling import Telling
 
 PRIVATE = "evidence/private/counts.json"
 """All counts; this folder is shown by no page and uploaded by no adapter."""
 PUBLISHED = "evidence/counts.json"
 """The counts as they may be told."""
+RATES = "evidence/rates.csv"
+"""The rates of all groups, where there are more than the report tells one by one."""
+
+
+def write_rates(out: Path, tellings: Sequence[Telling]) -> Evidence:
+    """Write the rates of all groups, as they may be told, as a table for a spreadsheet: bounds of their 95 % intervals are rounded outwards to 6 decimals."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("groups_of", "group", "class", "metric", "n", "value", "low", "high"))
+    for one in tellings:
+        names = [_cell(metric_label("", one.grouping.slice(group))[1:-1]) for group in range(one.grouping.size)]
+        for rate in one.rates:
+            writer.writerows(
+                (_cell(one.grouping.name), names[group], _cell(rate.label), rate.name, *numbers) for group, numbers in one.table(rate)
+            )
+    return _kept(out, RATES, text.getvalue().encode("utf-8", "backslashreplace"))
+
+
+def _cell(text: str) -> str:
+    """Text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
 
 
 def write_counts(out: Path, predictions: Predictions, counted: Sequence[Counted], secrets: Secrets) -> tuple[Evidence, ...]:
@@ -80,6 +104,19 @@ def _published(one: Counted, secrets: Secrets) -> dict[str, Any]:
 
 
 def _written(out: Path, name: str, plain: dict[str, Any]) -> Evidence:
-    content = (json.dumps({"version": 1, **plain}, ensure_ascii=False, indent=1) + "\n").encode()
+    """One group per line: it reads well, and the encoder in C is several times faster than indentation."""
+    lines = [f" {_line(key)}: {_line(value)}" for key, value in plain.items() if key != "groupings"]
+    by_grouping = ",\n".join(
+        f'  {{"columns": {_line(one["columns"])}, "groups": [\n' + ",\n".join(f"   {_line(group)}" for group in one["groups"]) + "\n  ]}"
+        for one in plain["groupings"]
+    )
+    return _kept(out, name, ("{\n" + ",\n".join([' "version": 1', *lines, f' "groupings": [\n{by_grouping}\n ]']) + "\n}\n").encode())
+
+
+def _line(plain: Any) -> str:
+    return json.dumps(plain, ensure_ascii=False)
+
+
+def _kept(out: Path, name: str, content: bytes) -> Evidence:
     write_aside(out / name, content)
     return Evidence(path=name, sha256=hashlib.sha256(content).hexdigest())

@@ -18,7 +18,7 @@ import numpy as np
 from mlops_stage.errors import InputError, StageError, UsageError, nearest
 from mlops_stage.estimates import NotEstimable, Point
 from mlops_stage.evidence.redact import HIDDEN, shown
-from mlops_stage.report import Metric
+from mlops_stage.report import Between, Metric
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -187,9 +187,11 @@ def _by_group(one: Known, predictions: Predictions, counts: Counted, secrets: Se
         return found
     frame = _frame(one, predictions, answers, grouping.codes, np.isin(grouping.codes, told))
     missing = len(grouping.inside) - len(told)
+    low, high = (grouping.slice(pick(told, key=values.__getitem__)) for pick in (min, max))
     for kind in ("difference", "ratio"):
         estimate = _point(getattr(frame, kind)(method="between_groups")[one.full], min(rows[group] for group in told))
-        found.append(Metric(name=f"{one.full}_{kind}", slice=grouping.by, estimate=estimate, incomplete=_missing(missing)))
+        between = Between(figure=one.full, low=low, high=high)
+        found.append(Metric(name=f"{one.full}_{kind}", slice=grouping.by, estimate=estimate, incomplete=_missing(missing), between=between))
     return found
 
 

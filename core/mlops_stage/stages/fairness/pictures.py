@@ -6,18 +6,21 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mlops_stage.estimates import Bounded, NotEstimable, Point, Ratio
 from mlops_stage.gate.words import one_line
 from mlops_stage.report import Interval, Intervals, Matrix
-from mlops_stage.stages.fairness.grouping import CLASS, UNKNOWN
+from mlops_stage.stages.fairness.grouping import BY, CLASS, UNKNOWN
+from mlops_stage.stages.fairness.telling import extremes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from mlops_stage.estimates import Estimate
     from mlops_stage.report import Figure, Metric
-    from mlops_stage.report.observed import Slice
     from mlops_stage.stages.fairness.grouping import Grouping
+    from mlops_stage.stages.fairness.telling import Telling
 
 FOUR_FIFTHS = 0.8
 """The ratio below which 29 CFR 1607.4(D) generally sees adverse impact."""
@@ -39,19 +42,34 @@ _MANY = ("accuracy",)
 
 
 class Told:
-    """Metrics of a report by name and slice, as they are told."""
+    """What may be told of all rows, of gaps, and of every group, also of those that the report does not tell one by one."""
 
-    def __init__(self, metrics: Sequence[Metric]) -> None:
-        self._found = {(metric.name, frozenset(metric.slice)): metric for metric in metrics}
+    def __init__(self, metrics: Sequence[Metric], tellings: Sequence[Telling]) -> None:
+        self._found = {(metric.name, metric.slice): metric for metric in metrics if not metric.slice or metric.slice[0][0] == BY}
+        self._tellings = {one.grouping.columns: one for one in tellings}
 
-    def get(self, name: str, where: Slice) -> Estimate | None:
-        """The estimate, if the report has that metric."""
-        found = self._found.get((name, frozenset(where)))
+    def whole(self, name: str) -> Estimate | None:
+        """The figure of all rows."""
+        found = self._found.get((name, ()))
         return None if found is None else found.estimate
+
+    def groups(self, grouping: Grouping, name: str, groups: Iterable[int], label: str = "") -> list[Estimate | None]:
+        """The figure of some groups; None where there is no such figure."""
+        telling = self._tellings[grouping.columns]
+        rate = telling.find(name, label)
+        return [None for _ in groups] if rate is None else list(telling.estimates(rate, groups))
+
+    def shown(self, grouping: Grouping, name: str) -> list[int]:
+        """The groups that a picture shows: all, or of many those with the lowest and the highest values."""
+        telling = self._tellings[grouping.columns]
+        rate = telling.find(name)
+        if rate is None or grouping.size <= _MOST_GROUPS:
+            return list(range(grouping.size))
+        return sorted(extremes(np.where(telling.masked(rate), np.nan, rate.shares.values), _MOST_GROUPS))
 
     def ruled_out(self, name: str, grouping: Grouping) -> str:
         """Which gaps between groups these rows speak against, as a sentence; empty where none can be estimated."""
-        found = self._found.get((f"{name}_difference", frozenset(grouping.by)))
+        found = self._found.get((f"{name}_difference", grouping.by))
         if found is None or not isinstance(found.estimate, Bounded):
             return ""
         part = ", among the groups that are large enough to be compared" if found.incomplete else ""
@@ -59,15 +77,15 @@ class Told:
         return f" There is no evidence of a gap above {bound:g} at this sample size{part}."
 
 
-def pictures(metrics: Sequence[Metric], groupings: Sequence[Grouping], *, binary: bool) -> list[Figure]:
+def pictures(metrics: Sequence[Metric], tellings: Sequence[Telling], *, classes: Sequence[str]) -> list[Figure]:
     """For each column groups side by side; in a binary task also ratios of selection rates, and pairs of columns as a map."""
-    told = Told(metrics)
+    told, groupings, binary = Told(metrics, tellings), [one.grouping for one in tellings], len(classes) == 2  # noqa: PLR2004  (binary)
     found: list[Figure] = []
     orders = {one.columns[0]: [level for (level,) in one.levels] for one in groupings if len(one.columns) == 1}
     for grouping in groupings:
         if len(grouping.columns) == 1:
             found += [figure for name in (_BINARY if binary else _MANY) for figure in _side_by_side(told, grouping, name)]
-            found += _impact_ratios(told, grouping) if binary else _by_class(told, grouping, _classes(metrics))
+            found += _impact_ratios(told, grouping) if binary else _by_class(told, grouping, classes)
     for grouping in groupings:
         if len(grouping.columns) == 2:  # noqa: PLR2004  (a map has two sides)
             found += [
@@ -79,12 +97,17 @@ def pictures(metrics: Sequence[Metric], groupings: Sequence[Grouping], *, binary
 def _side_by_side(told: Told, grouping: Grouping, name: str) -> list[Figure]:
     title, meaning = _TITLES[name]
     (column,) = grouping.columns
-    rows = _rows(told, grouping, name)
+    groups = told.shown(grouping, name)
+    rows = [
+        interval(grouping.label(group), estimate, "not compared" if group in grouping.outside else "")
+        for group, estimate in zip(groups, told.groups(grouping, name, groups), strict=True)
+        if estimate is not None
+    ]
     if not rows:
         return []
-    overall = told.get(name, ())
+    overall = told.whole(name)
     more = (
-        f" Of {grouping.size} groups the {_MOST_GROUPS} with the lowest and highest values are shown." if len(rows) > _MOST_GROUPS else ""
+        f" Of {grouping.size:,} groups the {len(rows)} with the lowest and highest values are shown." if len(rows) < grouping.size else ""
     )
     return [
         Intervals(
@@ -93,33 +116,17 @@ def _side_by_side(told: Told, grouping: Grouping, name: str) -> list[Figure]:
             caption=f"{title}: {meaning}. Each line is a group with its 95 % interval; where intervals lie apart, chance alone hardly explains it. "
             f"The vertical line is all rows.{told.ruled_out(name, grouping)}{more}",
             x_label=title.lower(),
-            rows=tuple(_fewer(rows)),
+            rows=tuple(rows),
             reference=None if overall is None or isinstance(overall, NotEstimable) else overall.value,
             reference_label="all rows",
         )
     ]
 
 
-def _rows(told: Told, grouping: Grouping, name: str) -> list[Interval]:
-    estimates = [(group, told.get(name, grouping.slice(group))) for group in range(grouping.size)]
-    return [
-        interval(grouping.label(group), estimate, "not compared" if group in grouping.outside else "")
-        for group, estimate in estimates
-        if estimate is not None
-    ]
-
-
-def _fewer(rows: list[Interval]) -> list[Interval]:
-    if len(rows) <= _MOST_GROUPS:
-        return rows
-    ranked = sorted(rows, key=lambda row: (row.value is None, row.value or 0.0))
-    kept = {id(row) for row in (*ranked[: _MOST_GROUPS // 2], *ranked[-_MOST_GROUPS // 2 :])}
-    return [row for row in rows if id(row) in kept]
-
-
 def _impact_ratios(told: Told, grouping: Grouping) -> list[Figure]:
     """Each group's selection rate divided by that of the group with the highest."""
-    rates = {group: told.get("selection_rate", grouping.slice(group)) for group in grouping.inside.tolist()}
+    groups = [group for group in told.shown(grouping, "selection_rate") if group not in grouping.outside]
+    rates = dict(zip(groups, told.groups(grouping, "selection_rate", groups), strict=True))
     known = {group: rate for group, rate in rates.items() if isinstance(rate, Bounded) and rate.value > 0}
     if len(rates) < 2 or not known:  # noqa: PLR2004  (a ratio has two sides)
         return []
@@ -143,7 +150,7 @@ def _impact_ratios(told: Told, grouping: Grouping) -> list[Figure]:
             caption="Each group's selection rate divided by the highest one, with its 95 % interval. Below the line at 0.8, the four-fifths rule "
             "of 29 CFR 1607.4(D) generally sees adverse impact; an interval across the line leaves it open at this sample size.",
             x_label="selection rate divided by the highest",
-            rows=tuple(_fewer(rows)),
+            rows=tuple(rows),
             reference=FOUR_FIFTHS,
             reference_label="four fifths",
         )
@@ -178,17 +185,13 @@ def _crossed(told: Told, grouping: Grouping, name: str, orders: Mapping[str, Seq
     ]
 
 
-def _classes(metrics: Sequence[Metric]) -> list[str]:
-    """The classes that rates are reported by."""
-    return list(dict.fromkeys(value for metric in metrics for column, value in metric.slice if column == CLASS))
-
-
 def _by_class(told: Told, grouping: Grouping, classes: Sequence[str]) -> list[Figure]:
     """In a multi-class task how often each class is found in each group."""
     (column,) = grouping.columns
     if not 0 < len(classes) <= _MOST_ACROSS or grouping.size > _MOST_LEVELS:
         return []
-    cells = [[_share(told.get("tpr", (*grouping.slice(group), (CLASS, one)))) for one in classes] for group in range(grouping.size)]
+    by_class = [told.groups(grouping, "tpr", range(grouping.size), one) for one in classes]
+    cells = [[_share(estimate) for estimate in of_group] for of_group in zip(*by_class, strict=True)]
     return [
         Matrix(
             name=f"tpr_by_{column}_and_class",
@@ -208,7 +211,7 @@ def _by_class(told: Told, grouping: Grouping, classes: Sequence[str]) -> list[Fi
 
 def _cell(told: Told, grouping: Grouping, name: str, group: int | None) -> tuple[float | None, float | None]:
     """A share with its denominator; a combination that no row has is a count of 0."""
-    return (None, 0.0) if group is None else _share(told.get(name, grouping.slice(group)))
+    return (None, 0.0) if group is None else _share(told.groups(grouping, name, [group])[0])
 
 
 def _share(estimate: Estimate | None) -> tuple[float | None, float | None]:

@@ -27,6 +27,10 @@ class Terms:
     """Whether to add what Fairlearn's bootstrap would give for the gaps between groups, which informs and must not be judged."""
     hidden: frozenset[int] = frozenset()
     """Groups whose counts must not be told: figures between groups leave them out, say so, and cannot pass."""
+    most: int | None = None
+    """Of so many groups of a grouping each figure is reported one by one, those that differ from all rows most surely; None is all."""
+    kept: frozenset[int] = frozenset()
+    """Groups that are always reported one by one, for a gate names them."""
     told: Ranges | None = None
     """What may be told of the groups' counts; None is everything. Figures are made of nothing else."""
     total: Ranges | None = None
