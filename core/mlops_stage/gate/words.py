@@ -90,7 +90,7 @@ def sentence(case: Case, ruling: Ruling) -> str:
         ground = "a single figure, so no interval is possible" + (f", {_counted(case, estimate.n)}" if estimate.n else "")
     else:
         ground = f"{_interval(case, estimate, digits)}, {_counted(case, estimate.n)}"
-    told = f"{subject} {_is(case, estimate.value, digits)} ({ground}); {required}."
+    told = f"{subject} {_is(case, estimate.value, digits)}{_between(case)} ({ground}); {required}."
     return sentence_case(told + _rest(case, estimate, ruling, digits))
 
 
@@ -102,7 +102,8 @@ def brief(case: Case, ruling: Ruling) -> str:
     if isinstance(estimate, NotEstimable):
         return f"{subject} cannot be estimated: {one_line(estimate.reason)}"
     if ruling.verdict is not Verdict.INCONCLUSIVE:
-        return f"{subject} {_is(case, estimate.value, _digits(case, estimate, ruling))}, required: {_required(case)}"
+        value = _is(case, estimate.value, _digits(case, estimate, ruling))
+        return f"{subject} {value}{_between(case)}, required: {_required(case)}"
     if ruling.ground == "part":
         return f"{subject} is known in part only: {one_line(case.metric.incomplete)}"
     required = _required(case) + (" than the baseline's" if case.criterion.baseline else "")
@@ -172,6 +173,20 @@ def _subject(metric: Metric) -> str:
         name = f"{_KINDS[kind]} {name} between groups of {one_line(columns)}"
     where = ", ".join(f"{one_line(column)} = {one_line(value)}" for column, value in metric.slice if not (kind and column == BY))
     return f"{name} ({where})" if where else name
+
+
+def _between(case: Case) -> str:
+    """`, lowest for 'female' and highest for 'male'`: which groups are that far apart; and in what, where the metric looks at several things."""
+    between = case.metric.between
+    if between is None or case.criterion.baseline:
+        return ""
+    stem, _ = _gap(case.metric)
+    name, figure = (_NAMES.get(one) or one_line(one.replace("_", " ")) for one in (stem, between.figure))
+    told = not between.label or any(value == between.label for column, value in case.metric.slice if column != BY)
+    of = "" if told else f" of class {one_line(between.label)!r}"
+    what = f"{figure}{of} " if of or not name.startswith(figure) else ""
+    low, high = (one_line(", ".join(value for _, value in end)) for end in (between.low, between.high))
+    return f", {what}lowest for {low!r} and highest for {high!r}"
 
 
 def _gap(metric: Metric) -> tuple[str, str]:
