@@ -4,7 +4,7 @@ import pytest
 
 from mlops_stage.estimates import Difference, Paired, Point, Rate, Ratio, Sampled
 from mlops_stage.gate import Rules, judge, parse_all
-from mlops_stage.report import Criterion, Metric, NoFinding, Observations, Outcome
+from mlops_stage.report import Between, Criterion, Metric, NoFinding, Observations, Outcome
 
 
 def test_no_observation_at_all_passes_a_gate_on_findings():
@@ -181,3 +181,43 @@ def test_a_criterion_that_says_what_it_claims_is_told_in_those_words(nulls, sent
     (gate,) = judge(seen, [Criterion(metric="nulls", op="<=", number=0, slice=where, claim="age is never\nmissing")], Rules()).gates
     assert gate.sentence == sentence
     assert gate.criterion == "nulls[rule=age.required] <= 0"
+
+
+@pytest.mark.parametrize(
+    ("name", "where", "between", "told"),
+    [
+        ("tpr", (), Between(figure="tpr", low=(("sex", "f"),), high=(("sex", "m"),)), "is 0.3, lowest for 'f' and highest for 'm' (95 %"),
+        (
+            "equal_opportunity",
+            (),
+            Between(figure="tpr", low=(("sex", "f"),), high=(("sex", "m"),)),
+            "is 0.3, lowest for 'f' and highest for 'm' (95 %",
+        ),
+        (
+            "equalized_odds",
+            (),
+            Between(figure="fpr", low=(("sex", "f"), ("race", "a, b")), high=(("sex", "m"), ("race", "c"))),
+            "is 0.3, false positive rate lowest for 'f, a, b' and highest for 'm, c' (95 %",
+        ),
+        (
+            "tpr",
+            (),
+            Between(figure="tpr", low=(("sex", "f"),), high=(("sex", "m"),), label="cat"),
+            "is 0.3, true positive rate of class 'cat' lowest for 'f' and highest for 'm' (95 %",
+        ),
+        (
+            "tpr",
+            (("class", "cat"),),
+            Between(figure="tpr", low=(("sex", "f"),), high=(("sex", "m\n"),), label="cat"),
+            "is 0.3, lowest for 'f' and highest for 'm' (95 %",
+        ),
+        ("tpr", (), None, "is 0.3 (95 %"),
+    ],
+)
+def test_a_gap_is_told_with_the_groups_that_it_lies_between(name, where, between, told):
+    estimate = Sampled.from_limits(0.3, 500, lambda score: 0.3 + 0.02 * score)
+    metric = Metric(name=f"{name}_difference", estimate=estimate, slice=(("by", "sex"), *where), between=between)
+    criterion = Criterion(metric=metric.name, op="<=", number=0.1, slice=metric.slice)
+    judgement = judge(Observations(metrics=(metric,)), [criterion], Rules())
+    assert told in judgement.gates[0].sentence.replace("0.300", "0.3")
+    assert told.removesuffix(" (95 %") in judgement.summary.replace("0.300", "0.3")
