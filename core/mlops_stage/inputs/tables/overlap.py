@@ -10,7 +10,7 @@ from mlops_stage.inputs.tables.connection import connect, run, strict
 from mlops_stage.inputs.tables.values import INTEGERS, NUMERIC
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mlops_stage.inputs.tables.open import Table
 
@@ -71,27 +71,30 @@ def shared_rows(first: Table, second: Table, columns: Sequence[str] | None = Non
         raise UsageError(f"{first.name} and {second.name} have no column in common", "name the columns alike in both tables")
     connection = connect([*first.paths, *second.paths], memory=memory)
     try:
-        _hashed(connection, first, second, names)
-        return _compared(connection, first, second, names)
+        cells = _hashed(connection, first, second, names)
+        return _compared(connection, first, second, cells, names)
     finally:
         connection.close()
 
 
-def _compared(connection: Any, first: Table, second: Table, names: tuple[str, ...]) -> Overlap:
+def _compared(connection: Any, first: Table, second: Table, cells: _Cells, names: tuple[str, ...]) -> Overlap:
     what = f"{first.name} and {second.name}"
     keys = ", ".join(f"k{position}" for position in range(len(names)))
     run(connection, "CREATE TEMP TABLE candidates AS SELECT h FROM hash_b INTERSECT SELECT h FROM hash_a", what)
     rows, different = run(connection, "SELECT count(*), count(DISTINCT h) FROM hash_b", what)[0]
     often = "SELECT count(*) AS n FROM hash_a GROUP BY h"
     earlier, recurring = run(connection, f"SELECT sum(n), coalesce(sum(n) FILTER (WHERE n > 1), 0) FROM ({often})", what)[0]
-    for name, table in (("a", first), ("b", second)):
-        # grouped before they are joined: a row that stands a thousand times in both would otherwise meet itself a million times
-        grouped = f"SELECT {keys}, hash({keys}) AS h, min(r) AS r, count(*) AS n FROM {name} WHERE hash({keys}) IN (SELECT h FROM candidates) GROUP BY ALL"
-        run(connection, f"CREATE TEMP TABLE both_{name} AS {grouped}", table.name)
-    equal = " AND ".join(f"both_a.k{position} IS NOT DISTINCT FROM both_b.k{position}" for position in range(len(names)))
-    join = f"FROM both_b JOIN both_a ON both_a.h = both_b.h AND {equal}"
-    shared = run(connection, f"SELECT coalesce(sum(both_b.n), 0) {join}", what)[0][0]
-    examples = run(connection, f"SELECT both_a.r, both_b.r {join} ORDER BY both_b.r LIMIT {_EXAMPLES}", what)
+    shared, examples = 0, []
+    if run(connection, "SELECT count(*) FROM candidates", what)[0][0]:
+        for name, table, listed in (("a", first, cells.first), ("b", second, cells.second)):
+            numbered = f"SELECT row_number() OVER () AS r, {listed} FROM {table.scan}"
+            # grouped before they are joined: a row that stands a thousand times in both would otherwise meet itself a million times
+            grouped = f"SELECT {keys}, hash({keys}) AS h, min(r) AS r, count(*) AS n FROM ({numbered}) WHERE hash({keys}) IN (SELECT h FROM candidates) GROUP BY ALL"
+            run(connection, f"CREATE TEMP TABLE both_{name} AS {grouped}", table.name)
+        equal = " AND ".join(f"both_a.k{position} IS NOT DISTINCT FROM both_b.k{position}" for position in range(len(names)))
+        join = f"FROM both_b JOIN both_a ON both_a.h = both_b.h AND {equal}"
+        shared = run(connection, f"SELECT coalesce(sum(both_b.n), 0) {join}", what)[0][0]
+        examples = run(connection, f"SELECT both_a.r, both_b.r {join} ORDER BY both_b.r LIMIT {_EXAMPLES}", what)
     return Overlap(
         shared=int(shared),
         of=rows,
@@ -103,8 +106,8 @@ def _compared(connection: Any, first: Table, second: Table, names: tuple[str, ..
     )
 
 
-def _meanings(connection: Any, first: Table, second: Table, names: Sequence[str]) -> dict[str, list[str]]:
-    """By column, those of `_MEANINGS` in which the first cells of both tables can be read; only of columns whose types do not tell."""
+def _possible(first: Table, second: Table, names: Sequence[str]) -> dict[str, list[str]]:
+    """By column, the `_MEANINGS` that its cells may have, in the order in which they are tried; only of columns whose types do not tell."""
     found = {}
     for name in names:
         kinds = {table.columns[name].split("(")[0] for table in (first, second) if table.column(name, "columns")}
@@ -112,53 +115,90 @@ def _meanings(connection: Any, first: Table, second: Table, names: Sequence[str]
             found[name] = list(_MEANINGS)
         elif len(kinds) > 1 and all(kind == "VARCHAR" or kind.startswith(("DATE", "TIMESTAMP")) for kind in kinds):
             found[name] = [_TIME]
-    for table in (first, second) if found else ():
-        asked = [(name, meaning) for name, meanings in found.items() for meaning in meanings]
-        counts = ", ".join(f"coalesce(count_if({_missed(table, name, meaning)}), 0)" for name, meaning in asked)
-        looked = run(connection, f"SELECT {counts} FROM (SELECT * FROM {table.scan} LIMIT {_LOOK})", table.name) if asked else [()]
-        for (name, meaning), cells in zip(asked, looked[0], strict=True):
-            if cells:
-                found[name].remove(meaning)
-    return {name: meanings for name, meanings in found.items() if meanings}
+    return found
 
 
-def _missed(table: Table, name: str, meaning: str) -> str:
-    """SQL of the condition that a cell cannot be read so."""
-    column = table.column(name, "columns")
-    cell = _MEANINGS[meaning].format(column)
-    unread = f"{column} IS NOT NULL AND {cell} IS NULL"
+def _guess(connection: Any, tables: tuple[Table, Table], possible: Mapping[str, list[str]], looked: set[str]) -> None:
+    """Strike out, at the head of each column's list, the meanings that its first cells in one of both tables cannot have; `looked` at are those that can."""
+    asked = [name for name, meanings in possible.items() if meanings and name not in looked]
+    while asked:
+        fits = list(asked)
+        for table in tables:
+            counts = ", ".join(f"coalesce(count_if(m{place}), 0)" for place in range(len(fits)))
+            head = f"(SELECT * FROM {table.scan} LIMIT {_LOOK})"
+            meant = _meant(table, {name: possible[name][0] for name in fits})
+            cells = run(connection, f"SELECT {counts} FROM (SELECT {meant.flags} FROM (SELECT {meant.cells} FROM {head}))", table.name)[0]
+            fits = [name for name, count in zip(fits, cells, strict=True) if not count]
+            if not fits:
+                break
+        looked |= {*fits}
+        for name in set(asked) - {*fits}:
+            del possible[name][0]
+        asked = [name for name in asked if name not in looked and possible[name]]
+
+
+@dataclass(frozen=True)
+class _Meant:
+    """SQL of the cells of some columns as what they mean, and of the conditions m0, m1 … that a cell cannot be read so, each from one cast."""
+
+    cells: str
+    flags: str
+
+
+def _meant(table: Table, meanings: Mapping[str, str]) -> _Meant:
+    cells, flags = [], []
+    for place, (name, meaning) in enumerate(meanings.items()):
+        column = table.column(name, "columns")
+        cells.append(f"{column} AS t{place}, {_MEANINGS[meaning].format(column)} AS v{place}")
+        flags.append(f"{_missed(f't{place}', f'v{place}', meaning)} AS m{place}")
+    return _Meant(", ".join(cells), ", ".join(flags))
+
+
+def _missed(text: str, cell: str, meaning: str) -> str:
+    """SQL of the condition that a cell, whose text is given too, cannot be read so."""
+    unread = f"{text} IS NOT NULL AND {cell} IS NULL"
     if meaning != _NUMBER:
         return f"({unread})"
-    zero, zeros = (" OR ".join(f"starts_with({column}, '{sign}{start}')" for sign in ("", "-", "+")) for start in ("0", "00"))
-    return f"({unread} OR abs({cell}) >= {_EXACT} OR (({zero}) AND (abs({cell}) >= 1 OR {zeros})))"
+    return f"({unread} OR abs({cell}) >= {_EXACT} OR {text} GLOB '0[0-9]*' OR {text} GLOB '[-+]0[0-9]*')"
 
 
-def _hashed(connection: Any, first: Table, second: Table, names: Sequence[str]) -> None:
-    """Make the views a and b of the cells by which both tables are compared, and the tables hash_a and hash_b of their hashes.
+@dataclass(frozen=True)
+class _Cells:
+    """SQL of all compared cells k0, k1 … in either table."""
+
+    first: str
+    second: str
+
+
+def _hashed(connection: Any, first: Table, second: Table, names: Sequence[str]) -> _Cells:
+    """Make the tables hash_a and hash_b of the hashes of the cells by which both tables are compared; returns these cells.
 
     What the first cells of a column look like is held against all while they are hashed; where that was wrong, all is done again.
     """
-    meanings = _meanings(connection, first, second, names)
+    possible, looked = _possible(first, second, names), set[str]()
     while True:
-        guessed = {name: listed[0] for name, listed in meanings.items()}
-        cells = [_cells(first, second, name, guessed.get(name)) for name in names]
+        _guess(connection, (first, second), possible, looked)
+        guessed = {name: listed[0] for name, listed in possible.items() if listed}
+        pairs = [_cells(first, second, name, guessed.get(name)) for name in names]
+        cells = _Cells(*(", ".join(f"{pair[side]} AS k{position}" for position, pair in enumerate(pairs)) for side in (0, 1)))
         wrong: set[str] = set()
-        for name, table, side in (("a", first, 0), ("b", second, 1)):
-            listed = ", ".join(f"{pair[side]} AS k{position}" for position, pair in enumerate(cells))
-            odd = [f"{_missed(table, column, meaning)} AS m{place}" for place, (column, meaning) in enumerate(guessed.items())]
-            keys = ", ".join(f"k{position}" for position in range(len(names)))
-            flags = "".join(f", m{place}" for place in range(len(odd)))
-            view = f"SELECT row_number() OVER () AS r, {', '.join([listed, *odd])} FROM {table.scan}"
-            run(connection, f"CREATE OR REPLACE TEMP VIEW {name} AS {view}", table.name)
-            run(connection, f"CREATE OR REPLACE TEMP TABLE hash_{name} AS SELECT hash({keys}) AS h{flags} FROM {name}", table.name)
+        keys = ", ".join(f"k{position}" for position in range(len(names)))
+        for letter, table, listed in (("a", first, cells.first), ("b", second, cells.second)):
+            place = {name: position for position, name in enumerate(names)}
+            odd = [_missed(f"t{at}", f"k{place[name]}", meaning) for at, (name, meaning) in enumerate(guessed.items())]
+            flags = "".join(f", {condition} AS m{at}" for at, condition in enumerate(odd))
+            texts = "".join(f", {table.column(name, 'columns')} AS t{at}" for at, name in enumerate(guessed))
+            inner = f"SELECT {listed}{texts} FROM {table.scan}"
+            run(connection, f"CREATE OR REPLACE TEMP TABLE hash_{letter} AS SELECT hash({keys}) AS h{flags} FROM ({inner})", table.name)
             if odd:
-                counts = ", ".join(f"coalesce(count_if(m{place}), 0)" for place in range(len(odd)))
-                missed = run(connection, f"SELECT {counts} FROM hash_{name}", table.name)[0]
+                counts = ", ".join(f"coalesce(count_if(m{at}), 0)" for at in range(len(odd)))
+                missed = run(connection, f"SELECT {counts} FROM hash_{letter}", table.name)[0]
                 wrong |= {column for column, count in zip(guessed, missed, strict=True) if count}
         if not wrong:
-            return
-        meanings = {name: listed[1:] if name in wrong else listed for name, listed in meanings.items()}
-        meanings = {name: listed for name, listed in meanings.items() if listed}
+            return cells
+        for name in wrong:
+            del possible[name][0]
+        looked -= wrong
 
 
 def _cells(first: Table, second: Table, name: str, meaning: str | None) -> tuple[str, str]:
