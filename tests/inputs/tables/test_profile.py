@@ -21,9 +21,9 @@ from mlops_stage.inputs.tables.profile import (
     counted,
     histogram,
     is_point,
-    profile_of,
     read_profile,
 )
+from mlops_stage.inputs.tables.profiled import profile_of
 from mlops_stage.stats.drift import ks
 
 if TYPE_CHECKING:

@@ -10,11 +10,15 @@ from mlops_stage.errors import UsageError
 from mlops_stage.evidence.paths import write_aside
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.tables.observed import observe
-from mlops_stage.inputs.tables.profile import Categories, Omitted, as_text, profile_of
+from mlops_stage.inputs.tables.profile import Categories, Omitted, as_text
+from mlops_stage.inputs.tables.profiled import profile_of
 from mlops_stage.inputs.tables.rejects import read_all
+from mlops_stage.report.words import counted
 from mlops_stage.stage import Reply
-from mlops_stage.stages.data.contract.loading import load_contract
 from mlops_stage.stages.data.sensitive import reason
+
+ENOUGH = 50_000
+"""Rows of a profile from which on later tables decide how small a drift is found (decision 0008)."""
 
 if TYPE_CHECKING:
     from mlops_stage.inputs.tables.profile import Profile
@@ -32,7 +36,11 @@ def run(params: ProfileParams, workspace: Workspace) -> Reply:
     source = params.source or params.data
     if not source:
         raise UsageError("no table is named", "give its path: mlops-stage data profile train.parquet")
-    contract = load_contract(params.contract, workspace.root, params.table) if params.contract else None
+    contract = None
+    if params.contract:  # its libraries take longer to import than a small table to profile
+        from mlops_stage.stages.data.contract.loading import load_contract
+
+        contract = load_contract(params.contract, workspace.root, params.table)
     with TemporaryDirectory(prefix="mlops-stage-") as folder:
         reading = read_all(source, workspace.root, Path(folder))
         for name in params.sensitive:
@@ -48,11 +56,14 @@ def run(params: ProfileParams, workspace: Workspace) -> Reply:
 def _told(profile: Profile, output: str, rejected: int) -> str:
     left_out = [column for column in profile.columns if isinstance(column, Omitted)]
     kept = len(profile.columns) - len(left_out)
-    lines = [f"{shown(output)}: {profile.rows:,} rows, the distributions of {kept:,} of {len(profile.columns):,} columns"]
+    of = counted(len(profile.columns), "column")
+    lines = [f"{shown(output)}: {counted(profile.rows, 'row')}, the distribution{'s' if kept != 1 else ''} of {kept:,} of {of}"]
     lines += [f"  {shown(column.name, 40)} is left out: {column.reason}" for column in left_out]
     hidden = [shown(column.name, 40) for column in profile.columns if isinstance(column, Categories) and column.hidden]
     if hidden:
         lines.append(f"  kept as digests, for they say something about people: {', '.join(hidden)}")
     if rejected:
-        lines.append(f"  not in it, for they could not be read: {rejected:,} record{'s' if rejected > 1 else ''}")
+        lines.append(f"  not in it, for they could not be read: {counted(rejected, 'record')}")
+    if profile.rows < ENOUGH:
+        lines.append(f"  a profile of {ENOUGH:,} rows or more would find smaller drift, and be as small a file")
     return "\n".join([*lines, "Commit it, and give it as profile: drift is measured from it.", ""])
