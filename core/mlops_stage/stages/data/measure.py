@@ -17,11 +17,11 @@ from mlops_stage.gate import Rules, judge
 from mlops_stage.inputs.tables.profile import read_profile
 from mlops_stage.inputs.tables.rejects import read_all
 from mlops_stage.report import Criterion, Finding, Level, Metric, Observations, Outcome, Subject, Verdict
+from mlops_stage.report.words import counted
 from mlops_stage.stages.data import criteria as gates
 from mlops_stage.stages.data import drift, evidence, findings, pictures
 from mlops_stage.stages.data import rules as r
 from mlops_stage.stages.data.checks import check
-from mlops_stage.stages.data.contract.loading import load_contract
 from mlops_stage.stages.data.findings import Limit
 from mlops_stage.stages.data.hiding import hidden_columns, numbers_of, without_edges, without_values
 from mlops_stage.stages.data.leakage import leaks
@@ -53,7 +53,7 @@ def measure(params: DataParams, workspace: Workspace) -> gates.Held:
     """
     if not params.data:
         raise UsageError("there is no data to judge", "give data: a CSV, JSONL or Parquet file, a folder or a glob")
-    contract = load_contract(params.contract, workspace.root, params.table, params.sensitive) if params.contract else None
+    contract = _contract(params, workspace) if params.contract else None
     profile = read_profile(params.profile, workspace.root) if params.profile else None
     hidden = hidden_columns(contract, profile, params.sensitive)
     profile = without_values(profile, hidden)
@@ -65,13 +65,21 @@ def measure(params: DataParams, workspace: Workspace) -> gates.Held:
         reading = read_all(params.data, workspace.root, spill)
         if params.row_id:
             reading.table.column(params.row_id, "row_id")
-        workspace.progress(0.2, f"checking {reading.rows:,} rows")
+        workspace.progress(0.2, f"checking {counted(reading.rows, 'row')}")
         key = (contract.key if contract else ()) or ((params.row_id,) if params.row_id else ())
-        checked = check(reading, Demands(contract=contract, profile=profile, key=key, now=now, spill=spill, hidden=hidden))
+        beside = gates.of_identity(params.row_id, contract)
+        checked = check(reading, Demands(contract=contract, profile=profile, key=key, now=now, spill=spill, beside=beside, hidden=hidden))
         workspace.progress(0.8, "looking for what is shared with the training data")
         train = read_all(params.train, workspace.root, spill, "train") if params.train else None
         shared = leaks(params, contract, reading, train) if train else []
         return _Held(params, workspace, contract, profile, reading, checked, shared, train.subject if train else None).observations()
+
+
+def _contract(params: DataParams, workspace: Workspace) -> r.Contract:
+    # the libraries of contracts take longer to import than a small table to check
+    from mlops_stage.stages.data.contract.loading import load_contract
+
+    return load_contract(params.contract or "", workspace.root, params.table, params.sensitive)
 
 
 def _moment(text: str) -> datetime:
@@ -121,6 +129,7 @@ class _Held:
         declared += [limit.criterion for limit in limits if limit.level is Level.ERROR]
         told = [
             *findings.of_reading(self.reading),
+            *findings.of_header(self.reading),
             *findings.of_rules(exact, self.reading),
             *findings.of_columns(self.checked, declared=self.contract is not None),
             *findings.of_drift(failed),
@@ -133,20 +142,26 @@ class _Held:
         written = self._evidence(exact, effects)
         self.workspace.progress(1.0, "done")
         return gates.Held(
-            metrics=tuple(metrics),
+            metrics=gates.worst_first(metrics, self._failing(exact, failed)),
             findings=tuple(told),
             subjects=tuple(self._subjects()),
             evidence=written,
-            figures=tuple(self._figures(effects)),
+            figures=tuple(self._figures(effects, failed)),
             outputs={
                 "rows": str(self.checked.rows),
                 "rejects": str(self.reading.rejected),
-                "rules": str(len(self.contract.rules) if self.contract else 0),
+                "rules": str(len(outcomes)),
                 "broken": str(broken),
                 **({"drifted": drifted} if self.profile else {}),
             },
             declared=tuple(declared),
         )
+
+    @staticmethod
+    def _failing(outcomes: Sequence[Came], failed: Sequence[Limit]) -> set[str]:
+        """The metrics of rules and distances that do not hold."""
+        broken = {gates.NAMES[type(one.rule.check)] for one in outcomes if one.broken and one.rule.severity == "error"}
+        return broken | {limit.effect.name for limit in failed}
 
     def _evidence(self, outcomes: Sequence[Came], effects: Sequence[Effect]) -> tuple[Evidence, ...]:
         out, checked = self.workspace.out, replace(self.checked, outcomes=tuple(outcomes))
@@ -279,8 +294,8 @@ class _Held:
             (self.workspace.root / part.file).stat().st_size for part in self.reading.parts if (self.workspace.root / part.file).is_file()
         )
         message = (
-            f"read {self.reading.records:,} records of {len(self.checked.nulls):,} columns in {len(self.reading.parts):,} "
-            f"file{'s' if len(self.reading.parts) > 1 else ''} ({size / 1e6:.1f} MB) with {len(self.checked.sql):,} statement{'s' if len(self.checked.sql) > 1 else ''}"
+            f"read {counted(self.reading.records, 'record')} of {counted(len(self.checked.nulls), 'column')} in "
+            f"{counted(len(self.reading.parts), 'file')} ({size / 1e6:.1f} MB) with {counted(len(self.checked.sql), 'statement')}"
         )
         return Finding(rule="data/read", level=Level.NOTE, message=message)
 
@@ -293,7 +308,9 @@ class _Held:
             found.append(Subject(role="profile", name=relative(self.workspace.root, path), sha256=sha256(path)))
         return [*found, *([self.train] if self.train else [])]
 
-    def _figures(self, effects: Sequence[Effect]) -> list[Figure]:
+    def _figures(self, effects: Sequence[Effect], failed: Sequence[Limit]) -> list[Figure]:
         drawn, numbers = pictures.missing(self.checked, self.profile), numbers_of(self.profile, self.checked.hidden)
         told = [effect for effect in effects if effect.column not in numbers]
-        return [*drawn, *(pictures.distributions(self.profile, self.checked, told) if self.profile else ())]
+        drawn += pictures.distributions(self.profile, self.checked, told) if self.profile else []
+        drifted = {limit.effect.column for limit in failed if limit.effect.name in {"ks", "linf", drift.NEW}}
+        return sorted(drawn, key=lambda figure: figure.name.removeprefix("distribution_of_") not in drifted)
