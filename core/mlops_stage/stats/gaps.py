@@ -31,6 +31,7 @@ _LEAST = 1e-12  # of an error to share
 _AT_ONCE = 2**20  # pairs held in memory
 _MANY = 200  # groups whose errors are looked at one by one; of more, those that are alike to a hundredth together
 _ALIKE = math.log(1.01)
+_FEW = 8  # groups all of whose pairs are compared
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,8 @@ def _worst(values: Floats, bounds: Floats) -> Places:
         values: shape (G,).
         bounds: shape (S, G).
     """
+    if len(values) <= _FEW:  # all pairs of few groups are sooner compared than chosen among
+        return np.arange(len(values))
     kept = np.zeros(len(values), dtype=np.bool_)
     for bound in bounds:
         left = np.lexsort((-bound, -values))
