@@ -12,6 +12,7 @@ import pytest
 from mlops_stage import runner
 from mlops_stage.errors import StageError
 from mlops_stage.params import Refusal
+from mlops_stage.runner import pages
 
 
 def test_a_run_from_request_to_report(bench):
@@ -205,6 +206,18 @@ def test_pages_show_earlier_reports_but_the_exit_code_is_this_runs_alone(bench):
     assert bench.record.exit_code == 0
 
 
+def test_pages_are_written_between_stages_only_when_they_are_old(bench, tmp_path, monkeypatch):
+    written = []
+    write = pages.write
+    monkeypatch.setattr(pages, "write", lambda *given: written.append(len(given[0].ids)) or write(*given))
+    bench.run(bench.request(name="one"), bench.request(name="two"))
+    assert written == [2]
+    monkeypatch.setattr(runner, "PAGES_SECONDS", -1.0)
+    bench.run(bench.request(name="one"), bench.request(name="two"))
+    assert written == [2, 1, 2]
+    assert {"one", "two"} == {line.split("_")[0] for line in (tmp_path / "out" / "outputs.env").read_text().splitlines()}
+
+
 def test_in_process_does_the_same_work(bench):
     bench.settings = replace(bench.settings, in_process=True)
     assert bench.one().outcome == "passed"
@@ -223,7 +236,11 @@ def test_an_interrupt_leaves_finished_reports_and_no_process(trial, number):
     import subprocess
     import sys
 
-    trial.write("mlops.yaml", "version: 1\nruns:\n  - {id: first, stage: trial}\n  - {id: second, stage: trial, with: {do: orphan}}\n")
+    entries = ["{id: first, stage: trial}", "{id: second, stage: trial}", "{id: third, stage: trial}", "{id: other, stage: trial}"]
+    trial.write("mlops.yaml", "version: 1\nruns:\n" + "".join(f"  - {entry}\n" for entry in entries))
+    assert trial("run").returncode == 0
+    entries[1] = "{id: second, stage: trial, with: {do: orphan}}"
+    trial.write("mlops.yaml", "version: 1\nruns:\n" + "".join(f"  - {entry}\n" for entry in entries[:3]))
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "mlops_stage", "run"],
         cwd=trial.cwd,
@@ -240,7 +257,10 @@ def test_an_interrupt_leaves_finished_reports_and_no_process(trial, number):
     _wait_gone(pid)
     out = trial.cwd / "mlops-out"
     assert json.loads((out / "first" / "report.json").read_text())["outcome"] == "passed"
-    assert not (out / "second").exists()
+    assert not (out / "second").exists()  # that of the run before would say "passed"
+    assert not (out / "third").exists()
+    assert (out / "other" / "report.json").exists()
+    assert (out / "outputs.env").read_text().count("_outcome=passed") == len(["first", "other"])
     assert sorted(path.name for path in out.iterdir() if path.name.startswith(".")) == []
     assert json.loads((out / "run.json").read_text())["failures"][0]["code"] == 130
 

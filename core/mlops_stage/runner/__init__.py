@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from mlops_stage.workspace import EarlierReport
 
 
+PAGES_SECONDS = 5.0
+"""Pages that are younger are not written anew after a stage: of a run of short stages they would be most of the cost."""
+
+
 class Watch(Protocol):
     """Who is told how a run goes."""
 
@@ -55,8 +59,8 @@ class Settings:
 def run(asked: Sequence[Request | Refusal], catalogue: Catalogue, settings: Settings, watch: Watch) -> tuple[Run, str]:
     """Run the requests in the order of what they consume; returns the record and what the reporters say to the terminal.
 
-    Every report is on disk before the next stage starts, and the pages are written anew after each.
-    Ctrl-C and SIGTERM end the run with exit code 130; finished reports stay.
+    Every report is on disk before the next stage starts; the pages are written at the end, and before it when they are older than some seconds.
+    Ctrl-C and SIGTERM end the run with exit code 130; finished reports stay. Of an id that was asked for and got no report, none is left of earlier runs.
 
     Raises:
         UsageError: the output directory, or a folder in it that a report would replace, holds something else; or a policy is demanded.
@@ -115,6 +119,8 @@ class _Recorder:
         self._finished: dict[str, Report] = {}
         self._cost: dict[str, Cost] = {}
         self._failures: list[Failure] = []
+        self._shown = since[1]
+        """When the pages were last written."""
         self._terminal: str | None = None
         """What the pages said when they were last written; None when something has happened since."""
 
@@ -136,8 +142,10 @@ class _Recorder:
         finally:
             folders.discard(folder)
         self._finished[request.id] = report
+        self._terminal = None
         self._watch.finished(report, self._cost[request.id].wall_seconds)
-        self._write_pages()
+        if time.monotonic() - self._shown > PAGES_SECONDS:
+            self._write_pages()
 
     def _reported(self, request: Request | Refusal, folder: Path) -> tuple[Report, Cost]:
         if isinstance(request, Refusal):
@@ -173,10 +181,13 @@ class _Recorder:
         terminal, failures = pages.write(self._run(), self._catalogue, self._settings.out)
         self._failures += [failure for failure in failures if failure not in self._failures]
         self._terminal = terminal
+        self._shown = time.monotonic()
         return terminal
 
     def close(self) -> tuple[Run, str]:
-        """Write the pages a last time if need be; they show every report in the output directory."""
+        """Take away what earlier runs left of ids that got no report, and write the pages a last time if need be; they show every report in the output directory."""
+        for name in self._asked - self._finished.keys():
+            folders.retire(self._settings.out, name)
         terminal = self._write_pages() if self._terminal is None else self._terminal
         return self._run(), terminal
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,7 +64,7 @@ def finish(out: Path, folder: Path, report: Report) -> None:
     """Write the report into the folder and put the folder in its place, whole.
 
     Raises:
-        StageError: full disk and the like; an earlier report stays as it was.
+        StageError: full disk and the like; an earlier report stays where it is.
     """
     write_aside(folder / REPORT, to_json(report))
     place, old = out / report.id, folder.with_suffix(".old")
@@ -76,6 +77,16 @@ def finish(out: Path, folder: Path, report: Report) -> None:
     finally:  # also when an interrupt falls between the two renames
         if old.exists() and not place.exists():
             old.rename(place)
+        discard(old)
+
+
+def retire(out: Path, request_id: str) -> None:
+    """Take an earlier report away: who looks at it after a run that has none of that id would take it for the answer."""
+    place = out / request_id
+    if (place / REPORT).is_file():
+        old = out / f".{request_id}.{secrets.token_hex(6)}.old"
+        with suppress(OSError):
+            place.rename(old)
         discard(old)
 
 

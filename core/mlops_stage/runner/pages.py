@@ -1,7 +1,9 @@
-"""Rendering: every reporter after every stage, each isolated from the others."""
+"""Rendering: every reporter, each isolated from the others, and all pages written together."""
 
 from __future__ import annotations
 
+import secrets
+import shutil
 import threading
 from contextlib import suppress
 from dataclasses import replace
@@ -9,10 +11,12 @@ from typing import TYPE_CHECKING
 
 from mlops_stage.errors import ExitCode, StageError
 from mlops_stage.evidence.paths import inside, write_aside
+from mlops_stage.evidence.redact import shown
 from mlops_stage.host import resolve
 from mlops_stage.report import Failure, Run
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from mlops_stage.host import Catalogue
@@ -36,12 +40,49 @@ def write(run: Run, catalogue: Catalogue, out: Path) -> tuple[str, list[Failure]
         working = [reporter for reporter in working if reporter.name not in failed]
     pages["outputs.env"] = _outputs(run)
     terminal = pages.pop(TERMINAL, "")
-    for path, text in pages.items():
-        try:
-            write_aside(inside(out, path), text)
-        except StageError as error:
-            failures.append(Failure(code=error.code, message=error.message, hint=error.hint))
+    try:
+        _put(pages, out)
+    except StageError as error:
+        failures += _told_once(error, run)
     return terminal, failures
+
+
+def _put(pages: Mapping[str, str], out: Path) -> None:
+    """All pages or none: they speak of each other, and those of an earlier run would be taken for this one's.
+
+    Raises:
+        StageError: full disk and the like; no page is left.
+    """
+    aside = out / f".pages.{secrets.token_hex(6)}.part"
+    try:
+        for path, text in pages.items():
+            inside(out, path)
+            write_aside(inside(aside, path), text)
+        for path in pages:
+            _replace(aside / path, out / path)
+    except StageError:
+        for path in pages:
+            with suppress(OSError, StageError):
+                inside(out, path).unlink()
+        raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _replace(page: Path, place: Path) -> None:
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        page.replace(place)
+    except OSError as error:
+        raise StageError(f"cannot write {shown(place)}: {error.strerror}", "close what uses that file, or write elsewhere") from error
+
+
+def _told_once(error: StageError, run: Run) -> list[Failure]:
+    """Nothing where a report has failed already for the same reason, such as a full disk."""
+    cause = error.message.rsplit(": ", 1)[-1]
+    if any(failure.message.endswith(f": {cause}") for failure in run.failures):
+        return []
+    return [Failure(code=error.code, message=error.message, hint=error.hint)]
 
 
 def preload(catalogue: Catalogue) -> None:
