@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from mlops_stage.inputs.tables.rejects import read_all
+from mlops_stage.stages.data import checks
 from mlops_stage.stages.data.checks import check
 from mlops_stage.stages.data.contract.loading import load_contract
 from mlops_stage.stages.data.outcomes import Demands
@@ -133,6 +134,20 @@ def test_a_query_sees_long_whole_numbers_unrounded(tmp_path: Path) -> None:
         "  - {name: x, logicalType: integer}\n  quality: [{type: sql, query: 'SELECT count(DISTINCT x) FROM {table}', mustBe: 40}]\n"
     )
     assert outcomes(tmp_path, properties, "x\n" + "\n".join(map(str, LONG)))["sql"].figure == 40
+
+
+def test_a_query_that_would_never_end_is_stopped_and_costs_its_own_rule_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "_QUERY_SECONDS", 0.2)
+    query = "SELECT count(*) FROM {table} a, {table} b, {table} c, {table} d, {table} e WHERE a.x + b.x + c.x + d.x <> e.x"
+    properties = """  - {name: x, logicalType: integer}
+  quality:
+  - {type: sql, id: endless, query: 'ENDLESS', mustBe: 0}
+  - {type: sql, id: rows, query: 'SELECT count(*) FROM {table}', mustBe: 2000}
+""".replace("ENDLESS", query)
+    found = outcomes(tmp_path, properties, "x\n" + "\n".join(map(str, range(2000))))
+    assert found["endless"].figure is None
+    assert found["endless"].reason == "the query did not end within 0.2 seconds"
+    assert found["rows"].figure == 2000
 
 
 def test_a_query_that_one_cell_breaks_costs_its_own_rule_only(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_cp1252_is_told_in_one_clear_line(tmp_path: Path) -> None:
     seen, judged = held(tmp_path, data="now.csv")
     assert judged.outcome is Outcome.FAILED
     (told,) = (finding for finding in seen.findings if finding.rule == "data/unreadable-record")
-    assert told.message == "2 records of now.csv cannot be read: not UTF-8: it looks like cp1252 (Windows) or Latin-1 (line 2, 4)"
+    assert told.message == "2 records of now.csv cannot be read: not UTF-8: it looks like cp1252 (Windows) or Latin-1 (lines 2, 4)"
     assert "iconv" in told.hint
 
 
@@ -80,7 +80,7 @@ def test_thousands_of_unreadable_records_are_told_by_reason(tmp_path: Path) -> N
     seen, _ = held(tmp_path, data="now.csv")
     assert (seen.outputs["rows"], seen.outputs["rejects"]) == ("6", "2007")
     told = [finding.message for finding in seen.findings if finding.rule == "data/unreadable-record"]
-    assert told[0].startswith("2,000 records of now.csv cannot be read: 1 cells where the header has 2 (line 7, 8, ")
+    assert told[0].startswith("2,000 records of now.csv cannot be read: 1 cell where the header has 2 (lines 7, 8, ")
     assert told[1].startswith("7 records of ")
     assert len(json.loads((tmp_path / "out/evidence/rejects.json").read_text())["first"]) == 1000
 
@@ -186,7 +186,7 @@ def test_values_beside_the_values_of_the_profile_are_drift(tmp_path: Path) -> No
     pd.DataFrame({"flag": rng.choice([-1, 0.5], 5000)}).to_parquet(tmp_path / "now.parquet")
     seen, judged = held(tmp_path, profile="profile.json")
     assert [gate.criterion for gate in judged.gates if gate.verdict == "failed"] == ["ks[column=flag] <= 0.08"]
-    assert any(re.search(r"of its cells lie below [01], and [0-9.]+% did in the profile", finding.message) for finding in seen.findings)
+    assert any(re.search(r"of its cells lie below [01]; in the profile [0-9.]+% did", finding.message) for finding in seen.findings)
 
 
 OMITTED = """
@@ -305,9 +305,9 @@ def test_rows_and_keys_shared_with_the_training_data_are_named(tmp_path: Path) -
     failed = {gate.criterion for gate in judged.gates if gate.verdict == "failed"}
     assert failed == {"shared_rows_share <= 0.01", "shared_keys_share[columns=patient] <= 0"}
     told = {finding.rule: finding.message for finding in seen.findings}
-    assert told["data/shared-rows"] == "20 of 400 rows (5.00%) also stand in the training data: the first are rows 11, 12, 13, 14, 15"
+    assert told["data/shared-rows"] == "20 of 400 rows (5.00%) also stand in the training data: the first are data rows 11, 12, 13, 14, 15"
     assert told["data/shared-keys"].startswith(
-        "21 of 400 rows have a 'patient' that also stands in the training data: the first are rows 11, 12"
+        "21 of 400 rows have a 'patient' that also stands in the training data: the first are data rows 11, 12"
     )
 
 
@@ -526,3 +526,59 @@ def test_a_table_without_rows_cannot_be_judged(tmp_path: Path) -> None:
     (tmp_path / "now.csv").write_text("a,b\n")
     with pytest.raises(InputError, match="no rows"):
         held(tmp_path, data="now.csv")
+
+
+def test_a_named_row_id_that_repeats_or_is_missing_fails_without_a_contract_too(tmp_path: Path) -> None:
+    (tmp_path / "now.csv").write_text("id,x\n1,5\n2,6\n2,7\n,8\n")
+    seen, judged = held(tmp_path, data="now.csv", row_id="id")
+    failed = {gate.criterion: gate for gate in judged.gates if gate.verdict == "failed"}
+    assert set(failed) == {"duplicate_keys[rule=row_id.duplicate_keys] <= 0", "nulls[rule=row_id.nulls] <= 0"}
+    assert {gate.source for gate in failed.values()} == {"row_id"}
+    told = {finding.rule: finding.message for finding in seen.findings if finding.level is Level.ERROR}
+    assert told["data/duplicate-key"] == (
+        "id, which names rows, never repeats: 1 of 4 rows repeats the key of an earlier one; the first: now.csv, data row 3 (as data row 2)"
+    )
+    assert told["data/missing-cells"].startswith("id, which names rows, is never missing: 1 of 4 rows")
+    assert seen.outputs["rules"] == "2"
+    assert seen.metrics[0].name == "nulls"
+    (tmp_path / "now.csv").write_text("id,x\n1,5\n2,6\n")
+    assert held(tmp_path, data="now.csv", row_id="id")[1].outcome is Outcome.PASSED
+
+
+def test_a_contract_that_declares_the_row_id_unique_is_not_asked_twice(tmp_path: Path) -> None:
+    (tmp_path / "now.csv").write_text("id,x\n1,5\n2,6\n")
+    head = SECRET_CONTRACT[: SECRET_CONTRACT.index("  properties:")]
+    (tmp_path / "c.odcs.yaml").write_text(f"{head}  properties: [{{name: id, primaryKey: true}}, {{name: x}}]\n")
+    _, judged = held(tmp_path, data="now.csv", row_id="id", contract="c.odcs.yaml")
+    assert not [gate for gate in judged.gates if gate.source == "row_id"]
+
+
+def test_a_table_without_a_header_is_told(tmp_path: Path) -> None:
+    (tmp_path / "now.csv").write_text("39,State-gov,77516,13.5\n50,Private,83311,12\n38,Private,215646,9\n")
+    seen, _ = held(tmp_path, data="now.csv")
+    (told,) = (finding for finding in seen.findings if finding.rule == "data/no-header")
+    assert told.message == "the first line of now.csv looks like data, and was taken for the names of the columns"
+    (tmp_path / "now.csv").write_text("name,2019,2020,2021\na,1,2,3\n")
+    assert "data/no-header" not in {finding.rule for finding in held(tmp_path, data="now.csv")[0].findings}
+
+
+def test_what_failed_comes_first_in_figures_and_pictures(tmp_path: Path) -> None:
+    profiled(tmp_path, 20_000)
+    now = table(20_000, 1)
+    now["colour"] = now["colour"].replace("green", "violet")
+    now.to_parquet(tmp_path / "now.parquet")
+    seen, judged = held(tmp_path, profile="profile.json")
+    assert judged.outcome is Outcome.FAILED
+    assert [figure.name for figure in seen.figures][:2] == ["distribution_of_colour", "missing"]
+    assert {metric.name for metric in seen.metrics[:2]} <= {"linf", "new_category_share"}
+    (told,) = (finding for finding in seen.findings if finding.rule == "data/new-category")
+    assert told.message.startswith("colour holds values that the profile does not know: 5,966 of 20,000 cells")
+    assert told.message.endswith(", at most 0.01 allowed)")
+
+
+def test_a_small_profile_says_how_many_rows_would_be_good(tmp_path: Path) -> None:
+    table(100, 1).to_parquet(tmp_path / "before.parquet")
+    assert (
+        "a profile of 50,000 rows or more would find smaller drift"
+        in write_profile(ProfileParams(source="before.parquet"), workspace(tmp_path)).text
+    )

@@ -5,20 +5,24 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 import zlib
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from mlops_stage.errors import InputError
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.tables.connection import quoted_paths
+from mlops_stage.report.words import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 _LONGEST_LINE = 2_000_000
 """Characters; DuckDB's own limit."""
+_NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 _MARKS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -70,7 +74,7 @@ def _head(path: Path, what: str) -> tuple[list[str], bool]:
         first = next((record for record in records if record), None)
     if first is not None and len(first) != len(names):
         raise InputError(
-            f"{what}: {shown(path.name)}, first row: {len(first)} columns where the header has {len(names)}",
+            f"{what}: {shown(path.name)}, first row: {counted(len(first), 'column')} where the header has {len(names)}",
             "quote values that hold a comma, and write every column in every row",
         )
     return names, first is not None
@@ -143,7 +147,12 @@ def _checked(header: list[str], path: Path, what: str) -> list[str]:
     names = [name or f"column {position}" for position, name in enumerate(header, 1)]
     twice = next((name for position, name in enumerate(names) if name in names[:position]), None)
     if twice is not None:
-        raise InputError(f"{where}: the column {shown(twice)!r} stands there twice", "give every column a name of its own")
+        hint = (
+            "begin the file with the names of the columns: that line looks like data"
+            if headless(names)
+            else "give every column a name of its own"
+        )
+        raise InputError(f"{where}: the column {shown(twice)!r} stands there twice", hint)
     return names
 
 
@@ -153,3 +162,10 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return text.strip().lower() not in ("nan", "inf", "infinity")
+
+
+def headless(names: Sequence[str]) -> bool:
+    """Whether the names of columns seem to be the cells of a first row: some are numbers, and not years or positions, which count up."""
+    numbers = [float(name) for name in names if _NUMBER.fullmatch(name)]
+    counting = all(number.is_integer() for number in numbers) and all(one < other for one, other in pairwise(numbers))
+    return bool(numbers) and not counting

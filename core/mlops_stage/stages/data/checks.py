@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from datetime import UTC
+from threading import Timer
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -31,6 +32,8 @@ _RARE = 0.0005
 """A larger share of failing rows shows its first ones within a few thousand."""
 _LONGEST = 200
 """Characters of a cell that are looked at."""
+_QUERY_SECONDS = 60.0
+"""What a contract's query may take: a table joined with itself a few times would never end."""
 
 
 class Aggregates:
@@ -121,10 +124,10 @@ def check(reading: Reading, demands: Demands) -> Checked:
     contract, profile = demands.contract, demands.profile
     try:
         asked = Aggregates()
-        work.hide(contract.rules if contract else ())
+        rules = (*(contract.rules if contract else ()), *demands.beside)
+        work.hide(rules)
         present = {name: asked.ask(f"count({work.table.column(name, 'data')})") for name in work.table.columns}
         asked.ask("count(*)")
-        rules = contract.rules if contract else ()
         for rule in rules:
             for sql in _aggregates(work, rule):
                 asked.ask(sql)
@@ -266,12 +269,16 @@ def _query(work: _Run, made: Outcome, check: r.Sql) -> Outcome:
     """
     connection = connect(work.table.paths, spill=work.demands.spill, threads=1)
     work.statements.append(f"{check.query.strip()}  -- {made.rule.id}")
+    alarm = Timer(_QUERY_SECONDS, connection.interrupt)
+    alarm.daemon = True
     try:
         connection.execute(work.compiler.view(check.table))
+        alarm.start()
         found = connection.execute(check.query).fetchmany(2)
     except duckdb.Error as error:
         return replace(made, reason=_failed(error, made.rule, work.table.name), sql=check.query)
     finally:
+        alarm.cancel()
         connection.close()
     value = found[0][0] if len(found) == 1 and len(found[0]) == 1 else None
     number = _number(value)
@@ -300,6 +307,8 @@ def _failed(error: duckdb.Error, rule: r.Rule, name: str) -> str:
         raise translated(error, f"{rule.where}: the query on {name}") from error
     if isinstance(error, duckdb.PermissionException):
         raise UsageError(f"{rule.where}: the query asks for what is not allowed", "a rule may read its table only") from error
+    if isinstance(error, duckdb.InterruptException):
+        return f"the query did not end within {_QUERY_SECONDS:g} seconds"
     kind = type(error).__name__.removesuffix("Exception").lower()
     return f"the query fails on a cell of this table ({kind} error)"
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from mlops_stage.estimates import NotEstimable, Point
+from mlops_stage.evidence.redact import shown
 from mlops_stage.report import Criterion, Metric, NoFinding, Observations
 from mlops_stage.stages.data import rules as r
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from mlops_stage.report import Op
     from mlops_stage.stages.data.outcomes import Outcome
@@ -63,13 +64,42 @@ def of_reading(source: str = "default") -> tuple[Criterion, ...]:
     """The gates on how the files could be read."""
     return (
         Criterion(metric=UNREADABLE, op="<=", number=0.0, source=source, claim="every record can be read"),
-        Criterion(metric=LOST, op="<=", number=0.0, source="reader", claim="rows and rejects are all records of the files"),
+        Criterion(metric=LOST, op="<=", number=0.0, source="reader", claim="no record is lost on reading"),
     )
 
 
 def of_columns() -> tuple[Criterion, ...]:
     """The gate on columns, where there is no contract."""
     return (Criterion(metric=EMPTY, op="<=", number=0.0, claim="no column is empty"),)
+
+
+def of_identity(row_id: str | None, contract: r.Contract | None) -> tuple[r.Rule, ...]:
+    """What a column that names rows has to keep where the contract does not say it: every row has a value, and none has that of another."""
+    if not row_id:
+        return ()
+    kinds: tuple[tuple[r.Check, str], ...] = (
+        (r.Nulls(), f"{shown(row_id)}, which names rows, is never missing"),
+        (r.Duplicates(), f"{shown(row_id)}, which names rows, never repeats"),
+    )
+    declared = {(type(rule.check), rule.columns) for rule in (contract.rules if contract else ())}
+    return tuple(
+        r.Rule(
+            id=f"row_id.{NAMES[type(check)]}",
+            check=check,
+            bound=r.Bound(op="==", low=0),
+            severity="error",
+            where="",
+            sentence=told,
+            columns=(row_id,),
+        )
+        for check, told in kinds
+        if (type(check), (row_id,)) not in declared
+    )
+
+
+def worst_first(metrics: Iterable[Metric], failing: Collection[str]) -> tuple[Metric, ...]:
+    """Metrics whose gates fail before all others, else in their order: reports show the first in full."""
+    return tuple(sorted(metrics, key=lambda metric: metric.name not in failing))
 
 
 def of_profile(source: str) -> tuple[Criterion, ...]:
@@ -101,7 +131,14 @@ def metrics_and_criteria(outcomes: Iterable[Outcome]) -> tuple[list[Metric], lis
             metric = _distance(metric, bound)
             metrics.append(metric)
         gates += [
-            Criterion(metric=metric.name, op=op, number=number, slice=metric.slice, source=outcome.rule.where, claim=outcome.rule.sentence)
+            Criterion(
+                metric=metric.name,
+                op=op,
+                number=number,
+                slice=metric.slice,
+                source=outcome.rule.where or "row_id",
+                claim=outcome.rule.sentence,
+            )
             for op, number in _sides(bound)
         ]
     return metrics, gates

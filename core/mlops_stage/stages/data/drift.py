@@ -11,6 +11,7 @@ from mlops_stage.estimates import Estimate, NotEstimable, Rate
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.tables import profile as profiles
 from mlops_stage.report import Criterion, Metric
+from mlops_stage.report.words import counted
 from mlops_stage.stages.data import rules as r
 from mlops_stage.stats import drift as distances
 
@@ -152,7 +153,7 @@ def _culprit(column: profiles.Numbers | profiles.Categories, earlier: NDArray[An
         reach = (
             f"below {column.edges[place + 1]:g}" if profiles.is_point(column.edges, place + 1) else f"at or below {column.edges[place]:g}"
         )
-        return f"{below[place]:.1%} of its cells lie {reach}, and {before[place]:.1%} did in the profile"
+        return f"{below[place]:.1%} of its cells lie {reach}; in the profile {before[place]:.1%} did"
     place = distances.culprit(earlier, now)
     known = place < len(column.levels)
     name = (
@@ -169,7 +170,7 @@ def _culprit(column: profiles.Numbers | profiles.Categories, earlier: NDArray[An
 
 def _new(name: str, new: int, present: int) -> Effect:
     estimate = Rate(new, present) if present else NotEstimable(0, "every cell is missing")
-    told = f"{new:,} cells hold a value that the profile does not know" if new else ""
+    told = f"{new:,} of {counted(present, 'cell')}" if new else ""
     return Effect(column=name, name=NEW, estimate=estimate, threshold=distances.NEW_SHARE, culprit=told)
 
 

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from mlops_stage.estimates import NotEstimable
 from mlops_stage.evidence.redact import shown
+from mlops_stage.inputs.tables.delimited import headless
 from mlops_stage.inputs.tables.rejects import remedy
 from mlops_stage.report import Finding, Level
+from mlops_stage.report.words import counted
+from mlops_stage.stages.data import drift
 from mlops_stage.stages.data import rules as r
-from mlops_stage.stages.data.drift import NEW
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -65,13 +67,20 @@ def _of_rule(outcome: Outcome, reading: Reading) -> Finding | None:
             level=min(_LEVELS[rule.severity], Level.WARNING, key=lambda one: one.gravity),
             message=message,
             location=rule.where,
-            hint="use try_cast, nullif and the like where a cell may be odd" if isinstance(rule.check, r.Sql) else "",
+            hint=_remedy(outcome) if isinstance(rule.check, r.Sql) else "",
         )
     if not outcome.broken:
         return _of_future(outcome)
     message = f"{rule.sentence}: {_measured(outcome)}{_where(outcome, reading)}"
     hint = "; ".join(f"{count:,} {'look' if count > 1 else 'looks'} like {told}" for told, count in outcome.looks)
     return Finding(rule=_RULES[type(rule.check)], level=_LEVELS[rule.severity], message=message, location=rule.where, hint=hint)
+
+
+def _remedy(outcome: Outcome) -> str:
+    """What to do about a query that gave nothing."""
+    if "did not end" in outcome.reason:
+        return "join the table with itself on equal keys only, or group it first"
+    return "use try_cast, nullif and the like where a cell may be odd"
 
 
 def _of_future(outcome: Outcome) -> Finding | None:
@@ -84,7 +93,8 @@ def _of_future(outcome: Outcome) -> Finding | None:
 
 
 def _future(outcome: Outcome) -> str:
-    return f"{outcome.later:,} of {outcome.of:,} cells lie in the future, and are left out"
+    one = outcome.later == 1
+    return f"{outcome.later:,} of {counted(outcome.of, 'cell')} {'lies' if one else 'lie'} in the future, and {'is' if one else 'are'} left out"
 
 
 def _measured(outcome: Outcome) -> str:
@@ -96,18 +106,18 @@ def _measured(outcome: Outcome) -> str:
         case r.NoOthers():
             told = f"it has {shown(outcome.culprit, 120)} too"
         case r.RowCount():
-            told = f"it has {figure:,.0f} rows"
+            told = f"it has {counted(int(figure), 'row')}"
         case r.Fresh():
             told = f"the latest is {_span(figure)} old{f'; {_future(outcome)}' if outcome.later else ''}"
         case r.ClassShare():
-            told = f"it is {figure:.4g}, of {outcome.of:,} cells"
+            told = f"it is {figure:.4g}, of {counted(outcome.of, 'cell')}"
         case r.Sql():
             told = f"the query gives {figure:,.12g}"
         case r.Duplicates():
-            told = f"{figure:,.0f} of {outcome.of:,} rows repeat the key of an earlier one"
+            told = f"{figure:,.0f} of {counted(outcome.of, 'row')} {'repeat' if figure != 1 else 'repeats'} the key of an earlier one"
         case _:
             share = f" ({figure / outcome.of:.2%})" if outcome.of else ""
-            told = f"{figure:,.0f} of {outcome.of:,} rows{share} {'break' if figure != 1 else 'breaks'} it"
+            told = f"{figure:,.0f} of {counted(outcome.of, 'row')}{share} {'break' if figure != 1 else 'breaks'} it"
     return told
 
 
@@ -115,23 +125,23 @@ def _span(seconds: float) -> str:
     for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
         if abs(seconds) >= size:
             return f"{seconds / size:,.1f} {unit}"
-    return f"{seconds:,.0f} seconds"
+    return counted(round(seconds), "second")
 
 
 def _where(outcome: Outcome, reading: Reading) -> str:
-    """`; the first: data.csv, rows 3, 17`, with the earlier row of a key."""
+    """`; the first: data.csv, data rows 3, 17`, with the earlier row of a key; a file's first data row is 1, whatever stands above it."""
     places: dict[str, list[str]] = {}
     for example in outcome.examples[:_NAMED]:
         file, record = reading.place(example.row)
-        like = f" (as row {_row(reading, example.like, file)})" if example.like is not None else ""
-        places.setdefault(file, []).append(f"{record:,}{like}")
-    told = [f"{shown(file)}, row{'s' if len(rows) > 1 else ''} {', '.join(rows)}" for file, rows in places.items()]
+        like = f" (as data row {_row(reading, example.like, file)})" if example.like is not None else ""
+        places.setdefault(file, []).append(f"{record}{like}")
+    told = [f"{shown(file)}, data row{'s' if len(rows) > 1 else ''} {', '.join(rows)}" for file, rows in places.items()]
     return f"; the first: {'; '.join(told)}" if told else ""
 
 
 def _row(reading: Reading, row: int, file: str) -> str:
     other, record = reading.place(row)
-    return f"{record:,}" if other == file else f"{record:,} of {shown(other)}"
+    return str(record) if other == file else f"{record} of {shown(other)}"
 
 
 def of_reading(reading: Reading) -> list[Finding]:
@@ -141,24 +151,36 @@ def of_reading(reading: Reading) -> list[Finding]:
     for reason, count in commonest[:_NAMED]:
         places = [(one.file, one.line) for one in reading.rejects if one.reason == reason]
         files = list(dict.fromkeys(file for file, _ in places))
-        lines = ", ".join(f"{line:,}" for file, line in places[:_NAMED] if file == files[0])
-        some = "1 record" if count == 1 else f"{count:,} records"
+        lines = ", ".join(str(line) for file, line in places[:_NAMED] if file == files[0])
         where = f"of {shown(files[0])}" if len(files) == 1 else "of several files"
-        message = f"{some} {where} cannot be read: {reason}" + (f" (line {lines})" if lines else "")
+        message = f"{counted(count, 'record')} {where} cannot be read: {reason}" + (
+            f" (line{'s' if ',' in lines else ''} {lines})" if lines else ""
+        )
         location = f"{places[0][0]}:{places[0][1]}" if places else ""
         found.append(Finding(rule=_UNREADABLE, level=Level.ERROR, message=message, location=location, hint=remedy(reason)))
     rest = sum(count for _, count in commonest[_NAMED:])
     if rest:
-        message = f"{rest:,} further records cannot be read, for {len(commonest) - _NAMED:,} other reasons; see evidence/rejects.json"
+        reasons = counted(len(commonest) - _NAMED, "other reason")
+        message = f"{counted(rest, 'further record')} cannot be read, for {reasons}; see evidence/rejects.json"
         found.append(Finding(rule=_UNREADABLE, level=Level.ERROR, message=message, hint="check the step that wrote the files"))
     if reading.lost:
         message = (
-            f"{reading.records:,} records were counted, and {reading.rows:,} rows and {reading.rejected:,} rejects were read: "
+            f"{counted(reading.records, 'record')} were counted, and {counted(reading.rows, 'row')} and {counted(reading.rejected, 'reject')} were read: "
             f"{reading.lost:,} are lost"
         )
         hint = "report this file's form as a bug, and convert it meanwhile"
         found.append(Finding(rule="data/lost-records", level=Level.ERROR, message=message, hint=hint))
     return found
+
+
+def of_header(reading: Reading) -> list[Finding]:
+    """A CSV file without the names of its columns: its first row was taken for them."""
+    file, names = reading.parts[0].file, list(reading.table.columns)
+    if ".csv" not in file.lower() or not headless(names):
+        return []
+    message = f"the first line of {shown(file)} looks like data, and was taken for the names of the columns"
+    hint = "begin the file with the names of the columns"
+    return [Finding(rule="data/no-header", level=Level.WARNING, message=message, location=f"{file}:1", hint=hint)]
 
 
 def of_columns(checked: Checked, *, declared: bool) -> list[Finding]:
@@ -191,15 +213,29 @@ def of_drift(broken: Iterable[Limit]) -> list[Finding]:
     found = []
     for limit in broken:
         effect = limit.effect
-        value = "" if isinstance(effect.estimate, NotEstimable) else f"{effect.estimate.value:.3g}"
-        told = f": {effect.culprit}" if effect.culprit else ""
-        message = (
-            f"{shown(effect.column)} is not distributed as in the profile ({effect.name} {value}, at most {limit.criterion.number:g}){told}"
-        )
-        rule = "data/new-category" if effect.name == NEW else "data/drift"
+        message = f"{shown(effect.column)} {_DRIFTED.get(effect.name, 'has drifted from the profile')}{_distance(limit)}"
+        rule = "data/new-category" if effect.name == drift.NEW else "data/drift"
         hint = "find out what changed upstream; if the change is right, train anew and write the profile anew"
         found.append(Finding(rule=rule, level=limit.level, message=message, location=limit.criterion.source, hint=hint))
     return found
+
+
+_DRIFTED = {
+    drift.NEW: "holds values that the profile does not know",
+    drift.MISSING: "is missing more or less often than in the profile",
+    drift.ODD: "holds no number more or less often than in the profile",
+}
+_DISTANCES = {"ks": "Kolmogorov-Smirnov distance", "linf": "largest change of a share", "psi": "population stability index"}
+
+
+def _distance(limit: Limit) -> str:
+    """Where the change is largest, how large it is, and how large it may be."""
+    effect, most = limit.effect, limit.criterion.number
+    told = f": {effect.culprit}" if effect.culprit else ""
+    if isinstance(effect.estimate, NotEstimable):
+        return told
+    name = _DISTANCES.get(effect.name, "change" if effect.name in {drift.MISSING, drift.ODD} else "share")
+    return f"{told} ({name} {effect.estimate.value:.3g}, at most {most:g} allowed)"
 
 
 def of_contract(contract: r.Contract) -> list[Finding]:

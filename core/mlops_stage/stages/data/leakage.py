@@ -10,6 +10,7 @@ from mlops_stage.estimates import Difference, NotEstimable, Point, Rate
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.tables.overlap import Overlap, shared_rows
 from mlops_stage.report import Criterion, Finding, Level, Metric
+from mlops_stage.report.words import counted
 from mlops_stage.stages.data import rules as r
 
 if TYPE_CHECKING:
@@ -83,8 +84,9 @@ class Leak:
         shared, of = self.overlap.shared, self.overlap.of
         file = reading.parts[0].file if len(reading.parts) == 1 else reading.table.source
         rows = ", ".join(str(reading.place(row)[1]) for _, row in self.overlap.examples)
+        stand, first = ("stands", f"data row {rows}") if shared == 1 else ("stand", f"the first are data rows {rows}")
         if self.coarse:
-            told = f"{shared:,} of {of:,} rows ({shared / of:.1%}) also stand in the training data; by chance {self._by_chance.value:.1%} would"
+            told = f"{shared:,} of {counted(of, 'row')} ({shared / of:.1%}) also {stand} in the training data; by chance {self._by_chance.value:.1%} would"
             leaked = isinstance(self.estimate, Difference)
             return Finding(
                 rule="data/shared-rows" if leaked else "data/coarse-rows",
@@ -95,10 +97,10 @@ class Leak:
             )
         if self.columns:
             names = ", ".join(shown(repr(name), 40) for name in self.columns)
-            message = f"{shared:,} of {of:,} rows have a {names} that also stands in the training data: the first are rows {rows}"
+            message = f"{shared:,} of {counted(of, 'row')} {'has' if shared == 1 else 'have'} a {names} that also stands in the training data: {first}"
             hint = "split by that key, so that all rows of one stand on one side"
             return Finding(rule="data/shared-keys", level=Level.ERROR, message=message, location=file, hint=hint)
-        message = f"{shared:,} of {of:,} rows ({shared / of:.2%}) also stand in the training data: the first are rows {rows}"
+        message = f"{shared:,} of {counted(of, 'row')} ({shared / of:.2%}) also {stand} in the training data: {first}"
         level = Level.ERROR if shared > MOST_SHARED * of else Level.WARNING
         return Finding(rule="data/shared-rows", level=level, message=message, location=file, hint="leave them out of one of both")
 

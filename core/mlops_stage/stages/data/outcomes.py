@@ -98,6 +98,8 @@ class Demands:
     """What freshness is measured from."""
     spill: Path
     """A folder for what does not fit into memory."""
+    beside: tuple[r.Rule, ...] = ()
+    """Rules that no contract declares."""
     hidden: frozenset[str] = frozenset()
     """Sensitive columns: no value of theirs, and no value that is looked for in them, stands in evidence."""
     threads: int | None = None

@@ -11,6 +11,7 @@ from mlops_stage.estimates import NotEstimable
 from mlops_stage.evidence.redact import MINIMUM_COUNT, masked_levels, shown
 from mlops_stage.inputs.tables import profile as profiles
 from mlops_stage.report import Bar, Bars
+from mlops_stage.report.words import counted
 from mlops_stage.stats import drift as distances
 
 if TYPE_CHECKING:
@@ -35,8 +36,9 @@ def missing(checked: Checked, profile: profiles.Profile | None) -> list[Figure]:
     if not shares:
         return []
     few = sum(0 < nulls < MINIMUM_COUNT for nulls in checked.nulls.values())
-    told = f" {few} columns with fewer than {MINIMUM_COUNT} missing cells are left out." if few else ""
-    more = f" The {len(shares) - _MOST_COLUMNS} columns with the fewest are left out." if len(shares) > _MOST_COLUMNS else ""
+    told = f" {counted(few, 'column')} with fewer than {MINIMUM_COUNT} missing cells {'is' if few == 1 else 'are'} left out." if few else ""
+    rest = len(shares) - _MOST_COLUMNS
+    more = f" Of the columns with the fewest {rest} {'is' if rest == 1 else 'are'} left out." if rest > 0 else ""
     bars = tuple(_missing(name, nulls, checked.rows, profile) for nulls, name in shares[:_MOST_COLUMNS])
     return [
         Bars(
