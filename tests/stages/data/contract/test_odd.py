@@ -40,6 +40,21 @@ def test_it_is_refused_in_a_line(read, text, told):
 
 
 @pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ("{metric: nulValues, mustBe: 0}", ("'nulValues' is not known", "did you mean 'nullValues'?")),
+        ("{type: sql, query: , mustBe: 0}", ("query: nothing is not a text", "write a text, or take the line out")),
+        ("{metric: nullValues, mustBe: zero}", ("mustBe: 'zero' is not a number", "write a number")),
+        ("{type: text, mustBe: 0}", ("'mustBe' does not belong to a rule of type text", "a sentence for people")),
+    ],
+)
+def test_a_mistake_in_a_rule_is_told_once_and_makes_no_other_key_a_stranger(read, rule, told):
+    (problem,) = read(f"{HEAD}  - name: x\n    quality: [{rule}]\n").problems.ordered
+    assert told[0] in problem.message
+    assert told[1] in problem.hint
+
+
+@pytest.mark.parametrize(
     ("column", "told"),
     [
         ("logicalType: timestamp, logicalTypeOptions: {timezone: true}", "whether cells of x have a time zone is not checked"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from mlops_stage.errors import nearest
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.tables.connection import connect, quoted_name
 from mlops_stage.stages.data.contract.functions import FUNCTIONS, TABLES, WORDS
@@ -101,6 +102,8 @@ def check_query(query: str, table: str, columns: Iterable[Column]) -> None:
     if len(query) > _LONGEST:
         raise RefusedError(f"the query is longer than {_LONGEST:,} characters", "write it shorter, or as several rules")
     declared = tuple(columns)
+    if not query.strip().rstrip(";").strip():
+        raise RefusedError("the query is empty", "write one SELECT of one figure, such as SELECT count(*) FROM {table} WHERE …")
     empty = connect((), threads=1)
     try:
         empty.execute(f"CREATE TABLE {quoted_name(table)} ({_declared(declared)})")
@@ -114,7 +117,7 @@ def check_query(query: str, table: str, columns: Iterable[Column]) -> None:
                 )
             tree = json.loads(empty.execute("SELECT json_serialize_sql($1)", [query.strip().rstrip(";")]).fetchone()[0])
         except duckdb.Error as error:
-            raise _refused(error) from error
+            raise _refused(error, declared) from error
         except RecursionError as error:
             raise RefusedError(*_DEEP) from error
         if tree["error"]:
@@ -122,7 +125,7 @@ def check_query(query: str, table: str, columns: Iterable[Column]) -> None:
         nodes, names = list(_nodes(tree)), {column.name.lower() for column in declared}
         _check_sources(nodes, table, _catalogue(empty))
         _check_calls(nodes, names)
-        _check_answer(empty, query)
+        _check_answer(empty, query, declared)
     finally:
         empty.close()
 
@@ -190,12 +193,12 @@ def _nodes(part: Any) -> Iterator[dict[str, Any]]:
             left += here
 
 
-def _check_answer(empty: Any, query: str) -> None:
+def _check_answer(empty: Any, query: str, columns: Iterable[Column]) -> None:
     """The query binds, and gives one figure."""
     try:
         described = empty.execute(f"DESCRIBE {query.strip().rstrip(';')}").fetchall()
     except duckdb.Error as error:
-        raise _refused(error) from error
+        raise _refused(error, columns) from error
     if len(described) != 1:
         raise RefusedError(f"the query gives {len(described)} columns", "select one figure, such as count(*)")
     kind = str(described[0][1]).split("(")[0]
@@ -203,11 +206,13 @@ def _check_answer(empty: Any, query: str) -> None:
         raise RefusedError(f"the query gives {kind}, no number", "select one figure, such as count(*)")
 
 
-def _refused(error: duckdb.Error) -> RefusedError:
+def _refused(error: duckdb.Error, columns: Iterable[Column]) -> RefusedError:
     text = str(error).splitlines()[0]
     if "expression depth" in text:
         return RefusedError(*_DEEP)
     kind, _, why = text.partition(": ")
-    near = re.search(r"Candidate bindings: (.*)", str(error))
-    hint = f"its columns are {shown(near[1], 120)}" if near else "it is DuckDB's SQL, on the columns as the contract declares them"
+    absent = re.search(r'Referenced column "(.*?)" not found', str(error))
+    hint = (
+        nearest(absent[1], [one.name for one in columns]) if absent else "it is DuckDB's SQL, on the columns as the contract declares them"
+    )
     return RefusedError(f"the query cannot be run: {shown(why or kind, 140)}", hint)

@@ -36,7 +36,7 @@ reduce list_contains list_has array_contains array_has list_has_any array_has_an
 array_indexof list_extract list_element array_extract list_slice array_slice list_concat list_cat array_concat array_cat list_append array_append list_prepend
 array_prepend list_distinct array_distinct list_unique array_unique list_sort array_sort list_reverse_sort array_reverse_sort list_reverse array_reverse
 list_sum list_avg list_min list_max list_count list_median list_product list_bool_and list_bool_or list_intersect array_intersect list_zip array_zip
-list_resize array_resize list_where array_length cardinality flatten range generate_series struct_pack row struct_extract map map_keys map_values
+list_resize array_resize list_where array_length cardinality flatten struct_pack row struct_extract map map_keys map_values
 map_entries map_extract element_at map_contains json json_valid json_type json_array_length json_keys json_extract json_extract_path json_extract_string
 json_extract_path_text json_contains json_exists json_structure json_value -> ->> array_to_string @> <@ && list_cosine_similarity list_dot_product
 list_inner_product list_distance
@@ -44,8 +44,8 @@ list_inner_product list_distance
 _CHOICES = "coalesce if ifnull nullif constant_or_null typeof"
 FUNCTIONS = frozenset(f"{_AGGREGATES} {_WINDOWS} {_NUMBERS} {_TEXTS} {_TIMES} {_NESTED} {_CHOICES}".split())
 """Names in small letters, operators among them."""
-TABLES = frozenset({"unnest", "range", "generate_series"})
-"""Functions that give rows, of what is written in the query itself."""
+TABLES = frozenset({"unnest"})
+"""Functions that give rows, of what is written in the query itself; not `range`, of which a single line asks for billions."""
 _WORDS = """
 current_date current_time current_timestamp localtime localtimestamp current_user user session_user current_role current_catalog current_schema
 """

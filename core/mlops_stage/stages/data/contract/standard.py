@@ -16,7 +16,7 @@ from mlops_stage.errors import nearest
 from mlops_stage.evidence.redact import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from jsonschema.exceptions import ValidationError as SchemaError
 
@@ -44,6 +44,7 @@ _WORDS = {
     "object": "a mapping",
     "null": "nothing",
 }
+_HOMELESS = ("unevaluatedProperties", "additionalProperties")
 _QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'")
 
 
@@ -53,8 +54,9 @@ def check(document: Document, problems: Problems) -> None:
         return
     before = len(problems.found)
     errors = [error for error in _validator().iter_errors(document.values) if not _is_vacuous(error, document.values)]
+    sore = {tuple(error.absolute_path) for error in errors if error.validator not in _HOMELESS}
     for error in errors:
-        _tell(error, document, problems)
+        _tell(error, document, problems, sore)
     if errors and len(problems.found) == before:  # a mistake that no branch below understands is still one
         problems.at(document, tuple(errors[0].absolute_path), shown(_short(errors[0].message), 120), "see the Open Data Contract Standard")
     if errors:
@@ -124,14 +126,14 @@ def _is_vacuous(error: SchemaError, values: Any) -> bool:
     return isinstance(column, dict) and "logicalType" not in column and (inner is column or last == "logicalTypeOptions")
 
 
-def _tell(error: SchemaError, document: Document, problems: Problems) -> None:
-    """One error of the JSON Schema as one or more mistakes."""
+def _tell(error: SchemaError, document: Document, problems: Problems, sore: Collection[Path]) -> None:
+    """One error of the JSON Schema as one or more mistakes; `sore` are the places of those that are no homeless keys."""
     path: Path = tuple(error.absolute_path)
     name = _last(path)
     kind, value = error.validator, error.instance
     demanded: Any = error.validator_value
-    if kind in {"unevaluatedProperties", "additionalProperties"}:
-        _tell_unknown(error, path, document, problems)
+    if kind in _HOMELESS:
+        _tell_unknown(error, path, document, problems, sore)
     elif kind == "required":
         missing = _QUOTED.findall(error.message)[0]
         problems.at(document, path, f"{_of(path)}has no {shown(missing)!r}", f"add `{missing}:`")
@@ -149,18 +151,18 @@ def _tell(error: SchemaError, document: Document, problems: Problems) -> None:
         problems.at(document, path, f"{name}: {shown(_short(error.message), 120)}", "see the Open Data Contract Standard")
 
 
-def _tell_unknown(error: SchemaError, path: Path, document: Document, problems: Problems) -> None:
-    """Keys that have no place there. A key that only another mistake makes homeless is not told."""
+def _tell_unknown(error: SchemaError, path: Path, document: Document, problems: Problems, sore: Collection[Path]) -> None:
+    """Keys that have no place there. A key that only another mistake makes homeless, such as a misspelt metric, is not told."""
     known = _properties(error.schema, schema())
     instance: Any = error.instance
     for key in instance:
         if key not in known:
             problems.at(document, (*path, key), f"unknown key {shown(key)!r}{_in(path)}", nearest(str(key), known))
-    if any(key not in known for key in instance):
+    if any(key not in known for key in instance) or any(place[: len(path)] == path for place in sore):
         return
     for key in dict.fromkeys(_QUOTED.findall(error.message.partition("(")[2])):
         kind = _kind_of_rule(instance)
-        if kind and not _has_other_mistake(instance, kind):
+        if kind:
             problems.at(document, (*path, key), f"{shown(key)!r} does not belong to a rule of type {kind}", _HINTS.get(kind, ""))
 
 
@@ -177,13 +179,6 @@ def _kind_of_rule(instance: Mapping[str, Any]) -> str:
     if "type" in instance and instance["type"] in _HINTS:
         return str(instance["type"])
     return "library" if "metric" in instance or set(OPERATORS) & set(instance) else ""
-
-
-def _has_other_mistake(instance: Mapping[str, Any], kind: str) -> bool:
-    """Whether a rule lacks something that is told apart from this."""
-    needs: set[str] = {"library": {"metric"}, "sql": {"query"}, "custom": {"engine", "implementation"}, "text": set()}[kind]
-    operators = set(OPERATORS) & set(instance)
-    return not needs <= set(instance) or (kind in {"library", "sql"} and len(operators) != 1)
 
 
 def _tell_operators(rule: Mapping[str, Any], path: Path, document: Document, problems: Problems) -> None:
@@ -250,6 +245,8 @@ def _shown(value: Any) -> str:
 def _type_hint(wanted: str, value: Any) -> str:
     if wanted == "string" and isinstance(value, int | float | bool):
         return "put it in quotes"
+    if value is None:
+        return f"write {_WORDS.get(wanted, wanted)}, or take the line out"
     if wanted == "boolean":
         return "write true or false"
     if wanted in {"number", "integer"} and isinstance(value, str):
