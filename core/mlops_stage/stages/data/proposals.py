@@ -64,7 +64,7 @@ class Proposal:
     demands: tuple[Demand, ...]
 
 
-def propose(column: Observed, *, label: str | None, row_id: str | None, named: Collection[str]) -> Proposal:
+def propose(column: Observed, *, label: str | None, row_id: str | None, named: Collection[str], form: str = "csv") -> Proposal:
     """What to demand of a column.
 
     Args:
@@ -72,12 +72,13 @@ def propose(column: Observed, *, label: str | None, row_id: str | None, named: C
         label: the column with the truth.
         row_id: the column that identifies rows.
         named: columns that the user calls sensitive.
+        form: of the table's files: `csv`, `jsonl` or `parquet`.
     """
     why = sensitive.reason(column, named)
     demands = [*_presence(column, label, row_id)]
     if column.present >= widening.ENOUGH:
         demands += _uniqueness(column, row_id)
-        demands += [] if why else _values(column, label, unique=column.unique and _identifies(column))
+        demands += [] if why else _values(column, label, form, unique=column.unique and _identifies(column))
     elif column.present:
         demands.append(_remark(f"Only {column.present} cells are filled in: too few to learn anything about values."))
     physical = "" if column.stored in {"VARCHAR", '"NULL"'} else column.stored
@@ -141,7 +142,7 @@ def _identifies(column: Observed) -> bool:
     return bool(_ID.search(plain)) or (column.kind == "string" and possible > _ROOM * column.rows**2)
 
 
-def _values(column: Observed, label: str | None, *, unique: bool) -> Iterator[Demand]:
+def _values(column: Observed, label: str | None, form: str, *, unique: bool) -> Iterator[Demand]:
     """Ranges, lists, lengths: what depends on values."""
     if column.kind == "number":
         yield from _odd_numbers(column)
@@ -153,7 +154,7 @@ def _values(column: Observed, label: str | None, *, unique: bool) -> Iterator[De
         return
     sentinels = list(_sentinels(column))
     yield from sentinels
-    listed = list(_listed(column, is_label=column.name == label))
+    listed = list(_listed(column, form, is_label=column.name == label))
     yield from listed
     if not listed and column.kind in {"integer", "number"}:
         yield from _range(column)
@@ -215,7 +216,7 @@ def _apart(column: Observed) -> list[int]:
     return found
 
 
-def _listed(column: Observed, *, is_label: bool) -> Iterator[Demand]:
+def _listed(column: Observed, form: str, *, is_label: bool) -> Iterator[Demand]:
     """The list of allowed values, where there are few and hardly any was seen only a few times."""
     if column.kind not in {"string", "integer"} or not column.counts or len(column.counts) > MOST_LISTED:
         return
@@ -225,20 +226,29 @@ def _listed(column: Observed, *, is_label: bool) -> Iterator[Demand]:
     if not often or max(map(len, often)) > _LONGEST or rare > _RARE * column.present or (column.kind == "integer" and (rare or not few)):
         return
     values = [int(value) if column.kind == "integer" else value for value in often]
-    arguments = {"validValues": sorted(values, key=lambda value: (isinstance(value, str), value))}
+    allowed = sorted(values, key=lambda value: (isinstance(value, str), value))
     if not rare:
         why = (
             "These are the classes."
             if is_label
             else "Few values, and each of them often: a new one is a misspelling, or news that the model must hear of."
         )
-        yield Demand(place="quality", why=why, rule={"metric": "invalidValues", "arguments": arguments, "mustBe": 0})
+        yield Demand(place="quality", why=why, rule={"metric": "invalidValues", "arguments": {"validValues": allowed}, "mustBe": 0})
         return
     limit = widening.most(rare, column.present)
     why = (
         f"The values seen at least {MINIMUM_COUNT} times; {_percent(rare, column.present)} of the cells hold others, too rare to be listed."
     )
+    arguments: dict[str, object] = {"validValues": allowed}
+    if form == "jsonl":
+        why += " As a pattern, for other tools take a list to allow no exception in JSON files."
+        arguments = {"pattern": f"^({'|'.join(_literal(str(value)) for value in allowed)})$"}
     yield _cells("invalidValues", limit, why, arguments=arguments)
+
+
+def _literal(text: str) -> str:
+    """A pattern that only the text itself matches."""
+    return re.sub(r"[\\^$.|?*+()\[\]{}]", r"\\\g<0>", text)
 
 
 def _range(column: Observed) -> Iterator[Demand]:

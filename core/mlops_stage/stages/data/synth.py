@@ -12,6 +12,7 @@ from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.tables.observed import observe
 from mlops_stage.inputs.tables.open import open_table
 from mlops_stage.inputs.tables.profile import Omitted, read_profile
+from mlops_stage.report.words import counted
 from mlops_stage.stage import Reply
 from mlops_stage.stages.data import sensitive, widening
 from mlops_stage.stages.data.contract.bounds import number
@@ -64,7 +65,7 @@ def run(params: SynthParams, workspace: Workspace) -> Reply:
             table.column(name, param)
     profile = read_profile(params.profile, workspace.root) if params.profile else None
     columns = observe(table, workspace.progress)
-    proposals = [propose(column, label=params.label, row_id=params.row_id, named=params.sensitive) for column in columns]
+    proposals = [propose(column, label=params.label, row_id=params.row_id, named=params.sensitive, form=table.format) for column in columns]
     told = relative(workspace.root, path)
     write_aside(path, contract(table, columns, proposals, profile, told))
     _check_own(params.output, workspace)
@@ -184,9 +185,8 @@ def _check_own(output: str, workspace: Workspace) -> None:
 def _said(told: str, columns: Sequence[Observed], proposals: Sequence[Proposal], params: SynthParams) -> str:
     demands: list[Demand] = [demand for proposal in proposals for demand in proposal.demands if demand.place != "none"]
     restricted = [shown(proposal.name) for proposal in proposals if proposal.restricted]
-    lines = [
-        f"wrote {told}: {len(columns)} columns, and {len(demands)} rules beside their names and types, learnt from {number(columns[0].rows)} rows"
-    ]
+    columned, rules, rows = counted(len(columns), "column"), counted(len(demands), "rule"), counted(columns[0].rows, "row")
+    lines = [f"wrote {told}: {columned}, and {rules} beside their names and types, learnt from {rows}"]
     if restricted:
         lines.append(f"marked as sensitive, without values: {shown(', '.join(restricted), 200)}")
     if not params.label:
