@@ -26,11 +26,12 @@ _NAMES = {
     "fnr": "false negative rate",
     "fpr": "false positive rate",
     "js": "Jensen-Shannon distance",
-    "ks": "Kolmogorov-Smirnov distance",
-    "linf": "largest change of a share",
+    "ks": "distance from the profile (Kolmogorov-Smirnov)",
+    "linf": "largest change of a category's share since the profile",
     "matthews_corrcoef": "Matthews correlation",
-    "missing_shift": "change of the share of missing cells",
-    "new_category_share": "share of cells with a new value",
+    "missing_shift": "change of the share of missing cells since the profile",
+    "odd_shift": "change of the share of cells that are no numbers since the profile",
+    "new_category_share": "share of cells with a value that the profile does not know",
     "psi": "population stability index",
     "r2": "R²",
     "roc_auc": "ROC AUC",
@@ -159,10 +160,8 @@ def one_line(text: str) -> str:
 def _claimed(case: Case, estimate: Point, ruling: Ruling) -> str:
     """The criterion's own words, whether they are true, and the figure that tells; a claim may begin with a column's name, which stays as it is."""
     claim, name = one_line(case.criterion.claim), _subject(replace(case.metric, slice=()))
-    true = {Verdict.PASSED: "", Verdict.FAILED: "It does not hold that ", Verdict.INCONCLUSIVE: "It cannot be told whether "}[
-        ruling.verdict
-    ]
-    return f"{true}{claim} ({name}: {_number(estimate.value, _digits(case, estimate, ruling))}{_unit(case)}; required: {_required(case)})"
+    true = {Verdict.PASSED: "", Verdict.FAILED: "Not true that ", Verdict.INCONCLUSIVE: "It cannot be told whether "}[ruling.verdict]
+    return f"{true}{claim} ({name}: {_number(estimate.value, _digits(case, estimate, ruling))}{_unit(case, estimate.value)}; required: {_required(case)})"
 
 
 def _subject(metric: Metric) -> str:
@@ -198,7 +197,7 @@ def _gap(metric: Metric) -> tuple[str, str]:
 def _is(case: Case, value: float, digits: int) -> str:
     """`is 0.861`, or `is 0.004 lower (worse) than the baseline's`."""
     if not case.criterion.baseline:
-        return f"is {_number(value, digits)}{_unit(case)}"
+        return f"is {_number(value, digits)}{_unit(case, value)}"
     if value == 0:
         return "is the same as the baseline's"
     better = {"higher": value > 0, "lower": value < 0}.get(case.metric.direction)
@@ -218,7 +217,7 @@ def _required(case: Case) -> str:
 def _limit(case: Case, op: Op, number: float, text: str) -> str:
     """`at least 0.8`, or against a baseline `at most 0.01 lower`."""
     if not case.criterion.baseline:
-        return f"{_LIMIT[op]} {text}{_unit(case)}"
+        return f"{_LIMIT[op]} {text}{_unit(case, number)}"
     if number == 0:
         return _NO_SHIFT[op]
     return f"{(_LIMIT if number > 0 else _OPPOSITE)[op]} {text}{_unit(case)} {'higher' if number > 0 else 'lower'}"
@@ -242,8 +241,11 @@ def _rows(case: Case, n: float = 2) -> str:
     return _ROWS.get(stem, "row{s}").format(s="" if n == 1 else "s") + (" of the smallest group" if kind else "")
 
 
-def _unit(case: Case) -> str:
-    return f" {one_line(case.metric.unit)}" if case.metric.unit else ""
+def _unit(case: Case, number: float = 2) -> str:
+    """The unit of a number: of one row `row`."""
+    unit = case.metric.unit
+    one = number == 1 and unit in COUNT_UNITS
+    return f" {one_line(unit.removesuffix('s') if one else unit)}" if unit else ""
 
 
 def _rest(case: Case, estimate: Bounded | Point, ruling: Ruling, digits: int) -> str:
