@@ -32,7 +32,7 @@ def test_a_label_that_no_row_of_a_group_has_is_said(bench):
     answers["y_true"][answers["race"] == "other"] = 0
     bench.write("p.csv", **answers)
     assert bench.said(bench.measure(sensitive="race"), "fairness/undefined-rate") == (
-        "1 of 3 groups of race has no row labelled '1', so there is no true positive rate of it: race=other"
+        "1 of 3 groups of race has no row labelled '1', and so no true positive rate: race=other"
     )
 
 
@@ -79,3 +79,11 @@ def test_columns_that_cross_into_too_many_groups_are_passed_over_and_that_is_sai
     assert "they are not compared, though each column is" in bench.said(seen, "fairness/too-many-groups")
     assert bench.find(seen, "tpr_difference", by="race").value == 0
     assert not [metric for metric in seen.metrics if metric.slice == (("by", "race+nationality"),)]
+
+
+def test_one_small_count_is_one_count(bench):
+    rows = [f"{sex},{y},{y}" for sex in "fm" for y in (0, 1) for _ in range(100)] + ["f,1,0"] * 4 + ["m,1,0"] * 30
+    (bench.root / "p.csv").write_text("\n".join(["sex,y_true,y_pred", *rows]) + "\n")
+    told = bench.said(bench.measure(), "fairness/small-counts")
+    assert "1 counts" not in told
+    assert "small counts are masked: " in told

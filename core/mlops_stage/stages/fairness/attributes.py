@@ -118,9 +118,8 @@ def _by_age(name: str, codes: Codes, numbers: np.ndarray, impossible: np.ndarray
     bands = np.searchsorted(AGES, numbers, side="right") - 1
     bands[impossible] = len(labels)
     notes = [f"{shown(name)!r} is compared in bands of age: {', '.join(labels)}"]
-    count = int(impossible[codes.codes[codes.codes < len(numbers)]].sum())
-    if count:
-        notes.append(f"{count:,} cells of {shown(name)!r} are no ages (below 0, or above {_OLDEST}) and count as {MISSING}")
+    if impossible[codes.codes[codes.codes < len(numbers)]].any():  # how many there are is told with the groups, as far as it may be
+        notes.append(f"cells of {shown(name)!r} that are no ages (below 0, or above {_OLDEST}) count as {MISSING}")
     return Attribute(_grouped(codes, bands, labels), tuple(notes))
 
 

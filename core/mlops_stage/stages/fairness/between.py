@@ -172,7 +172,7 @@ def _lacking(rate: Rate, grouping: Grouping, terms: Terms) -> str:
     for groups, have, has in (
         (none, f"have no {of}", f"has no {of}"),
         (few, f"have fewer than {enough:g} {of}", f"has fewer than {enough:g} {of}"),
-        (withheld, "are withheld", "is withheld"),
+        (withheld, "are masked, for they are small", "is masked, for it is small"),
     ):
         if groups:
             names = ", ".join(repr(shown(grouping.label(group), 40)) for group in groups[:_MOST_NAMED])

@@ -219,10 +219,9 @@ def _looked_up(params: FairnessParams, side: Table, names: list[str], prediction
     if predictions.row_id is None or params.row_id is None:
         raise AssertionError("row_id was checked")
     columns, absent = beside(side, names, params.row_id, predictions.row_id)
-    count = int(absent.sum())
     told = []
-    if count:
-        message = f"{count:,} of {len(absent):,} rows are not in {side.name}: their group is (unknown)"
+    if absent.any():  # how many there are is told with the groups, as far as it may be
+        message = f"some rows are not in {side.name}: their group is (unknown)"
         hint = f"check that column {shown(params.row_id)!r} means the same in both, and that the side file is complete"
         told = [Finding(rule="fairness/rows-without-group", level=Level.WARNING, message=message, location=side.source, hint=hint)]
     return {name: as_slice(codes) for name, codes in columns.items()}, told

@@ -8,6 +8,7 @@ import numpy as np
 
 from mlops_stage.evidence.redact import MINIMUM_COUNT, shown
 from mlops_stage.report import Finding, Level, metric_label
+from mlops_stage.report.words import counted
 from mlops_stage.stages.fairness.tallies import NEGATIVE, POSITIVE, ROWS
 from mlops_stage.stats.gaps import largest_difference
 from mlops_stage.stats.shares import Shares
@@ -23,10 +24,10 @@ _APART = 0.05
 _LISTED = 6
 
 
-def remarks(counted: Sequence[Counted], secrets: Secrets, min_denominator: int) -> list[Finding]:
+def remarks(groupings: Sequence[Counted], secrets: Secrets, min_denominator: int) -> list[Finding]:
     """Findings on the groups: only one, of unknown group, small, without a label, with different base rates, or masked."""
     found: list[Finding] = []
-    for one in counted:
+    for one in groupings:
         found += [*_lone(one), *_unknown(one, secrets), *_few(one, secrets, min_denominator), *_undefined(one, secrets)]
         if len(one.grouping.columns) == 1 and len(secrets.classes) == 2:  # noqa: PLR2004  (binary)
             found += _base_rates(one, secrets, min_denominator)
@@ -86,8 +87,9 @@ def _undefined(one: Counted, secrets: Secrets) -> list[Finding]:
         without = [group for group in one.grouping.inside.tolist() if most[group, kind] <= 0]
         if without and len(one.grouping.inside) > 1:
             rate = "true positive rate" if place or len(secrets.classes) > 2 else "false positive rate"  # noqa: PLR2004  (binary)
+            rate += f" of {shown(name)!r}" if len(secrets.classes) > 2 else ""  # noqa: PLR2004  (binary)
             message = (
-                f"{_counted(len(without), len(one.grouping.inside), one.grouping)} no row labelled {shown(name)!r}, so there is no {rate} of it: "
+                f"{_counted(len(without), len(one.grouping.inside), one.grouping)} no row labelled {shown(name)!r}, and so no {rate}: "
                 f"{_listed(one.grouping, without)}"
             )
             found.append(
@@ -131,9 +133,11 @@ def _masked(secrets: Secrets) -> list[Finding]:
     unknown = sum(int(told.unknown.sum()) for told in secrets.ranges.values())
     if not hidden:
         return []
+    others = unknown - hidden
+    beside = f" and {counted(others, 'other')} that would give {'it' if hidden == 1 else 'them'} away" if others else ""
     message = (
-        f"small counts are masked: {hidden:,} counts of 1 to {MINIMUM_COUNT - 1} rows, of groups or of labels, decisions or answers in a group; with "
-        f"{unknown - hidden:,} others, from which they could be worked out, they are told as ranges, and figures on them by their outermost bounds"
+        f"small counts are masked: {counted(hidden, 'count')} of 1 to {MINIMUM_COUNT - 1} rows (of a group, or of a label, a decision or an answer in it)"
+        f"{beside}; told instead are ranges in which they lie, and figures made of them by their outermost bounds"
     )
     return [_finding("fairness/small-counts", Level.NOTE, message, "all counts are in evidence/private/counts.json, which no page shows")]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlops_stage.report import Finding, Level
+from mlops_stage.report.words import counted
 from mlops_stage.stages.quality.validity import INVERTED, MISMATCH, listed
 
 if TYPE_CHECKING:
@@ -66,7 +67,10 @@ def _matched(new: Predictions, old: Predictions) -> Pairing | Apart | Finding:
     if new.row_id is None or old.row_id is None:
         return Apart("the labels are not those of the same rows; name a row_id that both files have")
     differing = np.count_nonzero(old.label != new.label)
-    message = f"{differing:,} of {new.n:,} rows have another label in the baseline's file; both models are judged by the labels of this run"
+    have = "has" if differing == 1 else "have"
+    message = (
+        f"{differing:,} of {new.n:,} rows {have} another label in the baseline's file; both models are judged by the labels of this run"
+    )
     finding = Finding(rule=MISMATCH, level=Level.WARNING, message=message, hint="check which labels are right")
     return Pairing(new, replace(old, label=new.label), (finding,))
 
@@ -107,10 +111,10 @@ def _order(new: Predictions, old: Predictions) -> Places | Apart:
         theirs, ours = np.argsort(old.row_id), np.argsort(new.row_id)
         common = np.isin(new.row_id, old.row_id, assume_unique=True).sum().item()
         if common < new.n or old.n != new.n:
-            return Apart(f"it has answers for {common:,} of these {new.n:,} rows, and {old.n:,} rows in all")
+            return Apart(f"it has answers for {common:,} of these {counted(new.n, 'row')}, and {counted(old.n, 'row')} in all")
         order = np.empty(new.n, dtype=np.intp)
         order[ours] = theirs
         return order
     if new.n != old.n:
-        return Apart(f"it has {old.n:,} rows, these are {new.n:,}")
+        return Apart(f"it has {counted(old.n, 'row')}, these are {new.n:,}")
     return np.arange(new.n)
