@@ -91,12 +91,8 @@ class Timed:
         return [self._numbered(one) if name == self._target.label else one for name, one in zip(outputs, made, strict=True)]
 
     def _numbered(self, made: Any) -> NDArray[np.int64]:
-        array = np.asarray(made).reshape(-1)
-        if array.dtype == object:
-            texts, places = array.tolist(), self._places
-            return np.array([places[text] if text in places else self._place(text) for text in texts], dtype=np.int64)
-        distinct, inverse = np.unique(array, return_inverse=True)
-        return np.array([self._place(value) for value in distinct.tolist()], dtype=np.int64)[inverse.reshape(-1)]
+        values, places = np.asarray(made).reshape(-1).tolist(), self._places
+        return np.array([places[value] if value in places else self._place(value) for value in values], dtype=np.int64)
 
     def _place(self, value: Any) -> int:
         place = self._places.get(value)

@@ -59,6 +59,7 @@ class Tabular:
         self._categories = np.flatnonzero(~self.continuous)
         self._absent: Floats = _floats([_stand_in(one, frames) for one in self.features])
         self._place = {column: place for place, one in enumerate(self.features) for column in one.columns}
+        self._layouts = {feed.input: self._layout(feed) for feed in self._feeds if feed.dtype != "string"}
 
     def project(self, rows: Rows, originals: Rows) -> Rows:
         """The nearest valid rows of which no feature is farther from its original; in place. See `space.Space`."""
@@ -158,15 +159,20 @@ class Tabular:
 
     def _matrix(self, feed: Feed, rows: Rows) -> NDArray[Any]:
         """Columns of numbers are taken all at once; what stands for more or less than itself is put right column by column."""
-        places = np.array([self._place[column] for column in feed.columns])
+        places, groups, gaps = self._layouts[feed.input]
         matrix: NDArray[Any] = rows[:, places]
-        for at, (column, place) in enumerate(zip(feed.columns, places, strict=True)):
-            feature = self.features[place]
-            if isinstance(feature, OneHot):
-                matrix[:, at] = matrix[:, at] == feature.levels.index(column)
-            elif not np.isnan(self._absent[place]):
-                matrix[matrix[:, at] == self._absent[place], at] = np.nan
+        for at, level in groups:
+            matrix[:, at] = matrix[:, at] == level
+        for at, absent in gaps:
+            matrix[matrix[:, at] == absent, at] = np.nan
         return matrix.astype(np.dtype(feed.dtype), copy=False)
+
+    def _layout(self, feed: Feed) -> tuple[NDArray[np.intp], list[tuple[int, int]], list[tuple[int, float]]]:
+        """Which feature each column of an input comes from; columns of groups with their level there; and columns with empty cells with what stands for one."""
+        places = np.array([self._place[column] for column in feed.columns], dtype=np.intp)
+        features = [self.features[place] for place in places]
+        groups = [(at, one.levels.index(feed.columns[at])) for at, one in enumerate(features) if isinstance(one, OneHot)]
+        return places, groups, [(at, float(self._absent[place])) for at, place in enumerate(places) if not np.isnan(self._absent[place])]
 
     def _texts(self, column: str, rows: Rows) -> NDArray[Any]:
         place = self._place[column]
