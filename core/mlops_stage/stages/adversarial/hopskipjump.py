@@ -9,7 +9,7 @@ import numpy as np
 
 from mlops_stage.stages.adversarial.rng import SHARED, normals, uniforms
 from mlops_stage.stages.adversarial.space import Found, Rows, distance
-from mlops_stage.stages.adversarial.starts import Attacked, starts
+from mlops_stage.stages.adversarial.starts import SCOUTS, Attacked, starts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,9 +65,9 @@ def hop_skip_jump(  # noqa: PLR0913  (what is attacked, and the budget)
     All rows move in step, so that the model is asked for thousands of candidates at once; in each iteration they share one bank of random directions.
     Every candidate is made valid before it is asked, and only what was asked is reported. A row's result depends on `seed`, its id and itself, not on
     the rows beside it. Four things are added to the paper's algorithm, which then needs fewer queries for the same distance: the search starts from
-    the best of some reference rows of other labels; directions are averaged over iterations; a bisection follows the last step; and for L2 each
-    feature is at last taken back as far as the label allows, which is where boundaries that run along the axes, those of trees, leave room. The best
-    row of the whole search is kept.
+    the best of some reference rows of other labels, of which the first iteration tries several where the budget has room; directions are averaged over
+    iterations; a bisection follows the last step; and for L2 each feature is at last taken back as far as the label allows, which is where boundaries
+    that run along the axes, those of trees, leave room. The best row of the whole search is kept.
 
     Args:
         oracle: the model; labels are enough.
@@ -143,7 +143,7 @@ class _Search:
         self.restore_categories()
         self.bisect("l2", SCOUTED)
         counts = [min(int(DIRECTIONS * sqrt(step + 1)), MOST_DIRECTIONS) for step in range(iterations)]
-        explored = 1 + int(EXPLORED * sum(counts)) // DIRECTIONS
+        explored = min(1 + int(EXPLORED * sum(counts)) // DIRECTIONS, SCOUTS[self.norm])
         self.narrow(explored)
         self.bisect("l2", START_TOLERANCE)
         trimmed = self.trimmed(sum(counts))
