@@ -23,7 +23,9 @@ def problem(done):
     ("args", "code", "message", "hint"),
     [
         (["qualiti"], 2, "unknown command or stage 'qualiti'", "did you mean 'quality'?"),
-        (["trial", "--lable", "x"], 2, "no such option '--lable'", "see `mlops-stage trial --help`"),
+        (["trial", "--lable", "x"], 2, "no such option '--lable'", "did you mean '--label'? See `mlops-stage trial --help`"),
+        (["trial", "--zzzzzz", "x"], 2, "no such option '--zzzzzz'", "see `mlops-stage trial --help`"),
+        (["init", "--forse"], 2, "no such option '--forse'", "did you mean '--force'? See `mlops-stage init --help`"),
         (["trial", "--share", "2"], 2, "--share: share: input should be less than or equal to 1", "a share"),
         (["trial", "--effort", "heroic"], 2, "invalid value for '--effort'", "see `mlops-stage trial --help`"),
         (["trial", "--gate", "accuracy"], 2, "--gate: ", ""),
@@ -43,6 +45,14 @@ def test_a_wrong_command_is_told_in_one_line(trial, args, code, message, hint):
     assert said.startswith(message)
     assert hint in advice
     assert not (trial.cwd / "mlops-out").exists()
+
+
+def test_the_end_says_where_the_reports_are_from_where_the_user_is(trial, tmp_path_factory):
+    done = trial("trial", "--out", "here/out")
+    assert done.stdout.splitlines()[-1] == "The reports named above are in here/out; open here/out/report.html."
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    done = trial("trial", "--out", str(elsewhere))
+    assert done.stdout.splitlines()[-1].endswith(f"open {elsewhere / 'report.html'}.")
 
 
 def test_an_empty_string_means_unset(trial):

@@ -9,7 +9,7 @@ import click
 
 from mlops_stage.cli.group import Suite
 from mlops_stage.cli.terminal import complain, say
-from mlops_stage.errors import ExitCode, StageError
+from mlops_stage.errors import ExitCode, StageError, alike
 
 
 def main() -> None:
@@ -26,9 +26,7 @@ def _guarded() -> int:
     except StageError as error:
         return _told(error.message, error.hint, error.code)
     except click.UsageError as error:
-        command = error.ctx.command_path if error.ctx else "mlops-stage"
-        message = error.format_message().splitlines()[0].rstrip(".")
-        return _told(message[0].lower() + message[1:], f"see `{command} --help`", ExitCode.USAGE)
+        return _told(*_wrong(error), ExitCode.USAGE)
     except click.ClickException as error:
         return _told(error.format_message(), "", ExitCode.USAGE)
     except (KeyboardInterrupt, click.Abort):
@@ -36,6 +34,17 @@ def _guarded() -> int:
     except Exception as error:  # noqa: BLE001  (the last line of defence: a bug is told in one line)
         return _bug(error)
     return int(code or 0)
+
+
+def _wrong(error: click.UsageError) -> tuple[str, str]:
+    """What is wrong with the command, and what to do: the option that was meant, if one is near, and where all of them stand."""
+    see = f"`{error.ctx.command_path if error.ctx else 'mlops-stage'} --help`"
+    if isinstance(error, click.NoSuchOption) and error.ctx:
+        known = [name for param in error.ctx.command.get_params(error.ctx) for name in param.opts if name.startswith("--")]
+        near = alike(error.option_name, known)
+        return f"no such option '{error.option_name}'", f"did you mean '{near}'? See {see}" if near else f"see {see}"
+    message = error.format_message().splitlines()[0].rstrip(".")
+    return message[0].lower() + message[1:], f"see {see}"
 
 
 def _bug(error: Exception) -> ExitCode:

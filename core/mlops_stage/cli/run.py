@@ -181,11 +181,18 @@ def carry_out(suite: Suite, settings: Settings, asked: tuple[Request | Refusal, 
     with watching(quiet=quiet, verbose=verbose) as watch:
         record, terminal = runner.run(asked, suite.catalogue, settings, watch)
     say(terminal, nl=False)
+    page = settings.out / "report.html"
+    if terminal and page.is_file():
+        say(f"The reports named above are in {_from_here(settings.out)}; open {_from_here(page)}.")
     for line in record.unreadable:
         complain(f"left out of the pages: {line}", word="warning")
     for failure in record.failures:
         complain(failure.message, failure.hint)
     return record
+
+
+def _from_here(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _settings(params: Mapping[str, Any], config: Config) -> Settings:

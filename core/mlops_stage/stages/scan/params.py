@@ -12,7 +12,9 @@ from mlops_stage.params import Model, Params, TextList
 class ScanParams(Params):
     """Give `model`: any file or folder, also of formats that no other stage opens."""
 
-    model: Model = None
+    model: Annotated[Model, Field(description="file or folder of a model, of any format; of a served model nothing can be looked into")] = (
+        None
+    )
     trusted: Annotated[
         TextList,
         Field(description="packages, or full names such as functools.partial, that pickles may import because you vouch for them"),
