@@ -155,3 +155,9 @@ def test_no_figure_that_is_no_number_is_written():
     curve = Curve(name="c", title="t", caption="c", x_label="x", y_label="y", points=(CurvePoint(x=0, y=float("nan"), low=0, high=0, n=1),))
     with pytest.raises(ValueError, match="not JSON compliant"):
         to_json(Report(stage="a", id="a", outcome=Outcome.PASSED, summary="s", figures=(curve,)))
+
+
+def test_one_of_a_unit_is_told_in_the_singular():
+    metric = Metric(name="lost_records", estimate=Point(1), unit="records")
+    assert [metric.unit_for(number) for number in (0, 1, 2, None)] == ["records", "record", "records", "records"]
+    assert Metric(name="age", estimate=Point(1), unit="s").unit_for(1) == "s"

@@ -172,6 +172,7 @@ def test_no_sentence_promises_more_than_it_can(gate_on):
     ("nulls", "sentence"),
     [
         (0, "age is never missing (nulls: 0 rows; required: at most 0 rows)."),
+        (1, "Not true that age is never missing (nulls: 1 row; required: at most 0 rows)."),
         (3, "Not true that age is never missing (nulls: 3 rows; required: at most 0 rows)."),
     ],
 )

@@ -26,7 +26,7 @@ _NAMES = {
     "fnr": "false negative rate",
     "fpr": "false positive rate",
     "js": "Jensen-Shannon distance",
-    "ks": "distance from the profile (Kolmogorov-Smirnov)",
+    "ks": "Kolmogorov-Smirnov distance from the profile",
     "linf": "largest change of a category's share since the profile",
     "matthews_corrcoef": "Matthews correlation",
     "missing_shift": "change of the share of missing cells since the profile",
@@ -243,9 +243,8 @@ def _rows(case: Case, n: float = 2) -> str:
 
 def _unit(case: Case, number: float = 2) -> str:
     """The unit of a number: of one row `row`."""
-    unit = case.metric.unit
-    one = number == 1 and unit in COUNT_UNITS
-    return f" {one_line(unit.removesuffix('s') if one else unit)}" if unit else ""
+    unit = case.metric.unit_for(number)
+    return f" {one_line(unit)}" if unit else ""
 
 
 def _rest(case: Case, estimate: Bounded | Point, ruling: Ruling, digits: int) -> str:

@@ -85,6 +85,10 @@ class Metric:
         """`tpr[sex=female]`: the metric as it stands in a gate."""
         return metric_label(self.name, self.slice)
 
+    def unit_for(self, number: float | None) -> str:
+        """The unit as it stands behind a number: `row` behind 1, else `rows`."""
+        return self.unit.removesuffix("s") if number == 1 and self.unit in COUNT_UNITS else self.unit
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:

@@ -136,7 +136,7 @@ def _metrics(report: Report) -> Iterator[str]:
     rows = []
     for metric in metrics[:METRICS]:
         told = spelled(metric.estimate)
-        unit = f" {harmless(metric.unit, 12)}" if metric.unit else ""
+        unit = f" {harmless(metric.unit_for(getattr(metric.estimate, 'value', None)), 12)}" if metric.unit else ""
         rows.append((_say(metric.name, 40), told.value + unit, told.interval or harmless(told.reason, 40), f"n {told.n}" if told.n else ""))
     if not rows:
         return

@@ -138,7 +138,7 @@ def _metrics(metrics: Iterable[Metric], first: str) -> str:
 def _row(metric: Metric, *, compared: bool) -> tuple[str, ...]:
     told = spelled(metric.estimate)
     where = ", ".join(f"{column} = {value}" for column, value in metric.slice)
-    unit = f" {_say(metric.unit)}" if metric.unit else ""
+    unit = f" {_say(metric.unit_for(getattr(metric.estimate, 'value', None)))}" if metric.unit else ""
     part = f" (in part: {_say(metric.incomplete)})" if metric.incomplete else ""
     interval = f"{told.interval}{part}" if told.interval else _say(told.reason)
     row = (_say(where or metric.name), f"{told.value}{unit}", interval, told.n)
