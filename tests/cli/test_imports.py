@@ -66,3 +66,18 @@ def test_the_parent_loads_no_heavy_library_in_any_stage(mlops):
 def test_the_parent_loads_no_heavy_library_in_a_plan(mlops):
     mlops.write("p.csv", "y_true,y_pred\n" + "1,1\n0,0\n" * 50)
     assert loaded(mlops, "quality", "--predictions", "p.csv", "--plan") & HEAVY == set()
+
+
+@pytest.mark.parametrize(
+    ("args", "needless"),
+    [
+        (("data", "--data", "p.csv"), {"jsonschema", "open_data_contract_standard", "onnxruntime", "requests"}),
+        (("quality", "--predictions", "p.csv"), {"jsonschema", "onnxruntime", "fairlearn"}),
+        (("fairness", "--predictions", "p.csv", "--sensitive", "group"), {"jsonschema", "onnxruntime", "fairlearn"}),
+    ],
+)
+def test_a_stage_loads_no_library_that_its_params_do_not_ask_for(mlops, args, needless):
+    mlops.write("p.csv", "y_true,y_pred,group\n" + "".join(f"{i % 2},{i % 2},g{i % 3}\n" for i in range(600)))
+    found = loaded(mlops, *args, "--in-process")
+    assert {"duckdb", "numpy"} <= found
+    assert found & needless == set()

@@ -6,7 +6,6 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnxruntime
 
 from mlops_stage.errors import InputError, LimitError
 from mlops_stage.evidence.redact import shown
@@ -16,6 +15,8 @@ from mlops_stage.inputs.onnx.screen import refuse_unsafe
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    import onnxruntime
 
     from mlops_stage.inputs.onnx.facts import OnnxFacts
 
@@ -75,6 +76,8 @@ def _read(path: Path) -> bytes:
 
 
 def _opened(content: bytes, outside: Mapping[str, bytes], facts: OnnxFacts, path: Path) -> onnxruntime.InferenceSession:
+    import onnxruntime  # not where predictions come from a file
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # sums of several threads come in another order: scores would differ from run to run
     options.inter_op_num_threads = 1
