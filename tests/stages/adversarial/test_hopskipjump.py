@@ -225,7 +225,7 @@ oracle = Oracle(session, lambda x: {name: x}, label="label", scores="probabiliti
 x, y, ids = held["rows"][mine], held["labels"][mine], held["ids"][mine]
 space = box(x.shape[1])
 pool = labelled(oracle, held["pool"])
-found = [hop_skip_jump(oracle, x, y, ids, space, norm=norm, iterations=3, seed=5, pool=pool) for norm in ("l2", "linf")]
+found = [hop_skip_jump(oracle, x, y, ids, space, norm=norm, iterations=count, seed=5, pool=pool) for norm, count in (("l2", 6), ("linf", 3))]
 found.append(square(oracle, x, y, ids, space, epsilon=0.1, queries=60, seed=5))
 np.savez(out, **{f"{key}{i}": getattr(one, key) for i, one in enumerate(found) for key in ("rows", "distance", "queries")})
 """
