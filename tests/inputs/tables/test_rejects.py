@@ -48,7 +48,7 @@ MALFORMED: dict[str, tuple[bytes, int, list[tuple[int, int, str]]]] = {
     "one-column-comma.csv": (b"a\n1\n2,3\n", 1, [(3, 2, "2 cells where the header has 1")]),
     "clean.jsonl": (b'{"a": 1}\n{"b": "x"}\n', 2, []),
     "blank.jsonl": (b'{"a": 1}\n\n  \n{"a": 2}', 2, []),
-    "cut.jsonl": (b'{"a": 1}\n{"a": 2\n{"a": 3}\n', 2, [(2, 2, "no valid JSON")]),
+    "cut.jsonl": (b'{"a": 1}\n{"a": 2\n{"a": 3}\n', 2, [(2, 2, "no valid JSON: expecting ',' delimiter at character 8")]),
     "list.jsonl": (b'{"a": 1}\n[1]\n', 1, [(2, 2, "a JSON list where an object should stand")]),
     "null.jsonl": (b'{"a": 1}\nnull\n', 1, [(2, 2, "NoneType")]),
     "twice.jsonl": (b'{"a": 1}\n{"a": 1, "a": 2}\n', 1, [(2, 2, "a key stands twice")]),

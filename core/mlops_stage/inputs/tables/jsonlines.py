@@ -102,10 +102,18 @@ def _read(raw: bytes) -> tuple[dict[str, Any], str]:
     except UnicodeEncodeError:
         return {}, "no valid JSON: half of a character, such as \\ud800 without its other half"
     except (ValueError, RecursionError) as error:
-        return {}, f"no valid JSON: {shown(error)}"
+        return {}, f"no valid JSON: {_fault(error)}"
     if not isinstance(value, dict):
         return {}, f"a JSON {type(value).__name__} where an object should stand"
     return ({}, "a key without a name") if "" in value else (value, "")
+
+
+def _fault(error: Exception) -> str:
+    """What is wrong and where in its line, which the error itself always calls the first."""
+    if not isinstance(error, json.JSONDecodeError):
+        return shown(error)
+    place = min(error.pos, len(error.doc.rstrip())) + 1
+    return f"{error.msg[:1].lower()}{error.msg[1:].removesuffix(' at')} at character {place}"
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
