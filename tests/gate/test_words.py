@@ -204,7 +204,7 @@ def test_a_criterion_that_says_what_it_claims_is_told_in_those_words(nulls, sent
             "tpr",
             (),
             Between(figure="tpr", low=(("sex", "f"),), high=(("sex", "m"),), label="cat"),
-            "is 0.3, true positive rate of class 'cat' lowest for 'f' and highest for 'm' (95 %",
+            "is 0.3, of class 'cat' lowest for 'f' and highest for 'm' (95 %",
         ),
         (
             "tpr",

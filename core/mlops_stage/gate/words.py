@@ -182,8 +182,7 @@ def _between(case: Case) -> str:
     stem, _ = _gap(case.metric)
     name, figure = (_NAMES.get(one) or one_line(one.replace("_", " ")) for one in (stem, between.figure))
     told = not between.label or any(value == between.label for column, value in case.metric.slice if column != BY)
-    of = "" if told else f" of class {one_line(between.label)!r}"
-    what = f"{figure}{of} " if of or not name.startswith(figure) else ""
+    what = ("" if name.startswith(figure) else f"{figure} ") + ("" if told else f"of class {one_line(between.label)!r} ")
     low, high = (one_line(", ".join(value for _, value in end)) for end in (between.low, between.high))
     return f", {what}lowest for {low!r} and highest for {high!r}"
 

@@ -67,9 +67,8 @@ def measure(params: FairnessParams, workspace: Workspace) -> Observations | NotA
     metrics = [*overall(counted[0].cells, predictions.classes, secret.total), *chain.from_iterable(told)]
     metrics += library_metrics(params.library_metrics, predictions, counted, secret)
     figures = pictures(metrics, tellings, classes=predictions.classes)
-    evidence = write_counts(workspace.out, predictions, counted, secret)
     many = [one for one in tellings if one.most is not None and one.grouping.size > one.most]
-    evidence += (write_rates(workspace.out, tellings),) if many else ()
+    evidence = write_counts(workspace.out, predictions, counted, secret)
     workspace.progress(1.0, "done")
     return Observations(
         metrics=tuple(metrics),
@@ -81,7 +80,7 @@ def measure(params: FairnessParams, workspace: Workspace) -> Observations | NotA
             *checked,
         ),
         subjects=found.subjects,
-        evidence=evidence,
+        evidence=(*evidence, write_rates(workspace.out, tellings)) if many else evidence,
         figures=tuple(figures),
         outputs=_outputs(metrics, counted, predictions),
     )
