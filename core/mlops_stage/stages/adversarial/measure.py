@@ -196,7 +196,7 @@ def _campaign(found: Material, params: AdversarialParams, space: Tabular, oracle
 
 def _attacks(params: AdversarialParams, kind: Kind, space: Tabular, *, has_scores: bool) -> tuple[Attack, ...]:
     able: dict[Attack, str] = {
-        "linear": "" if kind.affine is not None else f"it needs a linear model, and this one is {kind.name}",
+        "linear": "" if kind.affine is not None else f"it needs a linear model, and this one is {words.kind(kind.name)}",
         "hop_skip_jump": "",
         "square": _without_square(params, has_scores=has_scores),
     }

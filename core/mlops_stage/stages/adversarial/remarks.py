@@ -194,18 +194,9 @@ def _done(material: Material, campaign: Campaign, kind: Kind, results: Results) 
     best = "; ".join(f"{words.ATTACKS[name]} found the smallest change of {count:,} rows" for name, count in found if count)
     message = (
         f"{results.n:,} of {material.total:,} rows were sampled; {len(results.right):,} that the model gets right were attacked by {names}{per_row}. "
-        f"The model is {_article(kind.name)} ({kind.why})" + (f"; {best}" if best else "")
+        f"The model is {words.kind(kind.name)} ({kind.why})" + (f"; {best}" if best else "")
     )
     return Finding(rule="adversarial/attacks", level=Level.NOTE, message=message)
-
-
-def _article(name: str) -> str:
-    return {
-        "remote": "served",
-        "linear": "linear",
-        "differentiable": "differentiable",
-        "opaque": "neither linear nor trees nor differentiable",
-    }.get(name, f"a {name}")
 
 
 def _valid(material: Material, space: Tabular, epsilons: Sequence[float]) -> list[Finding]:

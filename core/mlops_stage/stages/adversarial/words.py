@@ -22,6 +22,16 @@ def rows(count: int) -> str:
     return "1 row" if count == 1 else f"{count:,} rows"
 
 
+def kind(name: str) -> str:
+    """What a model is: `the model is …`."""
+    return {
+        "remote": "served",
+        "linear": "linear",
+        "differentiable": "differentiable",
+        "opaque": "neither linear nor trees nor differentiable",
+    }.get(name, f"a {name}")
+
+
 def feature_name(feature: Feature) -> str:
     """The column; of a group what its columns have in common, else the first and how many more."""
     if not isinstance(feature, OneHot):
