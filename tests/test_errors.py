@@ -34,6 +34,8 @@ def test_every_kind_of_error_has_its_code():
         ("incme", ["income", "outcome"], "income"),
         ("INCOME ", ["income"], "income"),
         ("aeg", ["age", "sex"], "age"),
+        ("modle", ["mode", "model"], "model"),
+        ("modl", ["mode", "model"], "model"),
         ("sex", ["age", "race", "workclass"], ""),
         ("x", ["mlops"], ""),
         ("anything", [], ""),

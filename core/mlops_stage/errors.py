@@ -92,8 +92,10 @@ def alike(name: str, known: Iterable[str]) -> str:
     plain: dict[str, str] = {}
     for one in sorted(known):
         plain.setdefault(one.strip().casefold(), one)
-    close = get_close_matches(name.strip().casefold(), plain, n=1, cutoff=0.6)
-    return plain[close[0]] if close else ""
+    wanted = name.strip().casefold()
+    close = get_close_matches(wanted, plain, n=3, cutoff=0.6)
+    swapped = [one for one in close if sorted(one) == sorted(wanted)]  # the commonest slip of the fingers
+    return plain[(swapped or close)[0]] if close else ""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -33,6 +33,7 @@ def problem(done):
         (["trial", "--id", "A b"], 2, "--id: 'A b' is not lower-case words", "write an id"),
         (["trial", "--reports", "nowhere"], 2, "--reports: nowhere holds no report.json", ""),
         (["trial", "--config", "absent.yaml"], 2, "there is no config file absent.yaml", "`mlops-stage init` writes one"),
+        (["trial", "--config", "."], 2, "the config . is a folder", "name the file in it: mlops.yaml"),
         (["trial", "--limits", "memory=lots"], 2, "--limits: limits.memory: write a size such as 4GiB", ""),
         (["run"], 2, "there is nothing to run", "`mlops-stage init` writes a first one"),
         (["completion", "tcsh"], 2, "invalid value for", "see `mlops-stage completion --help`"),

@@ -62,6 +62,8 @@ def load(path: Path | None, cwd: Path) -> Config:
     if not file.is_file():
         if path is None:
             return Config(root=cwd)
+        if path.is_dir():
+            raise UsageError(f"the config {path} is a folder", f"name the file in it: {path / NAME}")
         raise UsageError(f"there is no config file {path}", "`mlops-stage init` writes one")
     from mlops_stage.config.reading import read
 
