@@ -97,6 +97,21 @@ def test_a_late_cell_that_is_no_number_counts_as_well(table):
     assert shared_rows(table("train.csv", many), table("data.csv", many.replace("1.5", "1.50"))).shared == 5000
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "shared"),
+    [
+        ("a\n5\n", "a\n0.5e1\n", 1),  # a number, whatever it begins with
+        ("a\n007\n", "a\n7\n", 0),  # a code
+        ("a\n+05\n", "a\n5\n", 0),
+        ("a\n1\n", "a\n2024-01-05\n1.0\n", 1),  # the second table alone is of texts
+        ("a,b\n,1\n,2\n", "a,b\n2024-01-05,1\n2024-01-05,3\n", 0),  # the first is of no kind
+        ("a\n2024-01-05\n", "a\n2024-01-05 00:00:00\nnone\n", 0),  # times that are not all times are texts
+    ],
+)
+def test_a_guess_from_the_first_table_is_held_against_both(table, first, second, shared):
+    assert shared_rows(table("first.csv", first), table("second.csv", second)).shared == shared
+
+
 def test_a_row_that_stands_often_in_both_does_not_explode(table):
     train = table("train.parquet", {"a": [1] * 200_000, "b": ["x"] * 200_000})
     data = table("data.parquet", {"a": [1] * 200_000, "b": ["x"] * 200_000})

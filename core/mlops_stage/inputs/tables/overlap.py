@@ -118,22 +118,19 @@ def _possible(first: Table, second: Table, names: Sequence[str]) -> dict[str, li
     return found
 
 
-def _guess(connection: Any, tables: tuple[Table, Table], possible: Mapping[str, list[str]], looked: set[str]) -> None:
-    """Strike out, at the head of each column's list, the meanings that its first cells in one of both tables cannot have; `looked` at are those that can."""
+def _guess(connection: Any, table: Table, possible: Mapping[str, list[str]], looked: set[str]) -> None:
+    """Strike out, at the head of each column's list, the meanings that its first cells cannot have; `looked` at are those columns whose first one fits."""
     asked = [name for name, meanings in possible.items() if meanings and name not in looked]
     while asked:
-        fits = list(asked)
-        for table in tables:
-            counts = ", ".join(f"coalesce(count_if(m{place}), 0)" for place in range(len(fits)))
-            head = f"(SELECT * FROM {table.scan} LIMIT {_LOOK})"
-            meant = _meant(table, {name: possible[name][0] for name in fits})
-            cells = run(connection, f"SELECT {counts} FROM (SELECT {meant.flags} FROM (SELECT {meant.cells} FROM {head}))", table.name)[0]
-            fits = [name for name, count in zip(fits, cells, strict=True) if not count]
-            if not fits:
-                break
-        looked |= {*fits}
-        for name in set(asked) - {*fits}:
-            del possible[name][0]
+        counts = ", ".join(f"coalesce(count_if(m{place}), 0)" for place in range(len(asked)))
+        meant = _meant(table, {name: possible[name][0] for name in asked})
+        head = f"SELECT {meant.cells} FROM (SELECT * FROM {table.scan} LIMIT {_LOOK})"
+        cells = run(connection, f"SELECT {counts} FROM (SELECT {meant.flags} FROM ({head}))", table.name)[0]
+        for name, count in zip(asked, cells, strict=True):
+            if count:
+                del possible[name][0]
+            else:
+                looked.add(name)
         asked = [name for name in asked if name not in looked and possible[name]]
 
 
@@ -173,11 +170,11 @@ class _Cells:
 def _hashed(connection: Any, first: Table, second: Table, names: Sequence[str]) -> _Cells:
     """Make the tables hash_a and hash_b of the hashes of the cells by which both tables are compared; returns these cells.
 
-    What the first cells of a column look like is held against all while they are hashed; where that was wrong, all is done again.
+    What the first cells of a column of the first table look like is held against all of both while they are hashed; where that was wrong, all is done again.
     """
     possible, looked = _possible(first, second, names), set[str]()
     while True:
-        _guess(connection, (first, second), possible, looked)
+        _guess(connection, first, possible, looked)
         guessed = {name: listed[0] for name, listed in possible.items() if listed}
         pairs = [_cells(first, second, name, guessed.get(name)) for name in names]
         cells = _Cells(*(", ".join(f"{pair[side]} AS k{position}" for position, pair in enumerate(pairs)) for side in (0, 1)))

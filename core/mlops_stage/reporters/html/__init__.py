@@ -58,7 +58,7 @@ def render(run: Run) -> Mapping[str, str]:
 def _environment(*, flagging: bool) -> Environment:
     """Every text that the template prints is made harmless first, then escaped; nothing depends on a filter being remembered.
 
-    It is kept, for the page is rendered after every stage and compiling the template takes longer than filling it.
+    It is kept, for a long run renders the page more than once and compiling the template takes longer than filling it.
     """
     environment = Environment(
         loader=FileSystemLoader(_HERE, encoding="utf-8"),
