@@ -68,7 +68,7 @@ def perform(task: Frame, progress: Callable[[float, str], None]) -> Frame:
 
 def _work(stage: Stage, task: Frame, progress: Callable[[float, str], None]) -> Frame:
     from mlops_stage.host import resolve
-    from mlops_stage.report import NotApplicable, Observations, adapter_of
+    from mlops_stage.report import NotApplicable, Observations, plain_of
     from mlops_stage.workspace import EarlierReport, Workspace
 
     owner = f"stage '{stage.name}' of {stage.distribution}"
@@ -87,18 +87,18 @@ def _work(stage: Stage, task: Frame, progress: Callable[[float, str], None]) -> 
     )
     if command:
         reply = _imported(command.run, owner)(params, workspace)
-        return {"reply": adapter_of(type(reply)).dump_python(reply, mode="json")}
+        return {"reply": plain_of(reply)}
     if verb == "plan":
         plan = _imported(stage.plan, owner)(params, workspace)
-        return {"plan": adapter_of(type(plan)).dump_python(plan, mode="json")}
+        return {"plan": plain_of(plan)}
     seen = _imported(stage.work, owner)(params, workspace)
     if not isinstance(seen, Observations | NotApplicable):
         raise InternalError(f"{stage.name} returned {type(seen).__name__}, not Observations or NotApplicable", "this is a bug of the stage")
     criteria = _imported(stage.criteria, owner)(params, seen) if stage.criteria and isinstance(seen, Observations) else ()
     return {
         "answer": {
-            "seen": adapter_of(type(seen)).dump_python(seen, mode="json"),
-            "criteria": [adapter_of(type(one)).dump_python(one, mode="json") for one in criteria],
+            "seen": plain_of(seen),
+            "criteria": [plain_of(one) for one in criteria],
         }
     }
 

@@ -149,7 +149,7 @@ class Limits(BaseModel):
     wall: Annotated[int, BeforeValidator(_seconds), Field(gt=0, description="seconds, or 10m")] | None = None
 
 
-_STRICT = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, coerce_numbers_to_str=True)
+_STRICT = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, coerce_numbers_to_str=True, defer_build=True)
 
 
 class Verb(BaseModel):

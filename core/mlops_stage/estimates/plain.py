@@ -23,6 +23,8 @@ _FIELDS: Mapping[str, tuple[type, tuple[str, ...]]] = {
     "not_estimable": (NotEstimable, ("n", "reason")),
 }
 _KINDS = {kind: name for name, (kind, _) in _FIELDS.items()}
+KINDS: tuple[type[Estimate], ...] = tuple(_KINDS)
+"""All classes of estimates."""
 _LOW, _HIGH = score_of(0.025), score_of(0.975)
 
 

@@ -158,7 +158,7 @@ def _gate(case: Case, rules: Rules) -> tuple[Gate, str]:
         verdict=ruling.verdict,
         sentence=words.sentence(case, ruling),
         source=case.criterion.source,
-        value=None if isinstance(case.estimate, NotEstimable) else case.estimate.value,
+        value=None if isinstance(case.estimate, NotEstimable) else float(case.estimate.value),
         bound=ruling.bound,
         needed=ruling.needed,
     )

@@ -21,7 +21,7 @@ from mlops_stage.report.observed import (
     Subject,
     metric_label,
 )
-from mlops_stage.report.plain import adapter_of, read_report, to_json
+from mlops_stage.report.plain import adapter_of, plain_of, read_report, to_json
 from mlops_stage.report.record import SCHEMA_VERSION, Cost, Report, Run
 
 __all__ = [
@@ -62,6 +62,7 @@ __all__ = [
     "Verdict",
     "adapter_of",
     "metric_label",
+    "plain_of",
     "read_report",
     "to_json",
 ]

@@ -3,24 +3,52 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from functools import cache
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from mlops_stage.errors import InputError
+from mlops_stage import estimates
+from mlops_stage.errors import InputError, InternalError
 from mlops_stage.report.record import SCHEMA_VERSION, Report
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_ADAPTERS: dict[Any, TypeAdapter[Any]] = {}
 
-
+@cache
 def adapter_of(kind: Any) -> TypeAdapter[Any]:
-    """The validator and serialiser of one of the types above (building one is dear, so it is kept)."""
-    if kind not in _ADAPTERS:
-        _ADAPTERS[kind] = TypeAdapter(kind)
-    return _ADAPTERS[kind]
+    """The validator of one of the types above (building one is dear, so it is kept, and nothing that only writes asks for one)."""
+    return TypeAdapter(kind)
+
+
+def plain_of(value: Any) -> Any:
+    """The JSON form of a record: dataclasses as objects, tuples as lists, estimates with their bounds.
+
+    Raises:
+        InternalError: it holds something JSON has no word for.
+    """
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, estimates.KINDS):
+        return estimates.to_json(value)
+    if is_dataclass(value):
+        return {name: plain_of(getattr(value, name)) for name in _names(value.__class__)}
+    if isinstance(value, Mapping):
+        return {str(key): plain_of(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain_of(item) for item in value]
+    if isinstance(value, Real):  # NumPy's
+        return int(value) if isinstance(value, Integral) else float(value)
+    raise InternalError(f"a record holds {type(value).__name__}, which JSON has no word for", "this is a bug of the stage")
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def to_json(value: object) -> str:
@@ -29,7 +57,7 @@ def to_json(value: object) -> str:
     Raises:
         ValueError: a NaN or an infinity, which JSON cannot hold.
     """
-    plain = adapter_of(type(value)).dump_python(value, mode="json")
+    plain = plain_of(value)
     lines = ",\n".join(f"  {_dumped(key)}: {_by_line(item)}" for key, item in plain.items())
     return f"{{\n{lines}\n}}\n"
 

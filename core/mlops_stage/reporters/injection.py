@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, is_dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Flag:
     text: str
 
 
+@lru_cache(maxsize=1 << 16)  # every reporter asks of the same texts
 def instructs(text: str) -> bool:
     """Whether the text reads like an instruction to a language model, also when spelled with separators, look-alikes or unseen letters."""
     if text.isascii() and text.isalnum() and len(text) < 12:  # noqa: PLR2004  (no pattern is that short; most names are)
