@@ -67,7 +67,7 @@ def perform(task: Frame, progress: Callable[[float, str], None]) -> Frame:
 
 
 def _work(stage: Stage, task: Frame, progress: Callable[[float, str], None]) -> Frame:
-    from mlops_stage.host import resolve
+    from mlops_stage.host import others, resolve
     from mlops_stage.report import NotApplicable, Observations, plain_of
     from mlops_stage.workspace import EarlierReport, Workspace
 
@@ -82,6 +82,7 @@ def _work(stage: Stage, task: Frame, progress: Callable[[float, str], None]) -> 
         out=Path(place["out"]),
         cache=Path(place["cache"]),
         reports=tuple(EarlierReport(report=_report(folder), folder=Path(folder)) for folder in place["reports"]),
+        plugins=others(place["env"]) if stage.hookspecs else (),
         env=place["env"],
         progress=progress,
     )

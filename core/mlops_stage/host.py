@@ -173,6 +173,11 @@ def installed(allowed: str, broken: list[Broken]) -> Iterator[Plugin]:
         broken.append(Broken(name=name, distribution="(not installed)", reason=reason))
 
 
+def others(env: Mapping[str, str]) -> tuple[Plugin, ...]:
+    """The plugins of other distributions that `MLOPS_STAGE_PLUGINS` allows, not yet loaded: for the hooks that a stage opens itself."""
+    return tuple(plugin for plugin in installed(env.get(ALLOW_LIST, ""), []) if plugin.distribution != hookspecs.OURS)
+
+
 def _distribution(point: EntryPoint) -> tuple[str, str]:
     return (point.dist.name, point.dist.version) if point.dist else ("(unknown)", "")
 

@@ -130,6 +130,13 @@ Profile = Annotated[
     str | None, Field(description="statistics of earlier data, kept as a file; drift is measured from it", json_schema_extra=PATH)
 ]
 Standard = Annotated[TextList, Field(description="sets of criteria taken from a law or norm, such as equalized-odds or four-fifths")]
+Targets = Annotated[
+    TextList,
+    Field(
+        description="hardware to compile for: names such as host or x86-64-v3, or files that describe one",
+        json_schema_extra={"option": "target"},
+    ),
+]
 Baseline = Annotated[
     str | None,
     Field(description="report folder, predictions or model to compare with, or git:<ref>:<path>", json_schema_extra=PATH),
@@ -223,6 +230,7 @@ class RunWide(Params):
     contract: Contract = None
     profile: Profile = None
     standard: Standard = ()
+    target: Targets = ()
     baseline: Baseline = None
     metrics: MetricsFile = None
 

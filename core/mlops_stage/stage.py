@@ -67,7 +67,8 @@ class Stage:
     reproducible: bool = True
     """Whether the same inputs, params and seed give the same bytes; a measured latency or a signature does not."""
     needs: tuple[str, ...] = ()
-    """`oidc`: it is given the CI's identity token, which no other stage sees; `network`: it talks to servers that its params name."""
+    """`oidc`: it is given the CI's identity token, which no other stage sees; `network`: it talks to servers that its params name; `ci`: it is told
+    the repository, commit and run that the CI names."""
     extra: str = ""
     """The optional dependency group that `measure` or `act` needs."""
     distribution: str = ""

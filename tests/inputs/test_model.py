@@ -34,7 +34,9 @@ def test_a_file_and_its_folder_are_the_same_model(tmp_path):
     for source in ("model/m.onnx", "model"):
         model = open_model(source, tmp_path)
         assert (model.name, model.sha256) == ("model/m.onnx", hashlib.sha256(content).hexdigest())
-        assert (model.subject("baseline").role, model.subject().role) == ("baseline", "model")
+        assert [(subject.role, subject.name, subject.sha256) for subject in model.subjects("baseline")] == [
+            ("baseline", model.name, model.sha256)
+        ]
         assert model.facts.inputs[0].name == "age"
         assert model.session().digests == model.digests
 
@@ -44,6 +46,8 @@ def test_weights_in_other_files_belong_to_the_digest(tmp_path):
     model = open_model("m.onnx", tmp_path)
     assert [name for name, _ in model.digests] == ["m.onnx", "m.bin"]
     assert model.sha256 == of_json(model.digests)
+    assert [(subject.role, subject.name) for subject in model.subjects()] == [("model", "m.onnx"), ("model", "m.bin")]
+    assert model.subjects()[1].sha256 == hashlib.sha256((tmp_path / "m.bin").read_bytes()).hexdigest()
     (made,) = model.session().run({"x": np.zeros((1, 2), dtype=np.float32)}, ["y"])
     assert made.tolist() == [[1, 2]]
     (tmp_path / "m.bin").write_bytes(np.array([3, 4], dtype=np.float32).tobytes())

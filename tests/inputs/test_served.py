@@ -94,7 +94,7 @@ def test_every_type_survives_the_wire(serve, tmp_path, flags):
 def test_the_subject_is_name_version_and_description(serve, tmp_path):
     origin = serve(BASELINE, version="7")
     found = open_model(f"{origin}/v2/models/income", tmp_path)
-    assert (found.version, found.subject("baseline").role, found.subject().name) == ("7", "baseline", f"{origin}/v2/models/income")
+    assert (found.version, found.subjects("baseline")[0].role, found.subjects()[0].name) == ("7", "baseline", f"{origin}/v2/models/income")
     assert open_model(f"{origin}/v2/models/income/versions/7", tmp_path).sha256 == found.sha256
     assert open_model(f"{serve(BASELINE, version='7')}/v2/models/income", tmp_path).sha256 == found.sha256
     assert open_model(f"{serve(BASELINE, version='8')}/v2/models/income", tmp_path).sha256 != found.sha256

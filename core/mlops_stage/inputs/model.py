@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from mlops_stage.errors import InputError
@@ -82,9 +83,12 @@ class Model:
         """The lists of classes that its classifier nodes carry."""
         return self.facts.class_labels
 
-    def subject(self, role: str = "model") -> Subject:
-        """The model by digest."""
-        return Subject(role=role, name=self.name, sha256=self.sha256)
+    def subjects(self, role: str = "model") -> tuple[Subject, ...]:
+        """Each file of the model by digest: the ONNX file, then those that hold its weights."""
+        home = PurePosixPath(self.name).parent
+        (_, first), *others = self.digests
+        beside = (Subject(role=role, name=(home / name).as_posix(), sha256=sha256) for name, sha256 in others)
+        return (Subject(role=role, name=self.name, sha256=first), *beside)
 
     def session(self) -> Session:
         """A session over the bytes that were screened, those of its weights in other files among them.

@@ -102,7 +102,7 @@ def score(
         return Predictions(
             **interpreted(rows, labels, question, answers, model),
             **described(rows, question),
-            subjects=(model.subject(), table.subject()),
+            subjects=(*model.subjects(), table.subject()),
         )
 
 
@@ -112,7 +112,7 @@ def _of_arrays(model: Model | Served, table: Arrays, question: Question, progres
     labels = rows.summary(question.label)
     answers = answered(model, blocks(model.inputs, table, question.columns), progress)
     return Predictions(
-        **interpreted(rows, labels, question, answers, model), **described(rows, question), subjects=(model.subject(), table.subject())
+        **interpreted(rows, labels, question, answers, model), **described(rows, question), subjects=(*model.subjects(), table.subject())
     )
 
 

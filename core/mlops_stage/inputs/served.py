@@ -60,9 +60,9 @@ class Served:
     class_labels: tuple[tuple[str, ...], ...] = ()
     """None are told."""
 
-    def subject(self, role: str = "model") -> Subject:
-        """The model by name, version and the digest of its metadata."""
-        return Subject(role=role, name=self.name, sha256=self.sha256)
+    def subjects(self, role: str = "model") -> tuple[Subject, ...]:
+        """The model by name, version and the digest of its metadata; its files are the server's."""
+        return (Subject(role=role, name=self.name, sha256=self.sha256),)
 
     def session(self) -> ServedSession:
         """A session with a connection of its own."""

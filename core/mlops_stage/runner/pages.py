@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import shutil
 import threading
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mlops_stage.errors import ExitCode, StageError
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mlops_stage.host import Catalogue
+    from mlops_stage.report import Evidence, Report
     from mlops_stage.reporter import Reporter
 
 TERMINAL = "-"
@@ -33,7 +36,7 @@ def write(run: Run, catalogue: Catalogue, out: Path) -> tuple[str, list[Failure]
     failures: list[Failure] = []
     working = list(catalogue.reporters.values())
     while True:
-        pages, failed = _render(replace(run, failures=(*run.failures, *failures)), working)
+        pages, failed = _render(replace(run, failures=(*run.failures, *failures)), working, out)
         failures += failed.values()
         if not failed:
             break
@@ -96,12 +99,13 @@ def preload(catalogue: Catalogue) -> None:
     threading.Thread(target=load, name="preload", daemon=True).start()
 
 
-def _render(run: Run, reporters: list[Reporter]) -> tuple[dict[str, str], dict[str, Failure]]:
+def _render(run: Run, reporters: list[Reporter], out: Path) -> tuple[dict[str, str], dict[str, Failure]]:
     pages: dict[str, str] = {}
     failed: dict[str, Failure] = {}
     for reporter in reporters:
         try:
-            made = resolve(reporter.render, f"reporter '{reporter.name}' of {reporter.distribution}")(run)
+            render = resolve(reporter.render, f"reporter '{reporter.name}' of {reporter.distribution}")
+            made = render(run, partial(_read, out)) if reporter.evidence else render(run)
             taken = sorted(set(made) & set(pages) - {TERMINAL})
             if taken:
                 raise StageError(f"another reporter writes {taken[0]} already")  # noqa: TRY301  (told like any other fault of it)
@@ -114,6 +118,22 @@ def _render(run: Run, reporters: list[Reporter]) -> tuple[dict[str, str], dict[s
             message = f"the reporter '{reporter.name}' of {reporter.distribution} failed: {line}"
             failed[reporter.name] = Failure(code=ExitCode.INTERNAL, message=message, hint="its page is missing; all others are complete")
     return pages, failed
+
+
+def _read(out: Path, report: Report, evidence: Evidence) -> bytes:
+    """The bytes of a file that backs a report.
+
+    Raises:
+        StageError: it is gone, or no longer the file that the report names.
+    """
+    path = inside(out / report.id, evidence.path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise StageError(f"cannot read {shown(path)}: {error.strerror}", f"run {report.id} again") from error
+    if hashlib.sha256(content).hexdigest() != evidence.sha256:
+        raise StageError(f"{shown(path)} is not the file that the report of {report.id} names", f"run {report.id} again")
+    return content
 
 
 def _outputs(run: Run) -> str:

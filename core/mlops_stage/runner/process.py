@@ -48,6 +48,18 @@ _PASSED_ON = (
 )  # fmt: skip
 """The child's environment: an allow-list, so that no token of the pipeline reaches a stage that has no use for it."""
 
+_NEEDED = {
+    "oidc": (
+        "SIGSTORE_ID_TOKEN", "GITHUB_ACTIONS", "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "GITLAB_CI", "CIRCLECI", "BUILDKITE",
+    ),
+    "ci": (
+        "GITHUB_ACTIONS", "GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_REF", "GITHUB_SHA", "GITHUB_WORKFLOW_REF", "GITHUB_RUN_ID", "GITLAB_CI",
+        "CI_PROJECT_URL", "CI_COMMIT_SHA", "CI_COMMIT_REF_NAME", "CI_CONFIG_PATH", "CI_PIPELINE_ID", "CI_JOB_ID", "JENKINS_URL", "JOB_NAME", "BUILD_NUMBER",
+        "BUILD_URL", "GIT_COMMIT", "GIT_URL", "SOURCE_DATE_EPOCH",
+    ),
+}  # fmt: skip
+"""Variables that go to the stages whose `needs` ask for them, and to no other: the identity token to `sign`, the names of things to `sbom`."""
+
 _ALWAYS = {"PYTHONHASHSEED": "0", "PYDANTIC_DISABLE_PLUGINS": "__all__", "DO_NOT_TRACK": "1", "ORT_DISABLE_TELEMETRY": "1"}
 """The same order of sets in every run, and no library that reports on its user."""
 _UNLESS_SET = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -71,7 +83,7 @@ def task(stage: Stage, params: Params | Verb, settings: Settings, folder: Path, 
         "verb": "measure",
         "stage": {**asdict(stage), "outputs": dict(stage.outputs)},
         "params": params.model_dump(mode="json"),
-        "variables": [str(name) for item in describe(type(params)) if item.names_variable and (name := getattr(params, item.name))],
+        "variables": [*_named(params), *(name for need in stage.needs for name in _NEEDED.get(need, ()))],
         "workspace": {
             "root": str(settings.root),
             "run_dir": str(settings.out),
@@ -81,6 +93,10 @@ def task(stage: Stage, params: Params | Verb, settings: Settings, folder: Path, 
             "env": {},
         },
     }
+
+
+def _named(params: Params | Verb) -> list[str]:
+    return [str(name) for item in describe(type(params)) if item.names_variable and (name := getattr(params, item.name))]
 
 
 def in_this_process(

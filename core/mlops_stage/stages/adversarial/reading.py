@@ -122,7 +122,7 @@ def material(params: AdversarialParams, workspace: Workspace, rows_wanted: int) 
     classes = _classes(answers, own)
     what, reference = _reference(params, workspace.root, data)
     workspace.progress(0.05, f"learning from {what} what is valid")
-    subjects = (model.subject(), data.subject(), *([reference.subject()] if what != "data" else []))
+    subjects = (*model.subjects(), data.subject(), *([reference.subject()] if what != "data" else []))
     return Material(
         model=model,
         feeds=feeds,

@@ -110,7 +110,7 @@ def _served(source: str, params: QualityParams, workspace: Workspace, judged: Pr
         )
     model = model_of(source, params, workspace, "baseline")
     found = _scored(model, params, workspace, judged)
-    return Baseline(model.name, (model.subject("baseline"),), predictions=found)
+    return Baseline(model.name, model.subjects("baseline"), predictions=found)
 
 
 def _report_in(folder: Path) -> Path | None:

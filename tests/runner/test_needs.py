@@ -1,0 +1,34 @@
+"""What a stage is given of the environment: what its params name, what it needs, and nothing else."""
+
+from pathlib import Path
+
+import pytest
+
+from mlops_stage import Params, Stage
+from mlops_stage.runner import Settings, process
+
+TOKENS = {
+    "SIGSTORE_ID_TOKEN": "canary-1",
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "canary-2",
+    "ACTIONS_ID_TOKEN_REQUEST_URL": "https://ci/canary-3",
+}
+NAMES = {"GITHUB_SHA": "0" * 40, "CI_PROJECT_URL": "https://forge/project"}
+
+
+def given(needs):
+    stage = Stage(name="s", summary="s", params="a:b", measure="a:b", needs=needs)
+    settings = Settings(root=Path(), out=Path("out"), cache=Path("cache"), env={})
+    order = process.task(stage, Params(), settings, Path("out/s"), [])
+    return process.passed_on({**TOKENS, **NAMES, "HOME": "/h", "SECRET": "canary-4"}, order["variables"])
+
+
+@pytest.mark.parametrize(("needs", "seen"), [((), {}), (("network",), {}), (("oidc",), TOKENS), (("ci",), NAMES)])
+def test_a_stage_sees_the_token_or_the_names_of_the_pipeline_only_where_it_needs_them(needs, seen):
+    assert given(needs) == {"HOME": "/h", **seen}
+
+
+def test_no_other_built_in_stage_is_given_the_token():
+    from mlops_stage import host
+
+    stages = host.discover({"MLOPS_STAGE_PLUGINS": "none"}).stages.values()
+    assert {stage.name for stage in stages if "oidc" in stage.needs} <= {"sign"}
