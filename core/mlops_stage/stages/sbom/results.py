@@ -1,0 +1,259 @@
+"""What the other stages found about this model and its data, read from their reports; what they do not say is left out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from mlops_stage.estimates import NotEstimable, Point
+from mlops_stage.report import Outcome, Verdict, metric_label
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+    from mlops_stage.report import Gate, Metric, Report, Slice
+    from mlops_stage.workspace import EarlierReport
+
+_FIGURES = ("quality", "fairness", "adversarial", "compile")
+"""The stages whose metrics are figures of a model."""
+_MODEL, _OF_DATA = "model", ("data", "train", "reference", "predictions")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A metric of the model that could be estimated."""
+
+    name: str
+    """scikit-learn's name where it has one."""
+    value: float
+    low: float | None
+    """The 95 % interval; None of a bare figure, and where there is no such end."""
+    high: float | None
+    n: float | None
+    unit: str
+    direction: str
+    """`higher`, `lower` or empty: which way is better."""
+    slice: Slice
+    stage: str
+    source: str
+    """The id of the report that says so."""
+    incomplete: str = ""
+    """What the figure should cover and does not."""
+    data: str = ""
+    """The name of the data it was measured on, where figures of more than one data set are here."""
+
+    @property
+    def where(self) -> str:
+        """Of which rows it is, in one text: `sex=female`; empty for all rows."""
+        parts = [metric_label("", self.slice)[1:-1], f"data: {self.data}" if self.data else "", self.incomplete]
+        return "; ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assessment:
+    """A judged gap between groups of people."""
+
+    groups: tuple[str, str]
+    """Where the figure is lowest, and where it is highest: `sex=Female`, `sex=Male`."""
+    errs_more: str
+    """The one in which the model errs more; empty where the figure is no rate of errors, as a selection rate."""
+    metric: str
+    """`tpr_difference[by=sex]`."""
+    verdict: str
+    sentence: str
+    """One plain sentence with the figure, its interval and what was required."""
+    source: str
+
+    @property
+    def group(self) -> str:
+        """Whom it is about."""
+        return self.errs_more or " and ".join(self.groups)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compiled:
+    """An artefact that was compiled from the model."""
+
+    target: str
+    name: str
+    """Of the file."""
+    path: str
+    """Relative to the output directory."""
+    sha256: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """What one stage said: its outcome and gates."""
+
+    id: str
+    stage: str
+    outcome: str
+    summary: str
+    passed: int
+    failed: int
+    inconclusive: int
+    model: bool
+    """Whether it judged the model, not data alone."""
+    data: tuple[str, ...]
+    """SHA-256 of the data of this bill of materials that it judged."""
+    contract: str = ""
+    """The contract that the data was held against."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passed:
+    """A report that was left out, and why."""
+
+    id: str
+    stage: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """All of it, in the order of the reports; the same figure from two reports stands here once."""
+
+    figures: tuple[Figure, ...] = ()
+    assessments: tuple[Assessment, ...] = ()
+    compiled: tuple[Compiled, ...] = ()
+    judged: tuple[Judged, ...] = ()
+    passed_over: tuple[Passed, ...] = ()
+
+
+def read(reports: Iterable[EarlierReport], models: Collection[str], data: Collection[str] = ()) -> Results:
+    """What the reports say of these files; reports that name another model, or none at all, are passed over.
+
+    Args:
+        reports: of the stages that this one consumes.
+        models: SHA-256 of the model's files.
+        data: SHA-256 of the data sets.
+    """
+    figures: list[Figure] = []
+    assessments: list[Assessment] = []
+    compiled: list[Compiled] = []
+    judged: list[Judged] = []
+    passed: list[Passed] = []
+    for earlier in reports:
+        report = earlier.report
+        reason = _foreign(report, models, data)
+        if reason:
+            passed.append(Passed(id=report.id, stage=report.stage, reason=reason))
+            continue
+        judged.append(_judged(report, models, data))
+        if not judged[-1].model or report.outcome in {Outcome.ERROR, Outcome.NOT_APPLICABLE}:
+            continue
+        if report.stage in _FIGURES:
+            figures += _figures(report)
+        assessments += _assessments(report)
+        if report.stage == "compile":
+            compiled += _compiled(report)
+    return Results(
+        figures=_told_apart(figures),
+        assessments=tuple(assessments),
+        compiled=tuple(compiled),
+        judged=tuple(judged),
+        passed_over=tuple(passed),
+    )
+
+
+def _foreign(report: Report, models: Collection[str], data: Collection[str]) -> str:
+    """Why a report says nothing of these files; empty where it does."""
+    own = [subject for subject in report.subjects if subject.role == _MODEL]
+    if own:
+        return "" if any(subject.sha256 in models for subject in own) else "it judged another model"
+    if any(subject.sha256 in data for subject in report.subjects if subject.role in _OF_DATA):
+        return "" if report.stage == "data" else "it does not name the model by digest"
+    return "it judged other data" if report.stage == "data" else "it does not name the model by digest"
+
+
+def _judged(report: Report, models: Collection[str], data: Collection[str]) -> Judged:
+    verdicts = [gate.verdict for gate in report.gates]
+    return Judged(
+        id=report.id,
+        stage=report.stage,
+        outcome=str(report.outcome),
+        summary=report.summary,
+        passed=verdicts.count(Verdict.PASSED),
+        failed=verdicts.count(Verdict.FAILED),
+        inconclusive=verdicts.count(Verdict.INCONCLUSIVE),
+        model=any(subject.sha256 in models for subject in report.subjects if subject.role == _MODEL),
+        data=tuple(dict.fromkeys(one.sha256 for one in report.subjects if one.role in _OF_DATA and one.sha256 in data)),
+        contract=str(report.params.get("contract") or "") if report.stage == "data" else "",
+    )
+
+
+def _figures(report: Report) -> Iterator[Figure]:
+    data = ", ".join(dict.fromkeys(one.name for one in report.subjects if one.role in {"data", "predictions"}))
+    for metric in report.metrics:
+        if isinstance(metric.estimate, NotEstimable):
+            continue
+        low, high = _interval(metric)
+        yield Figure(
+            name=metric.name,
+            value=metric.estimate.value,
+            low=low,
+            high=high,
+            n=metric.estimate.n,
+            unit=metric.unit,
+            direction=metric.direction,
+            slice=metric.slice,
+            stage=report.stage,
+            source=report.id,
+            incomplete=metric.incomplete,
+            data=data,
+        )
+
+
+def _interval(metric: Metric) -> tuple[float | None, float | None]:
+    """The ends of the 95 % interval, as far as there are any."""
+    if isinstance(metric.estimate, NotEstimable | Point):
+        return None, None
+    low, high = metric.estimate.bound(0.025), metric.estimate.bound(0.975)
+    return low if math.isfinite(low) else None, high if math.isfinite(high) else None
+
+
+def _told_apart(figures: Sequence[Figure]) -> tuple[Figure, ...]:
+    """Each figure once; the name of the data stays only where there are several data sets to tell apart."""
+    several = len({figure.data for figure in figures}) > 1
+    kept: dict[tuple[object, ...], Figure] = {}
+    for figure in figures:
+        one = figure if several else replace(figure, data="")
+        kept.setdefault((one.name, one.slice, one.value, one.low, one.high, one.data), one)
+    return tuple(kept.values())
+
+
+def _assessments(report: Report) -> Iterator[Assessment]:
+    """Gates on gaps between groups of people; only the stage fairness knows which columns name people."""
+    if report.stage != "fairness":
+        return
+    gaps = {metric.label: metric for metric in report.metrics if metric.between is not None}
+    for gate in report.gates:
+        label = gate.criterion.rpartition(" ")[0].rpartition(" ")[0]
+        if label in gaps:
+            yield _assessed(gaps[label], gate, report.id)
+
+
+def _assessed(metric: Metric, gate: Gate, source: str) -> Assessment:
+    between = metric.between
+    low, high = ("", "") if between is None else (metric_label("", end)[1:-1] for end in (between.low, between.high))
+    worse = {"tpr": low, "tnr": low, "precision": low, "accuracy": low, "fpr": high, "fnr": high}
+    return Assessment(
+        groups=(low, high),
+        errs_more="" if between is None else worse.get(between.figure, ""),
+        metric=metric.label,
+        verdict=str(gate.verdict),
+        sentence=gate.sentence,
+        source=source,
+    )
+
+
+def _compiled(report: Report) -> Iterator[Compiled]:
+    """Artefacts lie in a folder named after their target; what is a statement's content is none."""
+    for one in report.evidence:
+        parts = PurePosixPath(one.path).parts
+        if len(parts) == 3 and parts[0] == "evidence" and parts[1] != "private" and not one.predicate_type:  # noqa: PLR2004  (evidence, target, file)
+            yield Compiled(target=parts[1], name=parts[2], path=f"{report.id}/{one.path}", sha256=one.sha256, source=report.id)
