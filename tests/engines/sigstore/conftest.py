@@ -1,0 +1,78 @@
+"""A real Sigstore deployment in a network namespace of its own, in which nothing but loopback exists."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+import issuer  # noqa: E402  (a neighbour that is no package)
+
+_REQUIRED = os.environ.get("MLOPS_STAGE_REQUIRE_ENGINES") == "1"
+
+
+class Deployment:
+    """Running services: `run` starts commands beside them."""
+
+    def __init__(self, folder: Path, binaries: Path, process: int) -> None:
+        self.folder = folder
+        self.binaries = binaries
+        self._process = process
+
+    def token(self, shape="github", **claims):
+        return issuer.token(self.folder, shape, **claims)
+
+    def run(self, *argv, cwd=None, env=None, check=True, alone=False):
+        """Run a command in the services' namespace, or in one of its own without any interface."""
+        enter = ["unshare", *_ROOTLESS, "-n"] if alone else ["nsenter", *_JOIN, "-t", str(self._process), "-n"]
+        clean = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "LC_ALL": "C.UTF-8",
+            "TUF_ROOT": str(self.folder / "tuf"),
+            **(env or {}),
+        }
+        done = subprocess.run([*enter, *map(str, argv)], cwd=cwd, env=clean, capture_output=True, text=True, check=False, timeout=120)
+        if check and done.returncode:
+            raise AssertionError(f"{argv}: exit {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+        return done
+
+    def cosign(self, *argv, **how):
+        return self.run(self.binaries / "cosign", *argv, **how)
+
+    def stage(self, *argv, **how):
+        return self.run(sys.executable, "-P", "-m", "mlops_stage", *argv, **how)
+
+
+_ROOTLESS = [] if os.geteuid() == 0 else ["-r"]
+_JOIN = [] if os.geteuid() == 0 else ["-U", "--preserve-credentials"]
+
+
+@pytest.fixture(scope="session")
+def binaries():
+    found = subprocess.run([HERE.parents[2] / ".ci" / "engines.sh", "--where"], capture_output=True, text=True, check=False)
+    folder = Path(found.stdout.strip() or "/nowhere")
+    if not (folder / "cosign").exists():
+        (pytest.fail if _REQUIRED else pytest.skip)(
+            f"the Sigstore services are not built: .ci/engines.sh builds them {found.stderr.strip()}"
+        )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sigstore(binaries, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sigstore")
+    command = ["unshare", *_ROOTLESS, "-n", sys.executable, str(HERE / "services.py"), str(folder), str(binaries)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        ready = process.stdout.readline()
+        if not ready:
+            (pytest.fail if _REQUIRED else pytest.skip)("the Sigstore services did not start; may this user make network namespaces?")
+        yield Deployment(folder, binaries, json.loads(ready)["pid"])
+        process.stdin.close()
