@@ -1,0 +1,1 @@
+"""Stages `sign` and `verify`: who said so, and does it still hold."""

@@ -1,0 +1,75 @@
+"""Signing with a key of one's own: an ECDSA key on P-256 in a PEM file."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+from mlops_stage.errors import InputError, UsageError
+from mlops_stage.evidence.redact import shown
+from mlops_stage.stages.signing.dsse import Material, key_bundle, pae
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
+
+_MOST_BYTES = 64 * 1024
+_HOW = "make one with: openssl ecparam -name prime256v1 -genkey -noout -out signing.key"
+
+
+def open_key(path: Path, name: str, password: str | None) -> EllipticCurvePrivateKey:
+    """The private key in a PEM file; the key itself stands in no message.
+
+    Args:
+        path: where it is.
+        name: the path as messages show it.
+        password: for a key that is encrypted.
+
+    Raises:
+        UsageError: a password is missing or too much, or the key is of another kind.
+        InputError: unreadable, or no PEM file with a private key.
+    """
+    try:
+        content = path.read_bytes()[: _MOST_BYTES + 1]
+    except OSError as error:
+        raise InputError(f"cannot read the key {shown(name)}: {error.strerror}", "check that the file exists and may be read") from error
+    if password is None and (b"ENCRYPTED" in content):
+        raise UsageError(f"the key {shown(name)} is encrypted", "give key_password_env: the name of the variable with its password")
+    plain = password is not None and b"ENCRYPTED" not in content
+    if plain:
+        raise UsageError(f"the key {shown(name)} is not encrypted, and a password was given for it", "leave key_password_env out")
+    try:
+        key = load_pem_private_key(content, password.encode() if password is not None else None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        # what the library says may speak of the key, so it is neither shown nor chained
+        why = "the password is wrong, or the file is damaged" if password is not None else "it is no PEM file with a private key"
+        raise InputError(f"cannot open the key {shown(name)}: {why}", _HOW) from None
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise UsageError(f"the key {shown(name)} is no ECDSA key on the curve P-256, which is what verifiers read everywhere", _HOW)
+    return key
+
+
+def public_pem(key: EllipticCurvePublicKey) -> bytes:
+    """The public key as a PEM file."""
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def hint(key: EllipticCurvePublicKey) -> str:
+    """How a bundle names the key it was signed with: lower-case hexadecimal SHA-256 of its PEM file."""
+    return hashlib.sha256(public_pem(key)).hexdigest()
+
+
+def signature(statement: bytes, key: EllipticCurvePrivateKey) -> bytes:
+    """ECDSA with SHA-256 over the envelope's encoding of the statement, in DER."""
+    return key.sign(pae(statement), ec.ECDSA(SHA256()))
+
+
+def sign_with_key(statement: bytes, key: EllipticCurvePrivateKey) -> bytes:
+    """The bundle of a statement, signed with a key of one's own and nothing else: no time stamp, no log."""
+    return key_bundle(statement, signature(statement, key), Material(hint=hint(key.public_key())))
