@@ -1,0 +1,22 @@
+"""What `mlops-stage init` writes for this stage: an ONNX model, rows to compare on, and rows to learn ranges from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mlops_stage.inputs.repository import TEST_WORDS, called, files, tables
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+def init(root: Path) -> Mapping[str, Any] | None:
+    """Params for what lies in the repository, or None where there is no ONNX model; nothing here must be chosen by a person."""
+    paths = files(root)
+    model = next((path for path in paths if path.lower().endswith(".onnx")), None)
+    if model is None:
+        return None
+    data, train = called(tables(paths), TEST_WORDS), called(tables(paths), ("train",))
+    found = {"model": model, "target": ["host"]}
+    return found | ({"data": data} if data else {}) | ({"train": train} if train else {})
