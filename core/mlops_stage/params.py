@@ -79,6 +79,8 @@ def _refuse(what: str) -> int:
 
 TextList = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 TextMapping = Annotated[Mapping[str, str], BeforeValidator(_mapped)]
+Size = Annotated[int, BeforeValidator(_bytes), Field(gt=0)]
+"""A number of bytes, or text such as 4MB."""
 
 Model = Annotated[
     str | None,
@@ -151,7 +153,7 @@ class Limits(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    memory: Annotated[int, BeforeValidator(_bytes), Field(gt=0, description="bytes, or 4GiB")] | None = None
+    memory: Annotated[Size, Field(description="bytes, or 4GiB")] | None = None
     cpu: Annotated[int, BeforeValidator(_seconds), Field(gt=0, description="seconds of processor time, or 10m")] | None = None
     wall: Annotated[int, BeforeValidator(_seconds), Field(gt=0, description="seconds, or 10m")] | None = None
 

@@ -1,0 +1,1 @@
+"""Compile backends: what one is, ours, and those of plugins."""

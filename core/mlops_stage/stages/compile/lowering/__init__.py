@@ -1,0 +1,1 @@
+"""Operators of `ai.onnx.ml` written out in those of `ai.onnx`, for runtimes that have only these."""

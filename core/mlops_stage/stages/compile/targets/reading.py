@@ -1,0 +1,164 @@
+"""From a YAML file to a target; every mistake is told with its line."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from mlops_stage.errors import InputError, UsageError, nearest
+from mlops_stage.evidence.redact import shown
+from mlops_stage.params import Size, TextList
+from mlops_stage.stages.compile.targets import Target, canonical
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_LARGEST = 2**16
+_STRICT = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, coerce_numbers_to_str=True)
+
+
+class _Runtime(BaseModel):
+    model_config = _STRICT
+    version: str = ""
+    max_opset: Annotated[int, Field(ge=7, le=100)] | None = None
+    max_ir: Annotated[int, Field(ge=3, le=100)] | None = None
+
+    @field_validator("version")
+    @classmethod
+    def _specifier(cls, value: str) -> str:
+        try:
+            return str(SpecifierSet(value))
+        except InvalidSpecifier as error:
+            raise ValueError("write versions as pip does, such as '>=1.20,<1.32'") from error
+
+
+class _Device(BaseModel):
+    model_config = _STRICT
+    arch: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,40}$")] = "host"
+    features: TextList = ()
+
+
+class _Budget(BaseModel):
+    model_config = _STRICT
+    artifact: Size | None = None
+    ram: Size | None = None
+    latency_ratio: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = 1.05
+
+
+class _File(BaseModel):
+    """What a target file may say."""
+
+    model_config = _STRICT
+    target: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$")]
+    backend: Annotated[str, Field(min_length=1)]
+    runtime: _Runtime = _Runtime()
+    device: _Device = _Device()
+    budget: _Budget = _Budget()
+    precisions: tuple[Literal["fp32", "fp16", "int8"], ...] = ("fp32", "fp16", "int8")
+    required: bool = False
+    native: bool = False
+
+
+def read(file: Path, source: str) -> Target:
+    """The target that a file describes; `source` is how messages name it.
+
+    Raises:
+        UsageError: no valid YAML, an unknown key or a value that makes no sense; the message begins with `<source>:<line>`.
+        InputError: it cannot be read.
+    """
+    top = _parsed(file, source)
+    try:
+        said = _File.model_validate(top)
+    except ValidationError as error:
+        raise _told(error, top, source) from None
+    return Target(
+        name=said.target,
+        backend=said.backend,
+        version=said.runtime.version,
+        max_opset=said.runtime.max_opset,
+        max_ir=said.runtime.max_ir,
+        arch=canonical(said.device.arch),
+        features=said.device.features,
+        artifact_bytes=said.budget.artifact,
+        ram_bytes=said.budget.ram,
+        latency_ratio=said.budget.latency_ratio,
+        precisions=said.precisions,
+        required=said.required,
+        native=said.native,
+        source=source,
+    )
+
+
+def _parsed(file: Path, source: str) -> CommentedMap:
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(_LARGEST + 1)
+        text = content.decode("utf-8-sig")
+    except OSError as error:
+        raise InputError(f"target: {shown(source)} cannot be read: {error.strerror}", "name a file that may be read") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"target: {shown(source)} is not UTF-8 text", "save the target as UTF-8") from error
+    if len(content) > _LARGEST:
+        raise InputError(f"target: {shown(source)} is larger than 64 KiB", "a target file has a dozen lines")
+    if re.search(r"(^|[\s\[{,:-])[&*]\w", text, re.MULTILINE):
+        raise UsageError(f"{shown(source)}: has an anchor or an alias", "write the values out")
+    try:
+        top = YAML(typ="rt", pure=True).load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        problem = str(error.problem or error.context).splitlines()[0]
+        line = f":{mark.line + 1}" if mark else ""
+        raise UsageError(
+            f"{shown(source)}{line}: not valid YAML: {shown(problem, 120)}", "check indentation, colons and quotes there"
+        ) from error
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise UsageError(f"{shown(source)}: not valid YAML: {shown(error, 120)}", "check the file") from error
+    if not isinstance(top, CommentedMap):
+        raise UsageError(f"{shown(source)}: holds no mapping", "begin with `target: <name>`")
+    return top
+
+
+def _told(error: ValidationError, top: CommentedMap, source: str) -> UsageError:
+    """The first mistake, at its line."""
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"] if str(part) in _KEYS or first["type"] == "extra_forbidden"]
+    where = f"{shown(source)}:{_line(top, path)}"
+    key = ".".join(path) or "the file"
+    if first["type"] == "extra_forbidden":
+        known = _model(path[:-1]).model_fields
+        inside = f" in {'.'.join(path[:-1])}" if path[:-1] else ""
+        return UsageError(f"{where}: unknown key {shown(path[-1])!r}{inside}", nearest(path[-1], known))
+    if first["type"] == "missing":
+        return UsageError(f"{where}: {key} is missing", f"write `{path[-1]}: …`")
+    said = _WORDS.get(first["type"]) or str(first["msg"]).removeprefix("Value error, ")
+    return UsageError(f"{where}: {shown(key)}: {said[:1].lower()}{said[1:]}", _HINTS.get(key, "see an example in the reference of compile"))
+
+
+def _line(top: Any, path: list[str]) -> int:
+    """The line of a key, or of the nearest mapping above it."""
+    block, line = top, 1
+    for key in path:
+        if not isinstance(block, CommentedMap) or key not in block:
+            break
+        line = block.lc.key(key)[0] + 1
+        block = block[key]
+    return int(line)
+
+
+def _model(path: list[str]) -> type[BaseModel]:
+    inner: dict[str, type[BaseModel]] = {"runtime": _Runtime, "device": _Device, "budget": _Budget}
+    return inner[path[0]] if path else _File
+
+
+_KEYS = frozenset(name for model in (_File, _Runtime, _Device, _Budget) for name in model.model_fields)
+_WORDS = {"string_pattern_mismatch": "is not written as such a name is", "model_type": "is no mapping"}
+_HINTS = {
+    "target": "give it a name of lower-case letters, digits and hyphens, such as edge-arm64",
+    "precisions": "write a list of fp32, fp16 and int8",
+}

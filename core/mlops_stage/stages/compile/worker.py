@@ -1,0 +1,242 @@
+"""The process in which one thing is compiled, run or timed: limited in memory and time, without network, gone when its parent is."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import site
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops_stage.errors import ExitCode, InputError, InternalError, LimitError, StageError, UsageError
+from mlops_stage.evidence.redact import shown
+from mlops_stage.stages.compile.backends.backend import BuildError, MissingBackendError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mlops_stage.params import Limits
+    from mlops_stage.stages.compile.backends.backend import Backend
+    from mlops_stage.stages.compile.targets import Target
+
+Job = dict[str, Any]
+"""What a worker is told, as JSON. `verb`, and with it:
+
+- `versions`: backend -> library: version
+- `supports`: backend, target, source -> verdict, reasons
+- `build`: backend, target, source, precision, calibration or null, folder -> path, precision, changed, notes
+- `outputs`: backend, target, artefact, feeds, outputs -> names; reads the tensors in `feeds` and writes those to `outputs` (see `arrays`)
+- `footprint`: backend, target, artefact, rows -> artifact_bytes, ram_bytes
+
+Paths are absolute; `target` is `asdict(Target)`; `backend` is the reference of a `CompileBackend`.
+"""
+
+WALL_SECONDS = 600
+"""Default wall time of one job."""
+ANSWER_BYTES = 16 * 2**20
+_PASSED_ON = ("LANG", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TEMP", "TMP", "TMPDIR", "TZ", "VIRTUAL_ENV")
+_ALWAYS = {
+    "DO_NOT_TRACK": "1",
+    "ORT_DISABLE_TELEMETRY": "1",
+    "PYTHONHASHSEED": "0",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}
+_ERRORS = {
+    error.__name__: error for error in (BuildError, MissingBackendError, InputError, LimitError, UsageError, InternalError, StageError)
+}
+_ALLOCATION = ("bad_alloc", "Failed to allocate memory", "Unable to allocate", "Out of Memory", "out of memory")
+
+
+def call(job: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
+    """Do a job in a process of its own.
+
+    Args:
+        job: see `Job`.
+        limits: bytes of memory, none of its own by default, and seconds of wall time.
+
+    Raises:
+        BuildError: the backend cannot do it; another variant may still work.
+        MissingBackendError: the backend's library is not installed.
+        LimitError: it needed more memory or time than it was given.
+        StageError: whatever else ended it, in one line.
+    """
+    wall = limits.wall or WALL_SECONDS
+    with tempfile.TemporaryDirectory(prefix="mlops-stage-compile-") as home:
+        answer = Path(home, "answer.json")
+        order = {**job, "limits": {"memory": limits.memory, "cpu": limits.cpu}, "answer": str(answer), "parent": os.getpid()}
+        with tempfile.TemporaryFile() as printed:
+            # in its parent's group: who ends the stage ends this with it
+            started = subprocess.Popen(
+                [sys.executable, "-P", "-m", __name__, "-"],
+                stdin=subprocess.PIPE,
+                stdout=printed,
+                stderr=subprocess.STDOUT,
+                cwd=home,
+                env=_environment(home),
+            )
+            try:
+                started.communicate(json.dumps(order).encode(), timeout=wall)
+            except subprocess.TimeoutExpired as error:
+                raise LimitError(
+                    f"{_named(job)} did not finish within {wall} s", f"raise it with --limits wall={4 * wall}s, or choose another target"
+                ) from error
+            finally:
+                started.kill()
+                started.wait()
+            _pass_on(printed)
+        return _answer(answer, started.returncode, job)
+
+
+def _environment(home: str) -> dict[str, str]:
+    """Little: no token, no proxy, and a home without anybody's settings."""
+    kept = {name: value for name, value in os.environ.items() if name in _PASSED_ON or name.startswith("LC_")}
+    return {**kept, **_ALWAYS, "HOME": home, "XDG_CACHE_HOME": home, "PYTHONUSERBASE": site.getuserbase()}
+
+
+def _pass_on(printed: Any) -> None:
+    """What the worker printed goes to the stage's own log."""
+    size = printed.seek(0, os.SEEK_END)
+    printed.seek(max(0, size - 65536))
+    sys.stderr.write(printed.read().decode(errors="replace"))
+
+
+def _answer(file: Path, status: int, job: Mapping[str, Any]) -> dict[str, Any]:
+    if not file.is_file() or file.stat().st_size > ANSWER_BYTES:
+        raise _silence(status, job)
+    try:
+        answer: dict[str, Any] = json.loads(file.read_bytes())
+    except ValueError as error:
+        raise _silence(status, job) from error
+    failure = answer.get("failure")
+    if failure is None:
+        return answer
+    kind = _ERRORS[failure["kind"]]
+    if kind is LimitError:
+        raise LimitError(f"{_named(job)} needed more memory than its limit", "raise it with --limits memory=8GiB")
+    raise kind(failure["message"], failure["hint"])
+
+
+def _silence(status: int, job: Mapping[str, Any]) -> StageError:
+    """Why there is no answer."""
+    if status == -signal.SIGXCPU:
+        return LimitError(f"{_named(job)} used up its processor time", "raise it with --limits cpu=20m")
+    if status == -signal.SIGKILL:
+        return LimitError(f"{_named(job)} was killed", "the machine may be out of memory: choose a larger one, or lower --limits memory=…")
+    told = f"crashed ({signal.Signals(-status).name})" if status < 0 else f"ended with exit code {status} and no answer"
+    return BuildError(f"{_named(job)} {told}", "--verbose shows what it printed; another version of the backend's library may not")
+
+
+def _named(job: Mapping[str, Any]) -> str:
+    """The job in words, for messages."""
+    target = job.get("target", {}).get("name", "")
+    doing = {"build": f"compiling {job.get('precision', '')}", "outputs": "running the artefact", "latency": "timing the artefact"}
+    return " ".join(part for part in (doing.get(job["verb"], job["verb"]), f"for {shown(target)}" if target else "") if part)
+
+
+def main() -> None:
+    """Read one job from standard input, do it, leave the answer in a file, and leave without teardown."""
+    job = json.loads(sys.stdin.buffer.read())
+    from mlops_stage.stages.compile.confinement import confine
+
+    confine(job["limits"], job["parent"])
+    answer = Path(job["answer"])
+    try:
+        told = perform(job)
+    except StageError as error:
+        kind = next(name for name, kind in _ERRORS.items() if isinstance(error, kind))
+        told = {"failure": {"kind": kind, "message": error.message, "hint": error.hint}}
+    except Exception as error:  # noqa: BLE001  (a backend may be anybody's; its bug costs its own variant)
+        told = {"failure": _unexpected(error)}
+    answer.write_text(json.dumps(told), encoding="utf-8")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(ExitCode.PASSED)
+
+
+def _unexpected(error: Exception) -> dict[str, str]:
+    """An exception that is no StageError; its traceback goes to the log."""
+    if isinstance(error, MemoryError) or any(sign in str(error) for sign in _ALLOCATION):
+        return {"kind": LimitError.__name__, "message": "", "hint": ""}
+    import traceback
+
+    traceback.print_exception(error)
+    said = shown(str(error).splitlines()[0] if str(error) else "no message", 160)
+    return {"kind": BuildError.__name__, "message": f"{type(error).__name__}: {said}", "hint": "--verbose shows its traceback"}
+
+
+def perform(job: Job) -> dict[str, Any]:
+    """Do a job in this process.
+
+    Raises:
+        StageError: as `call`; and whatever a backend raises that it did not put into words.
+    """
+    backend = _backend(job["backend"])
+    try:
+        return _VERBS[job["verb"]](backend, job)
+    except ModuleNotFoundError as error:
+        raise _missing(backend.name, backend.extra, error) from error
+
+
+def _backend(reference: str) -> Backend:
+    from pkgutil import resolve_name
+
+    try:
+        found: Backend = resolve_name(reference)()
+    except ModuleNotFoundError as error:
+        raise _missing(reference.partition(":")[0], "", error) from error
+    except (AttributeError, ValueError) as error:
+        raise StageError(f"the backend {shown(reference)} cannot be loaded: {shown(error)}", "tell its author") from error
+    return found
+
+
+def _missing(name: str, extra: str, error: ModuleNotFoundError) -> MissingBackendError:
+    hint = f"pip install 'mlops-stage[{extra}]'" if extra else f"pip install {error.name}"
+    return MissingBackendError(f"the backend {name} needs {error.name}, which is not installed", hint)
+
+
+def _target(job: Job) -> Target:
+    from mlops_stage.stages.compile.targets import Target
+
+    said: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in job["target"].items()}
+    return Target(**said)
+
+
+def _versions(backend: Backend, _job: Job) -> dict[str, Any]:
+    return dict(backend.versions())
+
+
+def _supports(backend: Backend, job: Job) -> dict[str, Any]:
+    from mlops_stage.inputs.onnx.reader import read_facts
+
+    return asdict(backend.supports(read_facts(Path(job["source"])), _target(job)))
+
+
+def _build(backend: Backend, job: Job) -> dict[str, Any]:
+    calibration = Path(job["calibration"]) if job.get("calibration") else None
+    built = backend.compile(Path(job["source"]), job["precision"], _target(job), calibration, Path(job["folder"]))
+    return {**asdict(built), "path": str(built.path)}
+
+
+def _outputs(backend: Backend, job: Job) -> dict[str, Any]:
+    from mlops_stage.stages.compile import arrays
+
+    outputs = backend.load(Path(job["artefact"]), _target(job)).run(arrays.load(Path(job["feeds"])))
+    arrays.save(Path(job["outputs"]), outputs)
+    return {"names": list(outputs)}
+
+
+def _footprint(backend: Backend, job: Job) -> dict[str, Any]:
+    return asdict(backend.footprint(Path(job["artefact"]), _target(job), job.get("rows", 1)))
+
+
+_VERBS = {"versions": _versions, "supports": _supports, "build": _build, "outputs": _outputs, "footprint": _footprint}
+
+if __name__ == "__main__":
+    main()
