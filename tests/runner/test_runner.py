@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -247,6 +248,7 @@ def test_an_interrupt_leaves_finished_reports_and_no_process(trial, number):
         env=trial.environment(),
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  (whoever started these tests in the background ignores it)
     )
     pid = _wait_file(trial.cwd / "child.pid")
     process.send_signal(number)
