@@ -11,8 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from mlops_stage.errors import InputError
 from mlops_stage.inputs.onnx.facts import DTYPES, bits
-from mlops_stage.inputs.onnx.reader import facts_of, read_facts
-from mlops_stage.inputs.onnx.wire import fields, fields_but_runs
+from mlops_stage.inputs.onnx.reader import _Walk, facts_of, read_facts
+from mlops_stage.inputs.onnx.wire import Wire, fields, fields_but_runs
 
 EXAMPLES = Path(__file__).parents[3] / "docs" / "examples" / "income"
 
@@ -220,10 +220,29 @@ def test_runs_of_numbers_and_short_texts_are_passed_over_and_nothing_else():
     view = memoryview(content)
     every = list(fields(view, 0, len(content)))
     kept = list(fields_but_runs(view, 0, len(content)))
-    assert set(kept) <= set(every)
-    passed_over = [one for one in every if one not in kept]
+    starts = {one.start for one in kept}
+    assert starts <= {one.start for one in every}
+    assert kept[-1].end == len(content)
+    passed_over = [one for one in every if one.start not in starts]
     assert {one.number for one in passed_over} == {8, 9}
     assert len(passed_over) == 5 + 2
+
+
+def test_the_numbers_in_attributes_are_counted_packed_or_one_by_one():
+    lone = helper.make_attribute("coefficients", [0.5] * 1000)
+    packed = b"\x0a\x0ccoefficients\x3a\xa0\x1f" + np.full(1000, 0.5, dtype="<f4").tobytes() + b"\xa0\x01\x06"
+    assert onnx.AttributeProto.FromString(packed) == lone
+    for content in (lone.SerializeToString(), packed):
+        walk = _Walk(memoryview(content))
+        walk._attribute(Wire(5, 2, 0, 0, len(content)), 0)
+        assert walk.attribute_floats == 1000
+
+
+def test_what_a_model_says_of_its_maker_is_read():
+    model = branching()
+    model.domain, model.model_version, model.doc_string = "org.example", 7, "tells incomes"
+    facts = parsed(model)
+    assert (facts.domain, facts.model_version, facts.description) == ("org.example", 7, "tells incomes")
 
 
 def test_what_is_wrong_is_said_in_plain_words_first():

@@ -111,6 +111,10 @@ class OnnxFacts:
     """Operator-set domain -> version; the default domain is `ai.onnx`."""
     producer: str = ""
     producer_version: str = ""
+    domain: str = ""
+    """The namespace of whoever made the model, in reverse DNS."""
+    model_version: int = 0
+    description: str = ""
     graph_name: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
     inputs: tuple[Port, ...] = ()
@@ -131,3 +135,5 @@ class OnnxFacts:
     """The lists of classes that classifier nodes carry, in the order of the nodes; whole numbers as text."""
     parameters: int = 0
     """Elements of all initializers."""
+    attribute_floats: int = 0
+    """Numbers with a fraction in lists that are attributes: there trees and linear models of `ai.onnx.ml` have what they learned."""

@@ -56,6 +56,8 @@ RECKONERS = frozenset(
 MAX_RECKONERS = 20_000
 MAX_LABELS = 100_000
 """A classifier with more classes than this is read without their names."""
+_WORDS = {2: "producer", 3: "producer_version", 4: "domain", 6: "description"}
+"""Fields of ModelProto that are text."""
 _SMALL = 16
 """Elements of an integer tensor that are kept as values."""
 
@@ -116,8 +118,10 @@ class _Walk:
         self.calls: dict[str, dict[str, int]] = {}
         self.twice: list[str] = []
         self.reckoners: list[Reckoner] = []
-        self.words = {"producer": "", "producer_version": "", "graph_name": ""}
+        self.words = dict.fromkeys((*_WORDS.values(), "graph_name"), "")
         self.ir_version = 0
+        self.model_version = 0
+        self.attribute_floats = 0
 
     def facts(self) -> OnnxFacts:
         """What was found."""
@@ -136,6 +140,8 @@ class _Walk:
             makers=tuple(self.makers),
             class_labels=tuple(dict.fromkeys(labels for labels in self.class_labels if labels)),
             parameters=self.parameters,
+            attribute_floats=self.attribute_floats,
+            model_version=self.model_version,
             **self.words,
         )
 
@@ -148,16 +154,16 @@ class _Walk:
         for one in fields(self.view, 0, len(self.view)):
             if one.number == 1 and one.kind == VARINT:
                 self.ir_version = one.value
+            elif one.number == 5 and one.kind == VARINT:  # noqa: PLR2004  (ModelProto.model_version)
+                self.model_version = signed(one.value)
             elif one.kind == BYTES:
                 self._model_part(one)
 
     def _model_part(self, one: Wire) -> None:
         self._one_more()
         match one.number:
-            case 2:
-                self.words["producer"] = text(self.view, one)
-            case 3:
-                self.words["producer_version"] = text(self.view, one)
+            case 2 | 3 | 4 | 6:
+                self.words[_WORDS[one.number]] = text(self.view, one)
             case 7:
                 self.graphs += 1
                 if self.graphs > 1:
@@ -297,6 +303,8 @@ class _Walk:
                 name = text(self.view, one)
             elif one.number == 3 and one.kind == VARINT:  # noqa: PLR2004  (AttributeProto.i)
                 numbers = numbers or (signed(one.value),)
+            elif one.number == 7:  # noqa: PLR2004  (AttributeProto.floats: a run of keys and numbers, or packed)
+                self.attribute_floats += (one.end - one.start) // 4 if one.kind == BYTES else (one.end - one.start + 1) // 5
             elif one.number == 8 and not counted:  # noqa: PLR2004  (AttributeProto.ints)
                 numbers, counted = self._few_ints(message), True
             elif one.kind == BYTES and one.number in {5, 10}:

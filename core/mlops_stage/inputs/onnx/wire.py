@@ -69,7 +69,7 @@ def fields(view: memoryview, start: int, end: int) -> Iterator[Wire]:
 
 
 def fields_but_runs(view: memoryview, start: int, end: int) -> Iterator[Wire]:
-    """As `fields`, but of an attribute's numbers and short texts (fields 7, 8 and 9, one by one on the wire) only the first of each run."""
+    """As `fields`, but of an attribute's numbers and short texts (fields 7, 8 and 9, one by one on the wire) only the first of each run, with the end of the run as its end."""
     at = start
     while at < end:
         run = _RUNS.get(view[at])
@@ -79,7 +79,7 @@ def fields_but_runs(view: memoryview, start: int, end: int) -> Iterator[Wire]:
             yield one
             at = one.end
         else:
-            yield next(fields(view, at, end))
+            yield next(fields(view, at, end))._replace(end=found.end())
             at = found.end()
 
 
