@@ -1,0 +1,123 @@
+"""What an extractor is given, and what it gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from mlops_stage.stages.sbom.facts import MOST_TEXT, Confidence, Fact
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from mlops_stage.report import Finding
+    from mlops_stage.stages.sbom.facts import Column, DatasetUse, File, Library, Parent, Port
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A model or data set that the stage was asked about, its files found and hashed."""
+
+    key: str
+    """`model`, `data`, `train` or `reference`."""
+    source: str
+    """As the user wrote it."""
+    place: Path
+    """The file, or the folder."""
+    files: tuple[File, ...]
+    paths: Mapping[str, Path] = field(repr=False)
+    """`File.path` -> where to read it."""
+    sha256: str
+    hash_scope: Literal["content", "pointer", "none"] = "content"
+    snapshot: str = ""
+    purl: str = ""
+    """Where the place itself tells it, such as a folder of the cache of Hugging Face."""
+
+    def named(self, *names: str) -> tuple[tuple[str, Path], ...]:
+        """Its files that have one of these last names, in lower case, as (path as shown, path to read)."""
+        return tuple((file.path, self.paths[file.path]) for file in self.files if self.paths[file.path].name.lower() in names)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """Everything that an extractor may look at."""
+
+    root: Path
+    parts: Mapping[str, Part]
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Variables by which a CI system names repository and pipeline."""
+    lock: str | None = None
+    contract: str | None = None
+    cards: tuple[tuple[str, Path], ...] = ()
+    """Model cards in words, as (path as shown, path to read)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A fact about `system` or a part."""
+
+    about: str
+    """`system`, or the key of a part; one that is not there is left out."""
+    fact: Fact
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ancestor:
+    """A model that the model was made from."""
+
+    parent: Parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """Data that the model was trained or judged with."""
+
+    use: DatasetUse
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interface:
+    """Inputs and outputs of the model."""
+
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """The columns of a data set."""
+
+    about: str
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packages:
+    """Libraries, of the first that is found: a lock file before what is installed."""
+
+    source: str
+    libraries: tuple[Library, ...]
+    complete: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remark:
+    """Something that could not be read, or contradicts itself, of a rule `sbom/…`."""
+
+    finding: Finding
+
+
+Found = Claim | Ancestor | Usage | Interface | Table | Packages | Remark
+
+
+def claim(about: str, element: str, value: object, source: str, confidence: Confidence = Confidence.EXTRACTED) -> Claim:
+    """A fact about a part, its text made harmless."""
+    return Claim(about=about, fact=Fact(element=element, value=harmless(value), source=source, confidence=confidence))
+
+
+def harmless(value: object, most: int = MOST_TEXT) -> str:
+    """Text of unknown origin without control characters but line breaks, without what no file can hold as UTF-8, and cut."""
+    text = "".join(mark if mark == "\n" or mark.isprintable() else " " for mark in str(value)[: 2 * most].replace("\r\n", "\n"))
+    text = text.encode("utf-8", "replace").decode().strip()
+    return text if len(text) <= most else f"{text[: most - 1]}…"
