@@ -1,0 +1,126 @@
+from pathlib import Path
+
+import pytest
+
+from mlops_stage.estimates import NotEstimable, Point, Rate, Ratio
+from mlops_stage.report import Between, Evidence, Gate, Metric, Outcome, Report, Subject, Verdict
+from mlops_stage.stages.sbom.results import read
+from mlops_stage.workspace import EarlierReport
+
+MODEL, OTHER, DATA = "a" * 64, "b" * 64, "c" * 64
+OWN = (Subject(role="model", name="m.onnx", sha256=MODEL), Subject(role="data", name="test.csv", sha256=DATA))
+
+
+def earlier(stage="quality", name=None, *, subjects=OWN, outcome=Outcome.PASSED, **said):
+    report = Report(stage=stage, id=name or stage, outcome=outcome, summary="Said.", subjects=subjects, **said)
+    return EarlierReport(report=report, folder=Path(stage))
+
+
+def accuracy(k=90, n=100, **more):
+    return Metric(name="accuracy", estimate=Rate(k, n), direction="higher", **more)
+
+
+def figures(*reports):
+    return read(reports, {MODEL}, {DATA}).figures
+
+
+def test_a_figure_has_its_interval_and_its_slice():
+    (figure,) = figures(earlier(metrics=(accuracy(slice=(("sex", "f"), ("age", "30,40"))),)))
+    assert (figure.value, figure.n, figure.direction, figure.stage, figure.source) == (0.9, 100, "higher", "quality", "quality")
+    assert figure.low == pytest.approx(0.8256, abs=1e-4)
+    assert figure.high == pytest.approx(0.9448, abs=1e-4)
+    assert figure.where == 'sex=f,age="30,40"'
+
+
+def test_what_cannot_be_estimated_is_left_out():
+    assert figures(earlier(metrics=(Metric(name="tpr", estimate=NotEstimable(0, "no positives")),))) == ()
+
+
+def test_a_bare_figure_has_no_interval_and_an_end_that_is_nowhere_none():
+    bare, open_ended = figures(
+        earlier(
+            metrics=(
+                Metric(name="latency", estimate=Point(3.0), unit="s"),
+                Metric(name="ratio", estimate=Ratio(Rate(5, 100), Rate(1, 100))),
+            )
+        )
+    )
+    assert (bare.low, bare.high, bare.unit) == (None, None, "s")
+    assert open_ended.low is not None
+
+
+def test_what_a_figure_lacks_is_said_where_it_stands():
+    (figure,) = figures(earlier(metrics=(accuracy(incomplete="group x has no rows"),)))
+    assert figure.where == "group x has no rows"
+
+
+def test_the_same_figure_of_two_reports_stands_once_and_of_other_data_apart():
+    same = earlier(metrics=(accuracy(),)), earlier(name="again", metrics=(accuracy(),))
+    assert len(figures(*same)) == 1
+    elsewhere = (OWN[0], Subject(role="data", name="other.csv", sha256=DATA))
+    apart = figures(same[0], earlier(name="again", subjects=elsewhere, metrics=(accuracy(),)))
+    assert [figure.where for figure in apart] == ["data: test.csv", "data: other.csv"]
+
+
+def test_a_report_of_another_model_or_of_none_is_passed_over():
+    foreign = earlier(subjects=(Subject(role="model", name="m.onnx", sha256=OTHER), OWN[1]), metrics=(accuracy(),))
+    nameless = earlier(name="nameless", subjects=OWN[1:], metrics=(accuracy(),))
+    found = read((foreign, nameless), {MODEL}, {DATA})
+    assert (found.figures, found.judged) == ((), ())
+    assert [one.reason for one in found.passed_over] == ["it judged another model", "it does not name the model by digest"]
+
+
+def test_a_report_of_the_data_needs_no_model_and_names_its_contract():
+    gates = tuple(Gate(criterion=f"nulls <= {n}", verdict=verdict, sentence="So.", source="c") for n, verdict in enumerate(Verdict))
+    found = read(
+        (earlier("data", subjects=OWN[1:], gates=gates, params={"contract": "c.odcs.yaml"}), earlier("data", "else", subjects=())),
+        {MODEL},
+        {DATA},
+    )
+    (judged,) = found.judged
+    assert (judged.contract, judged.data, judged.model) == ("c.odcs.yaml", (DATA,), False)
+    assert (judged.passed, judged.failed, judged.inconclusive) == (1, 1, 1)
+    assert found.passed_over[0].reason == "it judged other data"
+
+
+@pytest.mark.parametrize("outcome", [Outcome.ERROR, Outcome.NOT_APPLICABLE])
+def test_a_report_without_a_verdict_gives_no_figures(outcome):
+    found = read((earlier(outcome=outcome, metrics=(accuracy(),)),), {MODEL})
+    assert found.figures == ()
+    assert found.judged[0].outcome == outcome
+
+
+def gap(name, figure):
+    low, high = (("sex", "f"),), (("sex", "m"),)
+    return Metric(name=name, estimate=Rate(10, 100), slice=(("by", "sex"),), between=Between(figure=figure, low=low, high=high))
+
+
+@pytest.mark.parametrize(
+    ("name", "figure", "group"),
+    [
+        ("tpr_difference", "tpr", "sex=f"),
+        ("fpr_difference", "fpr", "sex=m"),
+        ("demographic_parity_difference", "selection_rate", "sex=f and sex=m"),
+    ],
+)
+def test_a_judged_gap_names_the_group_in_which_the_model_errs_more(name, figure, group):
+    gate = Gate(criterion=f"{name}[by=sex] <= 0.1", verdict=Verdict.FAILED, sentence="Too large.", source="standard")
+    (found,) = read((earlier("fairness", metrics=(gap(name, figure),), gates=(gate,)),), {MODEL}).assessments
+    assert (found.group, found.verdict, found.sentence, found.metric) == (group, "failed", "Too large.", f"{name}[by=sex]")
+
+
+def test_a_gap_that_nobody_judged_and_a_gate_of_another_stage_are_no_assessment():
+    gate = Gate(criterion="accuracy >= 0.8", verdict=Verdict.PASSED, sentence="So.", source="gates")
+    reports = earlier("fairness", metrics=(gap("tpr_difference", "tpr"),)), earlier(metrics=(accuracy(),), gates=(gate,))
+    assert read(reports, {MODEL}).assessments == ()
+
+
+def test_compiled_artefacts_are_told_from_their_provenance():
+    evidence = (
+        Evidence(path="evidence/host/model.onnx", sha256=OTHER),
+        Evidence(path="evidence/host/provenance.json", sha256=DATA, predicate_type="https://slsa.dev/provenance/v1"),
+        Evidence(path="evidence/private/rows.csv", sha256=DATA),
+        Evidence(path="evidence/plan.json", sha256=DATA),
+    )
+    (found,) = read((earlier("compile", evidence=evidence),), {MODEL}).compiled
+    assert (found.target, found.name, found.path, found.sha256) == ("host", "model.onnx", "compile/evidence/host/model.onnx", OTHER)
