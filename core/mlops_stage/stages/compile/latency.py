@@ -1,0 +1,168 @@
+"""How long a compiled model takes beside its source: both in turn, so that what else the machine does falls on both, and the source against itself."""
+
+from __future__ import annotations
+
+import gc
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from mlops_stage.estimates import Sampled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from mlops_stage.stages.compile.backends.backend import Runnable
+
+    Load = Callable[[], Runnable]
+
+Verdict = Literal["passed", "failed", "undetermined"]
+LIMIT = 1.05
+"""What ships takes at most so many times what the source takes."""
+ROUNDS = 30
+LOOKS = 3
+"""The measurement may be prolonged twice; its bounds allow for having been looked at each time (Bonferroni)."""
+CONTROL = 0.02
+"""The source beside itself must come out within so much of 1, or nothing is said."""
+_WARM_UP = 30
+_MOST_RUNS = 20
+_BLOCK = 2e-3
+"""Seconds of a block of runs of one model, where that takes no more than `_MOST_RUNS`."""
+_NANO = 1e9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latency:
+    """How a compiled model's latency compares with its source's: medians of blocks of runs, paired by round."""
+
+    ratio: float
+    """Median over rounds of the candidate's time over the source's."""
+    low: float
+    high: float
+    """One-sided 95 % bounds each, after `LOOKS` looks."""
+    quantiles: tuple[float, ...]
+    """The bounds at `estimates.LEVELS`, of which `estimate` is made."""
+    control: float
+    """The same ratio of the source to itself."""
+    rounds: int
+    seconds: tuple[float, float]
+    """Median time of one run of the source and of the candidate; for evidence, never for a gate."""
+    verdict: Verdict
+    reason: str = ""
+    """Why it is undetermined."""
+
+    @property
+    def estimate(self) -> Sampled:
+        """The ratio with its bounds, to be judged by a gate."""
+        return Sampled(self.ratio, self.rounds, self.quantiles)
+
+
+def measure_latency(  # noqa: PLR0913  (what is compared, on what, how long, and the clock)
+    load_a: Load,
+    load_b: Load,
+    feeds: Mapping[str, NDArray[Any]],
+    rounds: int = ROUNDS,
+    seed: int = 0,
+    *,
+    limit: float = LIMIT,
+    clock: Callable[[], int] = time.perf_counter_ns,
+) -> Latency:
+    """Measure two forms of a model in turn, and the first against itself.
+
+    In each round the source, the candidate and a second copy of the source run one block each, in random order; the ratio of two blocks' medians in
+    the same round is free of what slows the machine for longer than a round. The median over rounds has bounds by order statistics, which assume
+    nothing of how times are distributed. While neither is shown, up to twice as many rounds again are added.
+
+    Args:
+        load_a: loads the source, one thread.
+        load_b: loads the candidate, one thread.
+        feeds: what each run is given: one row measures latency, many measure throughput.
+        rounds: of the first look, at least 10.
+        seed: of the order.
+        limit: the ratio to decide about.
+        clock: nanoseconds.
+
+    Returns:
+        `passed` where the upper bound is at most `limit`, `failed` where the lower one is above it, else `undetermined`, as where the source beside
+        itself comes out further than 2 % from 1.
+    """
+    first, second, control = load_a(), load_b(), load_a()
+    runs = [_timed(one, feeds, clock) for one in (first, second, control)]
+    lengths = [_warmed(run) for run in runs]
+    generator = np.random.Generator(np.random.PCG64(seed))
+    blocks: list[tuple[float, float, float]] = []
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        for _ in range(LOOKS):
+            blocks += [_round(runs, lengths, generator) for _ in range(rounds)]
+            found = _judged(blocks, limit)
+            if found.verdict != "undetermined":
+                break
+    finally:
+        if collecting:
+            gc.enable()
+    return found
+
+
+def _timed(model: Runnable, feeds: Mapping[str, NDArray[Any]], clock: Callable[[], int]) -> Callable[[], float]:
+    def run() -> float:
+        begin = clock()
+        model.run(feeds)
+        return (clock() - begin) / _NANO
+
+    return run
+
+
+def _warmed(run: Callable[[], float]) -> int:
+    """Warm up, and say how many runs make a block."""
+    first = run()
+    times = [run() for _ in range(max(2, min(_WARM_UP, int(1 / max(first, 1e-9)))))]
+    typical = float(np.median(times[len(times) // 2 :]))
+    return max(1, min(_MOST_RUNS, math.ceil(_BLOCK / max(typical, 1e-9))))
+
+
+def _round(runs: Sequence[Callable[[], float]], lengths: Sequence[int], generator: np.random.Generator) -> tuple[float, float, float]:
+    """The median of one block of each, in random order."""
+    found = [0.0, 0.0, 0.0]
+    for place in generator.permutation(len(runs)).tolist():
+        found[place] = float(np.median([runs[place]() for _ in range(lengths[place])]))
+    return found[0], found[1], found[2]
+
+
+def _judged(blocks: Sequence[tuple[float, float, float]], limit: float) -> Latency:
+    times = np.array(blocks)
+    ratios = np.sort(times[:, 1] / times[:, 0])
+    control = float(np.median(times[:, 2] / times[:, 0]))
+    middle = float(np.median(ratios))
+    estimate = Sampled.from_limits(middle, len(ratios), lambda score: _order_statistic(ratios, score))
+    low, high = estimate.bound(0.05), estimate.bound(0.95)
+    verdict: Verdict = "passed" if high <= limit else "failed" if low > limit else "undetermined"
+    reason = "" if verdict != "undetermined" else f"the ratio lies between {low:.3f} and {high:.3f}, on both sides of {limit:g}"
+    if abs(control - 1) > CONTROL:
+        verdict, reason = "undetermined", f"the source beside itself came out at {control:.3f}: this machine is too busy to measure on"
+    seconds = (float(np.median(times[:, 0])), float(np.median(times[:, 1])))
+    return Latency(
+        ratio=middle, low=low, high=high, quantiles=estimate.quantiles, control=control, rounds=len(ratios), seconds=seconds, verdict=verdict, reason=reason
+    )  # fmt: skip
+
+
+def _order_statistic(ordered: NDArray[np.float64], score: float) -> float:
+    """The bound on the median whose confidence, over all looks, has this normal score: that of the ordered values which lies beyond with that chance."""
+    count = len(ordered)
+    tail = math.erfc(abs(score) / math.sqrt(2)) / 2 / (LOOKS if score else 1)
+    if score == 0:
+        return float(np.median(ordered))
+    chance, beyond = 0.5**count, 0
+    total = chance
+    while total <= tail and beyond < count // 2:
+        beyond += 1
+        chance *= (count - beyond + 1) / beyond
+        total += chance
+    place = max(beyond - 1, 0)
+    return float(ordered[place] if score < 0 else ordered[count - 1 - place])
