@@ -123,7 +123,8 @@ def apart(found: tuple[Cells, Grouping, list[Metric]], theirs: Any) -> float:
             (known[f"{name}_ratio{by}"], ratio[name]),
             (known[name], frame.overall[name]),
         ]
-        pairs += [(known[f"{name}[sex={sex},age={age}]"], value) for (sex, age), value in frame.by_group[name].items()]
+        if f"{name}[sex=0,age=0]" in known:  # of columns crossed, the rates that the others follow from are not reported
+            pairs += [(known[f"{name}[sex={sex},age={age}]"], value) for (sex, age), value in frame.by_group[name].items()]
         worst = max(worst, *(abs(ours.value - value) for ours, value in pairs))  # type: ignore[union-attr]  # all are defined here
     return worst
 
