@@ -16,6 +16,11 @@ from mlops_stage.fields import NAMES_VARIABLE, PATH
 CHOOSE = "CHOOSE"
 """What `init` writes where only a person can decide; a stage that meets it exits 2."""
 
+
+class Examples(dict[str, str]):
+    """Values that a stage's `init` gives only to be written as comments: what a person may want to say, and how it could look."""
+
+
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 _SPANS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
 

@@ -10,7 +10,7 @@ from mlops_stage.config.file import NAME, VERSION
 from mlops_stage.errors import StageError, UsageError
 from mlops_stage.evidence.paths import write_aside
 from mlops_stage.host import resolve
-from mlops_stage.params import CHOOSE
+from mlops_stage.params import CHOOSE, Examples
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,6 +81,8 @@ def _block(stage: Stage, root: Path, catalogue: Catalogue) -> str:
 
 def _entry(item: Field, value: Any) -> list[str]:
     comment = f"    # {item.help}"
+    if isinstance(value, Examples):
+        return [comment, f"    # {item.name}:", *(f"    #   {_scalar(key)}: {_scalar(one)}" for key, one in value.items())]
     if isinstance(value, list | tuple):
         return [comment, f"    {item.name}:", *(f"      - {_scalar(one)}" for one in value)]
     if isinstance(value, dict):

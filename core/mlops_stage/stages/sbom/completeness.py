@@ -98,7 +98,7 @@ def _one(value: str, source: str, confidence: Confidence = Confidence.EXTRACTED)
 
 def _of_document(document: Mapping[str, Any]) -> dict[str, str]:
     """What the document says about itself."""
-    about = document.get("metadata", {})
+    about, edges = document.get("metadata", {}), document.get("dependencies", [])
     tools = about.get("tools", {}).get("components", []) if isinstance(about.get("tools"), dict) else []
     people = [*about.get("authors", []), *(about[key] for key in ("manufacturer", "supplier") if key in about)]
     names = [one.get("name") or one.get("email") or next(iter(one.get("url", [])), "") for one in people]
@@ -112,7 +112,7 @@ def _of_document(document: Mapping[str, Any]) -> dict[str, str]:
         "sbom_tool_version": next((tool.get("version", "") for tool in tools), ""),
         "sbom_generation_context": ", ".join(one.get("phase") or one.get("name", "") for one in about.get("lifecycles", [])),
         "sbom_timestamp": about.get("timestamp", ""),
-        "sbom_dependency_relationship": counted(len(document.get("dependencies", [])), "component"),
+        "sbom_dependency_relationship": counted(len(edges), "component") if edges else "",
     }
 
 

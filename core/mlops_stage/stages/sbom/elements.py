@@ -115,7 +115,7 @@ MODELS = _cluster(
     "MDL",
     "model",
     ("model_name", "Model name", "its name", "name", "income-classifier"),
-    ("model_identifier", "Model identifier", "a stable, unique identifier", "purl", "pkg:mlflow/income@7"),
+    ("model_identifier", "Model identifier", "a stable, unique identifier", "identifier purl", "pkg:mlflow/income@7"),
     ("model_version", "Model version", "which weights these are", "version", "7"),
     ("model_timestamp", "Model timestamp", "when it was trained, built or released", "timestamp", "2026-01-31T12:00:00Z"),
     ("model_producer", "Model producer", "who trained or supplies it", "producer", "Example Bank, risk team"),
@@ -165,7 +165,7 @@ DATASETS = _cluster(
         "rows of the census of 1994 with whether income was above 50,000 dollars",
     ),
     ("dataset_content", "Dataset content", "of what type it is, and how large", "content", "table"),
-    ("dataset_identifier", "Dataset identifier", "a stable, unique identifier", "purl", "doi:10.24432/C5XW20"),
+    ("dataset_identifier", "Dataset identifier", "a stable, unique identifier", "identifier purl", "doi:10.24432/C5XW20"),
     ("dataset_hash", "Dataset hash", "the digest of the snapshot", "", ""),
     (
         "dataset_provenance",

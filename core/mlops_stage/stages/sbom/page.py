@@ -1,0 +1,147 @@
+"""The page of a model: what it is, how it was judged, and what nobody knows, for readers who are no developers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, StrictUndefined
+
+from mlops_stage.evidence.redact import shown
+from mlops_stage.report.words import counted
+from mlops_stage.stages.sbom.elements import CARD, G7, INDICATORS, METADATA
+from mlops_stage.stages.sbom.facts import Confidence
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+    from jinja2 import Template
+
+    from mlops_stage.stages.sbom.completeness import Answer, Said
+    from mlops_stage.stages.sbom.facts import Inventory
+    from mlops_stage.stages.sbom.results import Figure, Judged, Results
+
+WITHHELD = "withheld: declared as confidential"
+_SAID = {
+    Confidence.DECLARED: "declared",
+    Confidence.EXTRACTED: "found in",
+    Confidence.INFERRED: "concluded from",
+}
+_LONGEST = 600
+_MOST_FIGURES, _MOST_LIBRARIES = 40, 2000
+_STAGES = ("quality", "fairness", "adversarial", "compile")
+_SECTIONS = (*dict.fromkeys(element.cluster for element in (*CARD, *G7) if element not in {*METADATA, *INDICATORS}),)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Line:
+    """What one thing says of an element."""
+
+    value: str
+    who: str
+    of: str = ""
+    """The name of the thing, where there are several."""
+    how: str = ""
+    """A class of the style sheet: `declared`, `extracted`, `inferred`, `missing` or `withheld`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Row:
+    """One element."""
+
+    title: str
+    name: str
+    asks: str
+    example: str
+    lines: tuple[_Line, ...]
+
+
+def page(inventory: Inventory, results: Results, answers: Sequence[Answer], confidential: Collection[str] = ()) -> str:
+    """One self-contained HTML page.
+
+    Args:
+        inventory: what was found.
+        results: what other stages say.
+        answers: by element.
+        confidential: elements whose values the page must not show, as in `SbomParams.confidential`.
+    """
+    rows = {answer.element.name: _row(answer, inventory, confidential) for answer in answers}
+    model = inventory.models[0]
+    asked = {element.name for element in G7}
+    missing = [rows[answer.element.name] for answer in answers if answer.element.name in asked and not answer.whole]
+    return _template().render(
+        title=_lead(rows["model_name"].lines[0]) or "This model",
+        lead=_lead(rows["model_description"].lines[0]),
+        sections=[(name, [rows[one.element.name] for one in answers if one.element.cluster == name]) for name in _SECTIONS],
+        missing=missing,
+        total=len(G7),
+        answered=len(G7) - len(missing),
+        files=[(shown(file.path), file.format, f"{file.size:,}", file.sha256) for one in inventory.models for file in one.files],
+        inputs=[port.text for port in model.inputs],
+        outputs=[port.text for port in model.outputs],
+        judged=[(one, _verdicts(one)) for one in results.judged],
+        figures=list(_figures(results.figures)),
+        more=len(results.figures),
+        assessments=results.assessments,
+        compiled=results.compiled,
+        datasets=[(one, counted(len(one.columns), "column"), one.text("rows")) for one in inventory.datasets],
+        libraries=[(one.name, one.version, ", ".join(licence.text for licence in one.licences)) for one in inventory.libraries][
+            :_MOST_LIBRARIES
+        ],
+        library_count=counted(len(inventory.libraries), "library", "libraries"),
+        libraries_from=inventory.libraries_from,
+    )
+
+
+def _lead(line: _Line) -> str:
+    """What may stand at the head of the page."""
+    return "" if line.how == "withheld" else line.value
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(resources.files(__package__).joinpath("page.html.j2").read_text(encoding="utf-8"))
+
+
+def _row(answer: Answer, inventory: Inventory, confidential: Collection[str]) -> _Row:
+    element = answer.element
+    of = {"model": [one.name for one in inventory.models if one.role != "source"], "dataset": [one.name for one in inventory.datasets]}
+    names = of.get(element.of, [""])
+    roles = [one.role for one in inventory.datasets] if element.of == "dataset" else [""] * len(answer.said)
+    lines = tuple(
+        _line(said, name if len(answer.said) > 1 else "", hidden=not {element.name, f"{element.name}.{role}"}.isdisjoint(confidential))
+        for said, name, role in zip(answer.said, names, roles, strict=True)
+    )
+    return _Row(
+        title=element.title,
+        name=element.name,
+        asks=element.asks,
+        example=element.example,
+        lines=lines or (_Line(value="", who="", how="missing"),),
+    )
+
+
+def _line(said: Said | None, name: str, *, hidden: bool) -> _Line:
+    of = shown(name)
+    if said is None:
+        return _Line(value="", who="", of=of, how="missing")
+    if hidden and said.confidence is Confidence.DECLARED:
+        return _Line(value=WITHHELD, who="", of=of, how="withheld")
+    who = _SAID[said.confidence] + ("" if said.confidence is Confidence.DECLARED else f" {shown(said.source)}")
+    return _Line(value=shown(said.value, _LONGEST), who=who, of=of, how=str(said.confidence))
+
+
+def _verdicts(one: Judged) -> str:
+    parts = [(one.passed, "passed"), (one.failed, "failed"), (one.inconclusive, "inconclusive")]
+    return ", ".join(f"{number:,} {word}" for number, word in parts if number)
+
+
+def _figures(figures: Iterable[Figure]) -> Iterator[tuple[Figure, str, str]]:
+    """Figures of all rows, and the largest gaps: what a reader asks first; the document holds all of them."""
+    wanted = [one for one in figures if not one.slice or one.slice[0][0] in {"epsilon", "by", "target"}]
+    for one in sorted(wanted, key=lambda one: _STAGES.index(one.stage))[:_MOST_FIGURES]:
+        interval = "" if one.low is None or one.high is None else f"{one.low:.3g} to {one.high:.3g}"
+        yield one, f"{one.value:.3g}{f' {one.unit}' if one.unit else ''}", interval
