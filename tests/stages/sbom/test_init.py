@@ -34,10 +34,9 @@ def test_what_only_a_person_can_tell_stands_there_as_comments_that_work(tmp_path
     lay(tmp_path, "income.onnx")
     text = synthesis.text(tmp_path, Catalogue(stages={"sbom": STAGE}))
     assert YAML(typ="safe").load(text)["stages"]["sbom"] == {"model": "income.onnx"}
-    commented = [
-        line.replace("    # ", "    ", 1) if "declare:" in line or line.startswith("    #   ") else line for line in text.splitlines()
-    ]
-    loaded = YAML(typ="safe").load("\n".join(commented))["stages"]["sbom"]
+    head, _, rest = text.partition("    # declare:\n")
+    examples, _, _ = rest.partition("    # criterion")
+    loaded = YAML(typ="safe").load(head + "    declare:\n" + examples.replace("    #   ", "      "))["stages"]["sbom"]
     params = SbomParams(**loaded)
     assert "model_license" in params.declare
     assert all(BY_NAME[name].example == example for name, example in params.declare.items())
