@@ -1,0 +1,174 @@
+"""The stage `verify` at work: every bundle, every file, every requirement; offline."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from mlops_stage.errors import UsageError
+from mlops_stage.estimates import Point
+from mlops_stage.evidence.paths import existing, relative, write_aside
+from mlops_stage.evidence.redact import shown
+from mlops_stage.inputs.oip.address import is_url
+from mlops_stage.report import Evidence, Finding, Level, Metric, Observations, Subject
+from mlops_stage.report.words import counted
+from mlops_stage.stages.signing.verifying import levels
+from mlops_stage.stages.signing.verifying.asking import asked_of
+from mlops_stage.stages.signing.verifying.checking import check
+from mlops_stage.stages.signing.verifying.shelf import Found, bundles_at
+from mlops_stage.stages.signing.verifying.subjects import SIGNATURE
+from mlops_stage.stages.signing.verifying.trees import read_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from mlops_stage.stages.signing.verifying.checking import Checked
+    from mlops_stage.stages.signing.verifying.params import VerifyParams
+    from mlops_stage.stages.signing.verifying.subjects import Believed
+    from mlops_stage.stages.signing.verifying.trees import Tree
+    from mlops_stage.workspace import Workspace
+
+RECORD = "evidence/statements.json"
+ATTESTATIONS = "attestations"
+
+
+def measure(params: VerifyParams, workspace: Workspace) -> Observations:
+    """What holds of what was signed, and what does not.
+
+    Raises:
+        UsageError: nobody to believe, nothing to verify, or a path that is not there.
+        InputError: something that cannot be read.
+    """
+    asked = asked_of(params, workspace.root)
+    shelf = _shelf(params, workspace)
+    place = _place(params, workspace.root)
+    found = list(bundles_at(shelf))
+    tree = None
+    if place is not None:
+        workspace.progress(0.1, "hashing what is delivered")
+        tree = read_tree(place)
+        if place.is_dir() and any(file.name == SIGNATURE for file in tree.files):
+            found += [replace(one, name=f"{place.name}/{SIGNATURE}") for one in bundles_at(place / SIGNATURE)]
+    workspace.progress(0.5, f"verifying {counted(len(found), 'bundle')}")
+    checked = check(found, None if tree is None else tree.files, asked)
+    evidence = _record(checked, found, workspace)
+    findings = (*_refused(checked, tree, shelf, place, workspace), *_told(checked, tree))
+    workspace.progress(1.0, "done")
+    return Observations(
+        metrics=_metrics(checked, found, tree),
+        findings=findings,
+        subjects=_subjects(tree, place, workspace.root),
+        evidence=(evidence,),
+        outputs={
+            "statements": str(len(checked.believed)),
+            "refused": str(sum(finding.level is Level.ERROR for finding in findings)),
+            "level": checked.level.value if checked.level else "none",
+        },
+    )
+
+
+def _shelf(params: VerifyParams, workspace: Workspace) -> Path:
+    if params.bundles is not None:
+        return existing(workspace.root, params.bundles, "bundles")
+    place = workspace.run_dir / ATTESTATIONS
+    if not place.is_dir():
+        raise UsageError(
+            "there is nothing to verify", "give bundles: the folder with the signed statements; or run sign before, into the same folder"
+        )
+    return place
+
+
+def _place(params: VerifyParams, root: Path) -> Path | None:
+    """What is delivered; None of a served model, and where nothing is named."""
+    if params.model is None or is_url(params.model):
+        return None
+    return existing(root, params.model, "model")
+
+
+def _record(checked: Checked, found: list[Found], workspace: Workspace) -> Evidence:
+    """Each bundle with what came of it, for other programs."""
+    refused = {one.place: one.error for one in checked.refused if one.place}
+    held = {one.bundle: one for one in checked.believed}
+    digests = {one.name: hashlib.sha256(one.raw).hexdigest() for one in found}
+    rows = [
+        {
+            "bundle": name,
+            "sha256": sha256,
+            **(_held(held[name], about=held[name] in checked.about) if name in held else {"refused": refused[name].rule}),
+        }
+        for name, sha256 in digests.items()
+    ]
+    content = json.dumps(rows, indent=1, ensure_ascii=True).encode() + b"\n"
+    write_aside(workspace.out / RECORD, content)
+    return Evidence(path=RECORD, sha256=hashlib.sha256(content).hexdigest())
+
+
+def _held(one: Believed, *, about: bool) -> dict[str, Any]:
+    return {
+        "predicate_type": one.said.predicate_type,
+        "id": one.said.id,
+        "outcome": one.said.outcome,
+        "signer": one.origin.signer,
+        "issuer": one.origin.issuer,
+        "level": levels.level_of(one.origin).value,
+        "moments": [moment.isoformat() for moment in one.origin.moments],
+        "about_these_files": about,
+    }
+
+
+def _refused(checked: Checked, tree: Tree | None, shelf: Path, place: Path | None, workspace: Workspace) -> Iterator[Finding]:
+    folder = shelf if shelf.is_dir() else shelf.parent
+    for one in checked.refused:
+        location = relative(workspace.root, folder / one.place) if one.place else ""
+        yield Finding(
+            rule=one.error.rule,
+            level=Level.ERROR,
+            message=_with_place(one.place, one.error.message),
+            location=location,
+            hint=one.error.hint,
+        )
+    for error in () if tree is None or place is None else tree.refused:
+        location = relative(workspace.root, place)
+        yield Finding(rule=error.rule, level=Level.ERROR, message=error.message, location=location, hint=error.hint)
+
+
+def _with_place(place: str, message: str) -> str:
+    return f"{shown(place)}: {message}" if place else message
+
+
+def _told(checked: Checked, tree: Tree | None) -> Iterator[Finding]:
+    """What the signatures show, and what they were not asked."""
+    if checked.level is not None:
+        message = f"what the signatures show: {levels.WORDS[checked.level]}"
+        yield Finding(rule="verify/level", level=Level.NOTE, message=message)
+    if tree is None:
+        message = "no file was named, so nothing says that these statements are about what is deployed"
+        yield Finding(rule="verify/no-model", level=Level.WARNING, message=message, hint="give model: the file or folder that is deployed")
+    unchecked = sorted({what for one in checked.about for what in one.origin.unchecked})
+    if unchecked:
+        message = f"the bundles hold {' and '.join(unchecked)}, which nobody looked at"
+        yield Finding(rule="verify/unchecked", level=Level.WARNING, message=message, hint="give trust_config: whom to trust for that")
+    for one in checked.believed:
+        if one not in checked.about:
+            message = f"{shown(one.bundle)} holds, and is about other files than those that are delivered"
+            yield Finding(rule="verify/other-files", level=Level.WARNING, message=message)
+
+
+def _metrics(checked: Checked, found: list[Found], tree: Tree | None) -> tuple[Metric, ...]:
+    counts = {
+        "bundles": (len(found), ""),
+        "statements": (len(checked.about), "higher"),
+        "refused": (len(checked.refused) + (len(tree.refused) if tree else 0), "lower"),
+        "files": (len(tree.files) if tree else 0, ""),
+    }
+    return tuple(Metric(name=name, estimate=Point(float(count)), direction=better) for name, (count, better) in counts.items())  # type: ignore[arg-type]  # the three words of Direction
+
+
+def _subjects(tree: Tree | None, place: Path | None, root: Path) -> tuple[Subject, ...]:
+    if tree is None or place is None:
+        return ()
+    home = place if place.is_dir() else place.parent
+    return tuple(Subject(role="model", name=relative(root, home / file.name), sha256=file.sha256) for file in tree.files)

@@ -1,0 +1,1 @@
+"""Verification: what a bundle says, who says it, since when, and of which files."""

@@ -1,0 +1,103 @@
+"""JSON from strangers: strict, and small enough to look at."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+from mlops_stage.evidence.redact import shown
+from mlops_stage.stages.signing.verifying.refusal import RefusalError
+
+AGAIN = "fetch it again from where it was signed"
+
+
+def parsed(content: bytes, rule: str, what: str) -> Mapping[str, Any]:
+    """The JSON object in the bytes; a key that stands there twice is refused, for two readers may take different ones.
+
+    Raises:
+        RefusalError: anything else, under that rule.
+    """
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise RefusalError(rule, f"{what} names {shown(twice)!r} twice, so two readers may read two things", AGAIN)
+        return found
+
+    def no_number(text: str) -> NoReturn:
+        raise RefusalError(rule, f"{what} holds {text}, which is no JSON", AGAIN)
+
+    try:
+        plain = json.loads(content.decode("utf-8"), object_pairs_hook=once, parse_constant=no_number)
+    except UnicodeDecodeError as error:
+        raise RefusalError(rule, f"{what} is not UTF-8", AGAIN) from error
+    except (ValueError, RecursionError) as error:
+        raise RefusalError(rule, f"{what} is no JSON", AGAIN) from error
+    if not isinstance(plain, dict):
+        raise RefusalError(rule, f"{what} is no JSON object", AGAIN)
+    return plain
+
+
+class Reader:
+    """Takes the parts of a JSON object by name and kind."""
+
+    def __init__(self, plain: Any, rule: str, what: str) -> None:
+        if not isinstance(plain, Mapping):
+            raise RefusalError(rule, f"{what} is no JSON object", AGAIN)
+        self.plain, self.rule, self.what = plain, rule, what
+
+    def only(self, *names: str) -> None:
+        """Refuse every other field: what is not understood may change the meaning of the rest."""
+        others = sorted(set(self.plain) - set(names))
+        if others:
+            raise RefusalError(self.rule, f"{self.what} has a field that is unknown here: {shown(others[0])!r}", AGAIN)
+
+    def has(self, name: str) -> bool:
+        """Whether there is something of that name; JSON from Go writes null for nothing."""
+        return self.plain.get(name) is not None
+
+    def text(self, name: str) -> str:
+        """A text that is not empty."""
+        value = self.plain.get(name)
+        if not isinstance(value, str) or not value:
+            self._lacks(name, "a text")
+        return value
+
+    def content(self, name: str) -> bytes:
+        """Bytes in base64 that are not empty."""
+        try:
+            found = base64.b64decode(self.text(name), validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise RefusalError(self.rule, f"{self.what}: {name} is no base64", AGAIN) from error
+        return found or self._lacks(name, "bytes")
+
+    def number(self, name: str) -> int:
+        """A whole number that is not negative, also as a text, as protocol buffers write large ones."""
+        value = self.plain.get(name)
+        if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 20:  # noqa: PLR2004  (2**64 has twenty digits)
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            self._lacks(name, "a number")
+        return value
+
+    def inner(self, name: str, what: str = "") -> Reader:
+        """An object."""
+        return Reader(self.plain.get(name), self.rule, what or f"{self.what}: {name}")
+
+    def items(self, name: str) -> Sequence[Any]:
+        """A list; absent is empty."""
+        value = self.plain.get(name, ())
+        if value is None:
+            return ()
+        if not isinstance(value, list | tuple):
+            self._lacks(name, "a list")
+        return value
+
+    def _lacks(self, name: str, kind: str) -> NoReturn:
+        state = "no" if self.plain.get(name) in (None, "") else "something other than"
+        raise RefusalError(self.rule, f"{self.what} has {state} {kind} as {name}", AGAIN)

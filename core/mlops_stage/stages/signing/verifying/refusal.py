@@ -1,0 +1,14 @@
+"""Why something is not believed."""
+
+from __future__ import annotations
+
+
+class RefusalError(Exception):
+    """One statement or file is refused, and why; it costs that statement or file, never the whole stage."""
+
+    def __init__(self, rule: str, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.rule = rule
+        """`verify/<reason>`; each has its section in the reference."""
+        self.message = message
+        self.hint = hint

@@ -1,0 +1,54 @@
+"""What must have been said: `quality`, `fairness=inconclusive` (that or better), or a predicate type."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from mlops_stage.errors import UsageError, nearest
+from mlops_stage.evidence.redact import shown
+
+_ID = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+OUTCOMES = ("failed", "inconclusive", "passed")
+"""From the worst to the best."""
+_FORM = "write the id of a run, as in `data,fairness=inconclusive`, or a predicate type, as in `https://cyclonedx.org/bom`"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requirement:
+    """One statement that must be there."""
+
+    id: str = ""
+    """Of a run."""
+    outcome: str = "passed"
+    """The worst outcome of its report that will do."""
+    predicate_type: str = ""
+    """Any statement of that type; `id` is empty then."""
+
+    @property
+    def words(self) -> str:
+        """As it stands in messages."""
+        return self.predicate_type or f"{self.id}={self.outcome}"
+
+
+def parse(text: str) -> Requirement:
+    """The requirement that the text spells; a bare id means `passed`.
+
+    Raises:
+        UsageError: anything else.
+    """
+    plain = text.strip()
+    if "://" in plain and " " not in plain:
+        return Requirement(predicate_type=plain)
+    name, equals, outcome = (part.strip() for part in plain.partition("="))
+    name = name.replace("-", "_")
+    if not _ID.fullmatch(name):
+        raise UsageError(f"require: {shown(plain)!r} names no run", _FORM)
+    if equals and outcome not in OUTCOMES:
+        raise UsageError(f"require: {shown(plain)!r} asks for an outcome that there is not", nearest(outcome, OUTCOMES))
+    return Requirement(id=name, outcome=outcome if equals else "passed")
+
+
+def suffices(outcome: str, requirement: Requirement) -> bool:
+    """Whether a report with that outcome will do."""
+    return outcome in OUTCOMES and OUTCOMES.index(outcome) >= OUTCOMES.index(requirement.outcome)

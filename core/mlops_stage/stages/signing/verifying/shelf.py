@@ -1,0 +1,72 @@
+"""The bundles that lie in a folder or file."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mlops_stage.errors import InputError
+from mlops_stage.evidence.redact import shown
+from mlops_stage.stages.signing.dsse import MOST_BUNDLE_BYTES, SUFFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LINES = ".jsonl"
+MOST_BUNDLES = 10_000
+_HINT = "name a folder with *.sigstore.json or *.jsonl files, or one such file"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """The bytes of one bundle."""
+
+    name: str
+    """The file's name; of one among several lines `attestations.jsonl:3`."""
+    raw: bytes
+
+
+def bundles_at(place: Path) -> tuple[Found, ...]:
+    """Every bundle of a folder, in the order of their names, or of one file.
+
+    Raises:
+        InputError: unreadable, no regular file, or more than a verifier looks at.
+    """
+    try:
+        paths = sorted(path for path in place.iterdir() if path.name.endswith((SUFFIX, LINES))) if place.is_dir() else [place]
+    except OSError as error:
+        raise InputError(f"cannot list {shown(place)}: {error.strerror}", "check that the folder may be read") from error
+    found: list[Found] = []
+    for path in paths:
+        found += _in_file(path)
+        if len(found) > MOST_BUNDLES:
+            raise InputError(
+                f"{shown(place.name)} holds more than {MOST_BUNDLES:,} bundles", "keep those of one model in a folder of its own"
+            )
+    return tuple(found)
+
+
+def _in_file(path: Path) -> Iterator[Found]:
+    content = _content(path)
+    if not path.name.endswith(LINES):
+        yield Found(name=path.name, raw=content)
+        return
+    for number, line in enumerate(content.split(b"\n"), 1):
+        if line.strip():
+            yield Found(name=f"{path.name}:{number}", raw=line)
+
+
+def _content(path: Path) -> bytes:
+    """At most one byte more than a bundle may have, so that what is too large is seen to be, without being read."""
+    most = MOST_BUNDLE_BYTES + 1
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as stream:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise InputError(f"{shown(path.name)} is no regular file", _HINT)
+            return stream.read(most)
+    except OSError as error:
+        raise InputError(f"cannot read {shown(path.name)}: {error.strerror}", "check that the file may be read") from error

@@ -1,0 +1,145 @@
+"""What a signed statement says: checked for its form, which signatures do not do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mlops_stage.evidence.redact import shown
+from mlops_stage.stages.signing import manifest
+from mlops_stage.stages.signing.dsse import PAYLOAD_TYPE
+from mlops_stage.stages.signing.statements import EXTENSION, STATEMENT_TYPE, TEST_RESULT
+from mlops_stage.stages.signing.verifying.names import fault_of
+from mlops_stage.stages.signing.verifying.plain import Reader, parsed
+from mlops_stage.stages.signing.verifying.refusal import RefusalError
+
+if TYPE_CHECKING:
+    from mlops_stage.stages.signing.verifying.bundle import Bundle
+
+_RULE = "verify/statement"
+_HEX = re.compile(r"[0-9a-f]{64}")
+_ID = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+_OUTCOMES = {"passed": "PASSED", "inconclusive": "WARNED", "failed": "FAILED"}
+MODEL_SIGNATURE = "https://model_signing/signature/v1.0"
+"""Predicate type of the OpenSSF's Model Signing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Named:
+    """Something that a statement speaks of."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """What a statement says; believe it only once its signature holds."""
+
+    predicate_type: str
+    subjects: tuple[Named, ...]
+    id: str = ""
+    """The run whose report it is; empty for every other statement."""
+    outcome: str = ""
+    """`passed`, `inconclusive` or `failed`; empty for a statement that is no report."""
+    used: frozenset[str] = frozenset()
+    """Digests of what the predicate names as used or built from."""
+    listing: tuple[Named, ...] | None = None
+    """The complete list of a folder's files, where the statement is one."""
+
+
+def read(bundle: Bundle) -> Said:
+    """What the statement in a bundle says.
+
+    Raises:
+        RefusalError: `verify/payload-type`, `verify/statement-type`, `verify/subject`, `verify/path` or `verify/statement`, and why.
+    """
+    if bundle.payload_type != PAYLOAD_TYPE:
+        raise RefusalError("verify/payload-type", f"the payload is {shown(bundle.payload_type)}, and no in-toto statement")
+    whole = Reader(parsed(bundle.payload, _RULE, "the statement"), _RULE, "the statement")
+    kind = whole.text("_type")
+    if kind != STATEMENT_TYPE:
+        raise RefusalError("verify/statement-type", f"the statement is of the type {shown(kind)}, and only {STATEMENT_TYPE} is read")
+    whole.only("_type", "subject", "predicateType", "predicate")
+    predicate_type = whole.text("predicateType")
+    subjects = _subjects(whole)
+    if predicate_type == MODEL_SIGNATURE:
+        return Said(predicate_type=predicate_type, subjects=(), listing=_listing(whole.inner("predicate", "the list of files"), subjects))
+    predicate = whole.inner("predicate") if whole.has("predicate") else Reader({}, _RULE, "the predicate")
+    told = _report(predicate) if predicate_type == TEST_RESULT else ("", "")
+    return Said(predicate_type=predicate_type, subjects=subjects, id=told[0], outcome=told[1], used=frozenset(_used(predicate)))
+
+
+def _subjects(whole: Reader) -> tuple[Named, ...]:
+    found: list[Named] = []
+    for item in whole.items("subject"):
+        subject = Reader(item, "verify/subject", "a subject")
+        name = subject.text("name") if subject.has("name") else ""
+        if name != manifest.NAME and "://" not in name:
+            fault = fault_of(name) if name else ""
+            if fault:
+                raise RefusalError("verify/path", f"the statement speaks of {shown(name)!r}, which {fault}")
+        digest = subject.inner("digest").text("sha256") if subject.has("digest") else ""
+        if not _HEX.fullmatch(digest):
+            raise RefusalError("verify/subject", f"the statement names {shown(name or 'a subject')} without a SHA-256 digest")
+        found.append(Named(name=name, sha256=digest))
+    if not found:
+        raise RefusalError("verify/subject", "the statement speaks of nothing: it has no subject")
+    names = [one.name for one in set(found) if one.name]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise RefusalError("verify/subject", f"the statement names {shown(twice)} with two different digests")
+    return tuple(found)
+
+
+def _report(predicate: Reader) -> tuple[str, str]:
+    """Id and outcome of a report of ours; a test result of another tool has neither."""
+    result = predicate.text("result")
+    if not predicate.has(EXTENSION):
+        return "", next((outcome for outcome, word in _OUTCOMES.items() if word == result), "")
+    own = predicate.inner(EXTENSION)
+    outcome, name = own.text("outcome"), own.text("id")
+    if not _ID.fullmatch(name):
+        raise RefusalError(_RULE, f"the statement is of a report with the id {shown(name)!r}, which is no id")
+    if _OUTCOMES.get(outcome) != result:
+        raise RefusalError(_RULE, f"the statement of {name} says {shown(result)} and {shown(outcome)} at once")
+    return name, outcome
+
+
+def _used(predicate: Reader) -> Iterator[str]:
+    """Digests in test-result's `configuration` and in SLSA's `resolvedDependencies`."""
+    plain = predicate.plain
+    built = plain.get("buildDefinition")
+    materials = built.get("resolvedDependencies") if isinstance(built, Mapping) else None
+    for place in (plain.get("configuration"), materials):
+        for item in place if isinstance(place, list) else ():
+            digest: Any = item.get("digest") if isinstance(item, Mapping) else None
+            sha256 = digest.get("sha256") if isinstance(digest, Mapping) else None
+            if isinstance(sha256, str) and _HEX.fullmatch(sha256):
+                yield sha256
+
+
+def _listing(predicate: Reader, subjects: tuple[Named, ...]) -> tuple[Named, ...]:
+    """The files of a model signature: their digests must be what the subject's is made of."""
+    import hashlib
+
+    found: list[Named] = []
+    for item in predicate.items("resources"):
+        resource = Reader(item, "verify/listing", "a file of the model signature")
+        name, digest = resource.text("name"), resource.text("digest")
+        fault = fault_of(name)
+        if fault:
+            raise RefusalError("verify/path", f"the model signature lists {shown(name)!r}, which {fault}")
+        if resource.text("algorithm") != "sha256" or not _HEX.fullmatch(digest):
+            raise RefusalError(
+                "verify/listing", f"the model signature lists {shown(name)} without a SHA-256 digest", "sign it with SHA-256 of whole files"
+            )
+        found.append(Named(name=name, sha256=digest))
+    if len({one.name for one in found}) < len(found):
+        raise RefusalError("verify/listing", "the model signature lists a file twice")
+    whole = hashlib.sha256(b"".join(bytes.fromhex(one.sha256) for one in sorted(found, key=lambda one: one.name))).hexdigest()
+    if not found or [one.sha256 for one in subjects] != [whole]:
+        raise RefusalError("verify/listing", "the files that the model signature lists are not those that its subject is made of")
+    return tuple(found)

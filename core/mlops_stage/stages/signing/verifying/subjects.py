@@ -1,0 +1,112 @@
+"""Whether what was signed is what is delivered: by digest, by name, and nothing besides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from mlops_stage.evidence.redact import shown
+from mlops_stage.report.words import counted
+from mlops_stage.stages.signing import manifest
+from mlops_stage.stages.signing.verifying.refusal import RefusalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from mlops_stage.stages.signing.verifying.origin import Origin
+    from mlops_stage.stages.signing.verifying.statement import Named, Said
+    from mlops_stage.stages.signing.verifying.trees import File
+
+SIGNATURE = "model.sig"
+"""The signature of a model folder lies in the folder itself; it cannot sign itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Believed:
+    """A statement whose signature holds."""
+
+    bundle: str
+    """Where it lies."""
+    said: Said
+    origin: Origin
+
+
+def about(files: Sequence[File], statements: Sequence[Believed]) -> tuple[Believed, ...]:
+    """The statements about these files, and those about what such a statement names: the data that a model was tested on, the model that one was compiled from."""
+    known = {file.sha256 for file in files}
+    found: list[Believed] = []
+    waiting = list(statements)
+    while True:
+        reached = [one for one in waiting if known & {named.sha256 for named in _named(one)}]
+        if not reached:
+            return tuple(one for one in statements if one in found)
+        found += reached
+        waiting = [one for one in waiting if one not in reached]
+        for one in reached:
+            known |= {named.sha256 for named in _named(one) if named.name != manifest.NAME} | one.said.used
+
+
+def faults(files: Sequence[File], statements: Sequence[Believed]) -> Iterator[RefusalError]:
+    """What is delivered and was not signed, or was signed as something else; and what was signed and is not delivered."""
+    delivered = [file for file in files if file.name != SIGNATURE]
+    if not delivered:
+        yield RefusalError("verify/missing-file", "no file is delivered", "name the model's file or folder")
+    listings = [one.said.listing for one in statements if one.said.listing is not None]
+    subjects = [named for one in statements for named in _named(one) if named.name != manifest.NAME]
+    for file in delivered:
+        yield from _fault(file, subjects)
+    for listing in listings:
+        yield from _against(delivered, listing)
+
+
+def _named(one: Believed) -> tuple[Named, ...]:
+    return one.said.subjects if one.said.listing is None else one.said.listing
+
+
+def _fault(file: File, subjects: Iterable[Named]) -> Iterator[RefusalError]:
+    """Why a file is not believed, if it is not."""
+    same = [named.name for named in subjects if named.sha256 == file.sha256]
+    if any(_ends_with(name, file.name) for name in same):
+        return
+    if same:
+        hint = "deliver it under the name under which it was signed"
+        yield RefusalError(
+            "verify/renamed", f"{shown(file.name)} is what was signed as {shown(same[0] or 'something without a name')}", hint
+        )
+    elif any(_ends_with(named.name, file.name) for named in subjects):
+        yield RefusalError(
+            "verify/changed", f"{shown(file.name)} is not what was signed under this name", "deliver the very bytes that were tested"
+        )
+    else:
+        yield RefusalError(
+            "verify/extra-file", f"no statement that holds speaks of {shown(file.name)}", "leave it out, or sign the folder as a whole"
+        )
+
+
+def _ends_with(signed: str, delivered: str) -> bool:
+    """Whether a delivered name is the end of the name that was signed, folder by folder."""
+    ours, theirs = PurePosixPath(delivered).parts, PurePosixPath(signed).parts
+    return bool(ours) and theirs[-len(ours) :] == ours
+
+
+def _against(delivered: Sequence[File], listing: Sequence[Named]) -> Iterator[RefusalError]:
+    """A list of all files of a folder holds for exactly these files."""
+    there = {file.name: file.sha256 for file in delivered}
+    listed = {named.name: named.sha256 for named in listing}
+    if not set(there.values()) & set(listed.values()):
+        return  # of another model
+    gone = sorted(set(listed) - set(there))
+    if gone:
+        more = f" and {counted(len(gone) - 1, 'other')}" if len(gone) > 1 else ""
+        yield RefusalError(
+            "verify/missing-file", f"{shown(gone[0])}{more} was signed with the folder and is not there", "deliver the whole folder"
+        )
+    for name in sorted(set(there) - set(listed)):
+        yield RefusalError(
+            "verify/extra-file", f"{shown(name)} was not in the folder when it was signed", "leave it out, or sign the folder anew"
+        )
+    for name in sorted(name for name in set(there) & set(listed) if there[name] != listed[name]):
+        yield RefusalError(
+            "verify/changed", f"{shown(name)} is not what was signed under this name", "deliver the very bytes that were signed"
+        )

@@ -1,0 +1,169 @@
+"""Whom a verifier trusts: certificate authorities, logs and time-stamping authorities, from a file that it was given beforehand."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from mlops_stage.errors import InputError, StageError
+from mlops_stage.evidence.redact import shown
+from mlops_stage.stages.signing.verifying.plain import Reader, parsed
+from mlops_stage.stages.signing.verifying.refusal import RefusalError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_RULE = "trust"
+_CONFIG = "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json"
+_SIGNING = "application/vnd.dev.sigstore.signingconfig.v0.2+json"
+_PUBLIC = frozenset({"https://fulcio.sigstore.dev"})
+_MOST_BYTES = 4 * 2**20
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogKey:
+    """The public key of a transparency log."""
+
+    key: ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
+
+    def signed(self, content: bytes, signature: bytes) -> bool:
+        """Whether the log signed these bytes."""
+        try:
+            if isinstance(self.key, ec.EllipticCurvePublicKey):
+                self.key.verify(signature, content, ec.ECDSA(SHA256()))
+            else:
+                self.key.verify(signature, content)
+        except InvalidSignature:
+            return False
+        return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class StampAuthority:
+    """A time-stamping authority: its own certificate first, its root last, and when it is trusted."""
+
+    chain: tuple[x509.Certificate, ...]
+    start: datetime
+    end: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trust:
+    """What a trusted root says."""
+
+    plain: Mapping[str, Any] = field(repr=False)
+    """The trusted root itself."""
+    logs: Mapping[bytes, LogKey]
+    """By the id of the log."""
+    authorities: tuple[StampAuthority, ...]
+    sha256: str
+
+    @property
+    def public(self) -> bool:
+        """Whether it is the public Sigstore's, and not that of an instance of one's own."""
+        named = self.plain.get("certificateAuthorities") or ()
+        return any(authority.get("uri") in _PUBLIC for authority in named)
+
+    def config(self) -> str:
+        """The same as sigstore's client wants it, without any service to sign with."""
+        services: dict[str, Any] = {"mediaType": _SIGNING, "rekorTlogConfig": {"selector": "ANY"}, "tsaConfig": {"selector": "ANY"}}
+        return json.dumps({"mediaType": _CONFIG, "trustedRoot": self.plain, "signingConfig": services})
+
+
+def open_trust(path: Path, name: str) -> Trust:
+    """The trust in a file: a client trust config, or a trusted root alone.
+
+    Raises:
+        InputError: unreadable, or neither of the two.
+    """
+    hint = "give Sigstore's client trust config or trusted root, as JSON"
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"cannot read the trust config {shown(name)}: {error.strerror}", hint) from error
+    if len(content) > _MOST_BYTES:
+        raise InputError(f"the trust config {shown(name)} has more than {_MOST_BYTES:,} bytes", hint)
+    try:
+        return from_json(content)
+    except RefusalError as error:
+        raise InputError(f"{shown(name)}: {error.message}", hint) from error
+
+
+def from_json(content: bytes) -> Trust:
+    """The trust that the bytes spell.
+
+    Raises:
+        RefusalError: neither a client trust config nor a trusted root.
+    """
+    whole = Reader(parsed(content, _RULE, "the trust config"), _RULE, "the trust config")
+    root = whole.inner("trustedRoot", "the trusted root") if whole.has("trustedRoot") else whole
+    if "trustedroot" not in root.text("mediaType"):
+        raise RefusalError(_RULE, f"{shown(root.text('mediaType'))} is no trusted root")
+    return Trust(
+        plain=root.plain,
+        logs=dict(_log(Reader(log, _RULE, "a log")) for log in root.items("tlogs")),
+        authorities=tuple(_authority(Reader(one, _RULE, "a time-stamping authority")) for one in root.items("timestampAuthorities")),
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+
+
+def public_trust() -> Trust:
+    """That of the public Sigstore, from what its client has on this machine; nothing is fetched.
+
+    Raises:
+        StageError: it was never fetched here.
+    """
+    from sigstore.errors import Error
+    from sigstore.models import ClientTrustConfig
+
+    try:
+        root = ClientTrustConfig.production(offline=True).trusted_root
+    except (Error, OSError, ValueError) as error:
+        raise StageError(
+            "the trusted root of the public Sigstore is not on this machine, and verify fetches nothing",
+            "give trust_config: a file; or fetch it once with `python -m sigstore trust-instance` or `cosign initialize`",
+        ) from error
+    return from_json(root._inner.to_json().encode())  # noqa: SLF001  (its own verifier reads it there as well; there is no public door)
+
+
+def _log(log: Reader) -> tuple[bytes, LogKey]:
+    public = log.inner("publicKey").content("rawBytes")
+    try:
+        key = load_der_public_key(public)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise RefusalError(_RULE, "the key of a log cannot be read") from error
+    if not isinstance(key, ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey):
+        raise RefusalError(_RULE, "the key of a log is neither ECDSA nor Ed25519")
+    return log.inner("logId").content("keyId"), LogKey(key=key)
+
+
+def _authority(authority: Reader) -> StampAuthority:
+    chain = authority.inner("certChain").items("certificates")
+    try:
+        certificates = tuple(x509.load_der_x509_certificate(Reader(one, _RULE, "a certificate").content("rawBytes")) for one in chain)
+    except ValueError as error:
+        raise RefusalError(_RULE, "a certificate of a time-stamping authority cannot be read") from error
+    if len(certificates) < 2:  # noqa: PLR2004  (its own and its root)
+        raise RefusalError(_RULE, "the chain of a time-stamping authority lacks its root")
+    valid = authority.inner("validFor") if authority.has("validFor") else Reader({}, _RULE, "its validity")
+    start = _moment(valid.text("start")) if valid.has("start") else datetime(1970, 1, 1, tzinfo=UTC)
+    return StampAuthority(chain=certificates, start=start, end=_moment(valid.text("end")) if valid.has("end") else None)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise RefusalError(_RULE, f"{shown(text)} is no time") from error
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
