@@ -32,6 +32,8 @@ Job = dict[str, Any]
 - `build`: backend, target, source, precision, calibration or null, folder -> path, precision, changed, notes
 - `outputs`: backend, target, artefact, feeds, outputs -> names; reads the tensors in `feeds` and writes those to `outputs` (see `arrays`)
 - `footprint`: backend, target, artefact, rows -> artifact_bytes, ram_bytes
+- `latency`: backend, target, artefact, given (backend, target and artefact of what it is compared with), feeds, rounds, seed, limit -> `asdict(Latency)`
+- `saturation`: backend, target, artefact (an ONNX file), feeds -> `asdict(Saturation)`
 
 Paths are absolute; `target` is `asdict(Target)`; `backend` is the reference of a `CompileBackend`.
 """
@@ -236,7 +238,39 @@ def _footprint(backend: Backend, job: Job) -> dict[str, Any]:
     return asdict(backend.footprint(Path(job["artefact"]), _target(job), job.get("rows", 1)))
 
 
-_VERBS = {"versions": _versions, "supports": _supports, "build": _build, "outputs": _outputs, "footprint": _footprint}
+def _latency(backend: Backend, job: Job) -> dict[str, Any]:
+    from mlops_stage.stages.compile import arrays
+    from mlops_stage.stages.compile.latency import LIMIT, measure_latency
+
+    given = job["given"]
+    source = _backend(given["backend"])
+    found = measure_latency(
+        lambda: source.load(Path(given["artefact"]), _target(given)),
+        lambda: backend.load(Path(job["artefact"]), _target(job)),
+        arrays.load(Path(job["feeds"])),
+        job["rounds"],
+        job["seed"],
+        limit=job.get("limit") or LIMIT,
+    )
+    return asdict(found)
+
+
+def _saturation(_backend: Backend, job: Job) -> dict[str, Any]:
+    from mlops_stage.stages.compile import arrays
+    from mlops_stage.stages.compile.parity.saturation import saturation
+
+    return asdict(saturation(Path(job["artefact"]), arrays.load(Path(job["feeds"]))))
+
+
+_VERBS = {
+    "versions": _versions,
+    "supports": _supports,
+    "build": _build,
+    "outputs": _outputs,
+    "footprint": _footprint,
+    "latency": _latency,
+    "saturation": _saturation,
+}
 
 if __name__ == "__main__":
     main()

@@ -1,0 +1,162 @@
+"""The stage at work: open, gather rows, compile for each target, prove, and write down what ships and where it comes from."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlops_stage.errors import InputError, UsageError, nearest
+from mlops_stage.evidence.digest import sha256
+from mlops_stage.evidence.redact import shown
+from mlops_stage.hookspecs import OURS, Plugin, gather
+from mlops_stage.inputs.model import Served, open_model
+from mlops_stage.params import Limits
+from mlops_stage.report import Finding, Level, NotApplicable, Observations
+from mlops_stage.stages.compile import hookspecs, pictures, telling
+from mlops_stage.stages.compile.building import GIVEN, Bench, check_precisions, compiled
+from mlops_stage.stages.compile.cache import Shelf
+from mlops_stage.stages.compile.evidence import written
+from mlops_stage.stages.compile.material import gathered
+from mlops_stage.stages.compile.parity.drop import predictions_of
+from mlops_stage.stages.compile.targets import load_targets
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mlops_stage.hookspecs import Gathered
+    from mlops_stage.inputs.model import Model
+    from mlops_stage.stages.compile.material import Material
+    from mlops_stage.stages.compile.params import CompileParams
+    from mlops_stage.stages.compile.parity.rows import Probes
+    from mlops_stage.stages.compile.results import Compiled
+    from mlops_stage.stages.compile.targets import Target
+    from mlops_stage.workspace import Workspace
+
+_SERVED = "The model is served from an address; there is no file to compile."
+
+
+def act(params: CompileParams, workspace: Workspace) -> Observations | NotApplicable:
+    """Compile a model for every target, and say of each what ships, that it answers the same, how fast it is and where it comes from.
+
+    Raises:
+        UsageError: no model; a target, file or column that is not there.
+        InputError: an input that cannot be used.
+        StageError: a required target whose backend is not installed.
+    """
+    if not params.model:
+        raise UsageError("there is nothing to compile", "give model: an ONNX file, or the folder that holds it")
+    started = workspace.clock()
+    model = open_model(params.model, workspace.root, env=workspace.env)
+    if isinstance(model, Served):
+        return NotApplicable(reason=_SERVED)
+    check_precisions(params)
+    targets = load_targets(params.target or ("host",), workspace.root)
+    offered = gather(hookspecs, "mlops_compile_backends", (_ours(), *workspace.plugins))
+    backends = _backends(targets, offered)
+    with tempfile.TemporaryDirectory(prefix="mlops-stage-compile-") as folder:
+        workspace.progress(0.0, "reading rows")
+        material = gathered(params, model, workspace.root, Path(folder))
+        bench = _bench(params, workspace, model, material, backends["ort"])
+        found = _all(bench, targets, backends, workspace)
+        if all(one.absent for one in found):
+            return NotApplicable(reason=f"Nothing was compiled: {'; '.join(dict.fromkeys(one.absent for one in found))}.")
+        materials = (*model.subjects(), *material.subjects)
+        kept = written(params, workspace, found, materials=materials, bench=bench, started=started)
+    source = telling.Source(name=model.name, size=sum((model.path.parent / name).stat().st_size for name, _ in model.digests))
+    workspace.progress(1.0, "done")
+    return Observations(
+        metrics=tuple(telling.metrics(found, source)),
+        findings=(*_remarks(material.probes, offered, source), *telling.findings(found, source)),
+        subjects=(*materials, *kept.subjects),
+        evidence=kept.evidence,
+        figures=tuple(pictures.drawn(found)),
+        outputs=kept.outputs,
+    )
+
+
+def _all(bench: Bench, targets: Sequence[Target], backends: Mapping[str, str], workspace: Workspace) -> list[Compiled]:
+    """Every target in turn."""
+    found: list[Compiled] = []
+    for place, target in enumerate(targets):
+
+        def progress(done: float, what: str, place: int = place) -> None:
+            workspace.progress(0.1 + 0.9 * (place + done) / len(targets), what)
+
+        found.append(compiled(bench, target, backends[target.backend], progress))
+    return found
+
+
+def _ours() -> Plugin:
+    return Plugin(name=OURS, distribution=OURS, version=version(OURS), load=hookspecs.Builtin)
+
+
+def _backends(targets: Sequence[Target], offered: Gathered) -> Mapping[str, str]:
+    """Name of a backend -> its reference; of two of one name the built-in one, which comes first.
+
+    Raises:
+        UsageError: a target asks for one that nobody offers.
+    """
+    known: dict[str, str] = {}
+    for offer in offered.offers:
+        if isinstance(offer.record, hookspecs.CompileBackend):
+            known.setdefault(offer.record.name, offer.record.backend)
+    for target in targets:
+        if target.backend not in known:
+            told = f"target {target.name}: there is no backend {shown(target.backend)!r}"
+            raise UsageError(told, f"{nearest(target.backend, known)}; or install the plugin that offers it")
+    return known
+
+
+def _bench(params: CompileParams, workspace: Workspace, model: Model, material: Material, ort: str) -> Bench:
+    """What all targets have in common, the answers of the model as given among it."""
+    workspace.progress(0.05, f"asking the model about {material.probes.rows:,} rows")
+    work = material.feeds.parent
+    secret = workspace.env.get(params.cache_key_env or "", "").encode() or None
+    bench = Bench(
+        params=params,
+        model=model,
+        source=_copied(model, work / "given"),
+        ort=ort,
+        material=material,
+        shelf=None if params.effort == "deep" else Shelf(workspace.cache, secret),
+        work=work,
+        limits=Limits(wall=params.build_limit),
+    )
+    answers = bench.outputs(ort, GIVEN, bench.source, material.feeds)
+    labelled = material.labelled
+    if labelled is None:
+        return replace(bench, reference=answers)
+    right = predictions_of(model, bench.outputs(ort, GIVEN, bench.source, labelled.feeds), labelled.table, labelled.question)
+    return replace(bench, reference=answers, right=right)
+
+
+def _copied(model: Model, folder: Path) -> Path:
+    """The files of the model as they were screened, where nobody else can change them.
+
+    Raises:
+        InputError: one of them was changed meanwhile.
+    """
+    for name, digest in model.digests:
+        place = folder / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(model.path.parent / name, place)
+        if sha256(place) != digest:
+            raise InputError(f"{shown(model.name)} was changed while it was read", "let no other step write the model while this one runs")
+    return folder / model.path.name
+
+
+def _remarks(asked: Probes, offered: Gathered, source: telling.Source) -> list[Finding]:
+    """What a reader should know about the rows, and about plugins that could not answer."""
+    found = [
+        Finding(rule="compile/broken-plugin", level=Level.WARNING, message=f"{shown(one.name)} offers no backend: {shown(one.reason, 160)}")
+        for one in offered.broken
+    ]
+    if asked.weak:
+        hint = "give data: rows with the model's inputs, as in real use"
+        message = f"that the answers are the same is shown weakly: {asked.weak}"
+        found.append(Finding(rule="compile/weak-rows", level=Level.WARNING, message=message, location=source.name, hint=hint))
+    return found + [Finding(rule="compile/choice", level=Level.NOTE, message=note) for note in asked.notes]

@@ -1,0 +1,205 @@
+"""One target after the other: each variant is built or taken from the cache, run in a fresh process, compared and timed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops_stage import __version__
+from mlops_stage.errors import LimitError, UsageError, nearest
+from mlops_stage.evidence.redact import shown
+from mlops_stage.stages.compile import arrays, worker
+from mlops_stage.stages.compile.backends.backend import PRECISIONS, BuildError, Footprint, MissingBackendError
+from mlops_stage.stages.compile.cache import Kept, Shelf, key_of
+from mlops_stage.stages.compile.latency import ROUNDS, Latency
+from mlops_stage.stages.compile.parity.drop import measured_drop, predictions_of
+from mlops_stage.stages.compile.parity.tiers import TIERS, agree
+from mlops_stage.stages.compile.results import FULL, Compiled, Variant, chosen
+from mlops_stage.stages.compile.targets import Target, foreign, processor_features
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from mlops_stage.inputs.answers import Predictions
+    from mlops_stage.inputs.model import Model
+    from mlops_stage.params import Limits
+    from mlops_stage.stages.compile.material import Material
+    from mlops_stage.stages.compile.params import CompileParams
+    from mlops_stage.stages.compile.parity.tiers import Outputs
+
+_ROUNDS = {"quick": ROUNDS, "standard": ROUNDS, "deep": 2 * ROUNDS}
+"""Of the first look at latency, by effort."""
+
+
+GIVEN = Target(name="the model as given", backend="ort")
+"""What artefacts are compared with: the model in ONNX Runtime, as every other stage runs it."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Bench:
+    """What all targets have in common."""
+
+    params: CompileParams
+    model: Model
+    source: Path
+    """A copy of the model, which nobody else can change."""
+    ort: str
+    """The reference of the backend that runs it."""
+    material: Material
+    shelf: Shelf | None
+    work: Path
+    limits: Limits
+    reference: Outputs = field(default_factory=dict)
+    """The answers of the model as given, on the rows to compare."""
+    right: Predictions | None = None
+    """The same on rows with labels."""
+
+    def call(self, verb: str, backend: str, target: Target, **job: Any) -> dict[str, Any]:
+        """A job of a worker's."""
+        plain = {name: str(value) if isinstance(value, Path) else value for name, value in job.items()}
+        return worker.call({"verb": verb, "backend": backend, "target": asdict(target), **plain}, self.limits)
+
+    def outputs(self, backend: str, target: Target, artefact: Path, feeds: Path) -> Outputs:
+        """The answers of an artefact, loaded in a fresh process."""
+        answers = self.work / "answers.npz"
+        self.call("outputs", backend, target, artefact=artefact, feeds=feeds, outputs=answers)
+        return arrays.load(answers)
+
+
+def compiled(bench: Bench, target: Target, backend: str, progress: Callable[[float, str], None]) -> Compiled:
+    """All variants of one target, and the one that ships.
+
+    Args:
+        bench: what all targets have in common.
+        target: what is compiled for.
+        backend: the reference of its backend.
+        progress: told how far it is, from 0 to 1.
+
+    Raises:
+        MissingBackendError: the backend is not installed, and the target is required.
+    """
+    try:
+        versions = bench.call("versions", backend, target)
+        coverage = bench.call("supports", backend, target, source=bench.source)
+    except MissingBackendError as error:
+        if target.required:
+            raise
+        return Compiled(target=target, absent=f"{error.message}; {error.hint}")
+    if coverage["verdict"] == "unsupported":
+        return Compiled(target=target, unsupported=tuple(coverage["reasons"]))
+    wanted = ladder(bench.params, target)
+    found = []
+    for done, precision in enumerate(wanted):
+        progress(done / len(wanted), f"{target.name}: {precision}")
+        found.append(_variant(bench, target, backend, precision, versions))
+    whole = Compiled(target=target, versions=tuple(sorted(versions.items())), foreign=foreign(target), variants=tuple(found))
+    return replace(whole, shipped=chosen(whole, bench.params.prefer))
+
+
+def check_precisions(params: CompileParams) -> None:
+    """Refuse words that are no precision.
+
+    Raises:
+        UsageError: such a word.
+    """
+    for word in params.precision:
+        if word not in PRECISIONS:
+            raise UsageError(f"precision: there is no {shown(word)!r}", nearest(word, PRECISIONS))
+
+
+def ladder(params: CompileParams, target: Target) -> tuple[str, ...]:
+    """The precisions to try, the most exact first: fp32 always, others where target and params allow; of a foreign target fp32 alone."""
+    asked = params.precision or PRECISIONS
+    if foreign(target):
+        return (FULL,)
+    return tuple(one for one in PRECISIONS if one == FULL or (one in target.precisions and one in asked))
+
+
+def _variant(bench: Bench, target: Target, backend: str, precision: str, versions: Mapping[str, str]) -> Variant:
+    lacking = _lacking(bench) if precision == "int8" else ""
+    if lacking:
+        return Variant(precision=precision, failure=f"was not tried: {lacking}")
+    try:
+        made = _made(bench, target, backend, precision, versions)
+        artefact = made.artefact
+        if made.failure or artefact is None:
+            return made
+        made = replace(made, footprint=Footprint(**bench.call("footprint", backend, target, artefact=artefact, rows=1)))
+        return made if foreign(target) else _proven(bench, target, backend, made, artefact)
+    except (BuildError, LimitError) as error:
+        return Variant(precision=precision, failure=f"cannot be made or run: {error.message}")
+
+
+def _lacking(bench: Bench) -> str:
+    """What it takes to try eight bits."""
+    if bench.material.calibration is None:
+        return "it takes rows to learn the ranges of numbers from, which nothing is judged on; give train"
+    return "it takes rows with labels to show what it costs; give data and label" if bench.right is None else ""
+
+
+def _made(bench: Bench, target: Target, backend: str, precision: str, versions: Mapping[str, str]) -> Variant:
+    """Taken from the cache, or built."""
+    folder = bench.work / target.name / precision
+    folder.mkdir(parents=True)
+    of_rows = precision == "int8"
+    key = key_of(
+        model=bench.model.digests,
+        target=asdict(target),
+        versions={**versions, "mlops-stage": __version__},
+        precision=precision,
+        calibration=bench.material.calibration_sha256 if of_rows else "",
+        machine=sorted(processor_features()) if target.native else (),
+    )
+    kept = bench.shelf.fetch(key, folder) if bench.shelf is not None else None
+    cached = kept is not None
+    if kept is None:
+        calibration = bench.material.calibration if of_rows else None
+        built = bench.call("build", backend, target, source=bench.source, precision=precision, calibration=calibration, folder=folder)
+        kept = Kept(artefact=Path(built["path"]).relative_to(folder).as_posix(), changed=built["changed"], notes=tuple(built["notes"]))
+        if bench.shelf is not None:
+            bench.shelf.keep(key, kept, folder)
+    same = "is the same as fp32: nothing in this model can be converted" if precision != FULL and not kept.changed else ""
+    return Variant(precision=precision, failure=same, artefact=folder / kept.artefact, notes=kept.notes, cached=cached)
+
+
+def _proven(bench: Bench, target: Target, backend: str, made: Variant, artefact: Path) -> Variant:
+    """Loaded in a fresh process, compared row by row, and timed where it answers as the model does."""
+    agreement = agree(bench.reference, bench.outputs(backend, target, artefact, bench.material.feeds), TIERS[made.precision])
+    made = replace(made, agreement=agreement)
+    if not agreement.passed:
+        return replace(made, failure=f"does not answer as the model does: {'; '.join(agreement.reasons)}")
+    if made.precision == "int8":
+        made = _affordable(bench, target, backend, made, artefact)
+    if made.failure:
+        return made
+    given = {"backend": bench.ort, "target": asdict(GIVEN), "artefact": str(bench.source)}
+    rounds, seed = _ROUNDS[bench.params.effort], bench.params.seed
+    timed = bench.call(
+        "latency", backend, target, artefact=artefact, given=given, feeds=bench.material.one, rounds=rounds, seed=seed,
+        limit=target.latency_ratio,
+    )  # fmt: skip
+    told: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in timed.items()}
+    return replace(made, latency=Latency(**told))
+
+
+def _affordable(bench: Bench, target: Target, backend: str, made: Variant, artefact: Path) -> Variant:
+    """What eight bits cost on rows with labels; and whether they answer the same on other processors."""
+    labelled, right = bench.material.labelled, bench.right
+    if labelled is not None and right is not None:
+        answers = bench.outputs(backend, target, artefact, labelled.feeds)
+        drop = measured_drop(right, predictions_of(bench.model, answers, labelled.table, labelled.question), bench.params.drop)
+        made = replace(made, drop=drop, failure="" if drop.passed else f"costs too much: {'; '.join(drop.reasons)}")
+    if made.failure or artefact.suffix != ".onnx":
+        return made
+    found = bench.call("saturation", backend, target, artefact=artefact, feeds=bench.material.feeds)
+    if found["verdict"] == "safe":
+        return made
+    why = "sums of it overflow on this processor" if found["verdict"] == "seen" else "sums of it may overflow on other processors"
+    return replace(made, failure=f"answers otherwise on other processors: {why}")
+
+
+def files_of(artefact: Path) -> Sequence[Path]:
+    """The file that is opened, then whatever else belongs to it."""
+    others = sorted(path for path in artefact.parent.rglob("*") if path.is_file() and path != artefact)
+    return [artefact, *others]

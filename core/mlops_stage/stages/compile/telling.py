@@ -1,0 +1,171 @@
+"""What is reported of each target: figures, and sentences about what ships, what does not, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mlops_stage.errors import InternalError
+from mlops_stage.estimates import NotEstimable, Point, Sampled
+from mlops_stage.evidence.redact import shown
+from mlops_stage.report import Finding, Level, Metric
+from mlops_stage.report.words import counted
+from mlops_stage.stages.compile.criteria import ARTEFACT, LATENCY, PARITY, RAM
+from mlops_stage.stages.compile.results import FULL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mlops_stage.estimates import Estimate
+    from mlops_stage.report import Slice
+    from mlops_stage.stages.compile.results import Compiled, Variant
+
+_LONG = 300
+_NAMED_ROWS = 5
+_BACKENDS = {"ort": "ONNX Runtime", "openvino": "OpenVINO"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What artefacts are compared with."""
+
+    name: str
+    """The model's path, relative to the root."""
+    size: int
+    """Bytes of all its files."""
+
+
+def metrics(compiled: Sequence[Compiled], source: Source) -> Iterator[Metric]:
+    """Figures of every target that something was tried for, sliced by `target`; never a time, only ratios of times."""
+    for one in compiled:
+        if not one.absent:
+            yield from _of_target(one, source)
+
+
+def _of_target(one: Compiled, source: Source) -> Iterator[Metric]:
+    where: Slice = (("target", one.target.name),)
+    ships, unseen = one.shipped, f"the target is not emulated here: {one.foreign}"
+    yield Metric(name=PARITY, estimate=_parity(one, unseen), slice=where, direction="higher")
+    yield Metric(name=LATENCY, estimate=_ratio(one, unseen), slice=where, direction="lower")
+    if ships is not None and ships.agreement is not None:
+        agreement = ships.agreement
+        yield Metric(name="label_agreement", estimate=agreement.labels, slice=where, direction="higher")
+        yield Metric(name="largest_difference", estimate=Point(agreement.largest, n=agreement.rows), slice=where, direction="lower")
+        yield Metric(name="ties", estimate=Point(float(agreement.ties)), unit="rows", slice=where)
+    if ships is not None and ships.footprint is not None:
+        yield Metric(name=ARTEFACT, estimate=Point(float(ships.footprint.artifact_bytes)), unit="bytes", slice=where, direction="lower")
+        yield Metric(name=RAM, estimate=Point(float(ships.footprint.ram_bytes)), unit="bytes", slice=where, direction="lower")
+        share = Point(ships.footprint.artifact_bytes / source.size)
+        yield Metric(name="size_ratio", estimate=share, slice=where, direction="lower")
+    yield from _budgets(one, where)
+
+
+def _budgets(one: Compiled, where: Slice) -> Iterator[Metric]:
+    """What the target allows; of an artefact that is not there no size can be judged."""
+    target = one.target
+    if target.latency_ratio is not None:
+        yield Metric(name=f"{LATENCY}_budget", estimate=Point(target.latency_ratio), slice=where)
+    if one.shipped is None or one.shipped.footprint is None:
+        return
+    for name, most in ((ARTEFACT, target.artifact_bytes), (RAM, target.ram_bytes)):
+        if most is not None:
+            yield Metric(name=f"{name}_budget", estimate=Point(float(most)), unit="bytes", slice=where)
+
+
+def _parity(one: Compiled, unseen: str) -> Estimate:
+    if one.foreign:
+        return NotEstimable(0, unseen)
+    compared = one.shipped or one.full
+    rows = compared.agreement.rows if compared is not None and compared.agreement is not None else None
+    return Point(0.0 if one.shipped is None else 1.0, n=rows)
+
+
+def _ratio(one: Compiled, unseen: str) -> Estimate:
+    """Log-normal between the bounds of the bootstrap."""
+    if one.foreign:
+        return NotEstimable(0, unseen)
+    if one.shipped is None:
+        return NotEstimable(0, "nothing ships")
+    return ratio_of(one.shipped)
+
+
+def ratio_of(variant: Variant) -> Estimate:
+    """The latency of a variant as a multiple of the source's."""
+    if variant.latency is None:
+        return NotEstimable(0, "it was not timed")
+    return NotEstimable(variant.latency.rounds, variant.latency.reason) if variant.timed is None else variant.latency.estimate
+
+
+def findings(compiled: Sequence[Compiled], source: Source) -> Iterator[Finding]:
+    """What ships on each target, what does not, and why."""
+    for one in compiled:
+        name = one.target.name
+        if one.absent:
+            yield _finding("compile/backend-missing", Level.WARNING, f"{name} was left out: {one.absent}", source)
+        elif one.unsupported:
+            told = "; ".join(shown(reason, _LONG) for reason in one.unsupported[:_NAMED_ROWS])
+            yield _finding("compile/unsupported", Level.ERROR, f"{name}: {backend_name(one)} cannot compile this model: {told}", source)
+        else:
+            yield from _told(one, source)
+
+
+def _told(one: Compiled, source: Source) -> Iterator[Finding]:
+    if one.foreign:
+        message = f"{one.target.name} is not emulated: {one.foreign}; what was made for it was never run, and nothing is claimed of it"
+        hint = "run this stage with the same params on such a machine"
+        yield Finding(rule="compile/not-emulated", level=Level.WARNING, message=message, location=source.name, hint=hint)
+    if one.shipped is not None:
+        yield Finding(rule="compile/shipped", level=Level.NOTE, message=_shipped(one, one.shipped))
+    for variant in one.variants:
+        if variant is not one.shipped:
+            yield _left_out(one, variant, source)
+        if variant.cached:
+            message = f"{one.target.name}: {variant.precision} is of an earlier run, from the cache, and was proven anew"
+            yield Finding(rule="compile/cached", level=Level.NOTE, message=message)
+
+
+def _shipped(one: Compiled, ships: Variant) -> str:
+    parts = [f"{one.target.name}: {ships.precision} for {backend_name(one)} ships"]
+    if ships.agreement is not None:
+        ties = f", {counted(ships.agreement.ties, 'tie')} left out" if ships.agreement.ties else ""
+        parts.append(f"it answers as the model does on {counted(ships.agreement.rows, 'row')} ({ships.agreement.tier}{ties})")
+    ratio = ratio_of(ships)
+    if isinstance(ratio, Sampled):
+        parts.append(f"it takes {ratio.value:.3g} times as long")
+    elif ships.latency is not None and isinstance(ratio, NotEstimable):
+        parts.append(f"how long it takes cannot be told: {ratio.reason}")
+    parts += ships.notes
+    return "; ".join(parts)
+
+
+def _left_out(one: Compiled, variant: Variant, source: Source) -> Finding:
+    """Why a variant does not ship; that of full precision must, so it is grave when it cannot."""
+    name, reason = one.target.name, shown(variant.failure, _LONG) or _slower(one, variant)
+    if variant.precision == FULL and one.shipped is None:
+        return _finding("compile/no-artefact", Level.ERROR, f"{name}: nothing ships, for fp32 {reason}", source)
+    return Finding(rule="compile/left-out", level=Level.NOTE, message=f"{name}: {variant.precision} does not ship: it {reason}")
+
+
+def _slower(one: Compiled, variant: Variant) -> str:
+    ratio = ratio_of(variant)
+    if isinstance(ratio, NotEstimable):
+        return f"answers the same, but how long it takes cannot be told: {ratio.reason}"
+    if not isinstance(ratio, Sampled) or one.shipped is None:
+        raise InternalError("a variant without a latency was compared", "this is a bug")
+    return f"answers the same, but is not better than {one.shipped.precision}: it takes {ratio.value:.3g} times as long as the model"
+
+
+def backend_name(one: Compiled) -> str:
+    """`ONNX Runtime`."""
+    return _BACKENDS.get(one.target.backend, shown(one.target.backend))
+
+
+def _finding(rule: str, level: Level, message: str, source: Source) -> Finding:
+    return Finding(rule=rule, level=level, message=message, location=source.name, hint=_HINTS[rule])
+
+
+_HINTS = {
+    "compile/backend-missing": "install it, or say `required: true` in the target's file to make this an error",
+    "compile/unsupported": "choose another target, or export the model with other operators",
+    "compile/no-artefact": "the folder evidence/ of this report says on which rows; tell the authors of the backend",
+}
