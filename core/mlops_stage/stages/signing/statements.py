@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
     from mlops_stage.report import Evidence, Report, Subject
 
+    Read = Callable[[Report, Evidence], bytes]
+
+FOLDER = "attestations"
+"""Where statements and their bundles lie, in the output directory."""
+
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 """Source: in-toto Attestation Framework, Statement v1."""
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
@@ -51,7 +56,7 @@ class Statement:
         return hashlib.sha256(self.content).hexdigest()
 
 
-def of(report: Report, read: Callable[[Report, Evidence], bytes]) -> tuple[Statement, ...]:
+def of(report: Report, read: Read) -> tuple[Statement, ...]:
     """The statements of a report: its own, and one for each file of evidence that has a predicate type. Empty when it judged nothing.
 
     Args:

@@ -1,0 +1,18 @@
+"""attestations/: each report as an in-toto statement that nobody has signed yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlops_stage.stages.signing import statements
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mlops_stage.report import Run
+
+
+def render(run: Run, read: statements.Read) -> Mapping[str, str]:
+    """One file for each statement: `attestations/<id>.json`, and `attestations/<id>.<name>.json` for evidence that is a statement's content."""
+    made = [one for report in run.reports for one in statements.of(report, read)]
+    return {f"{statements.FOLDER}/{one.name}.json": one.content.decode() for one in made}

@@ -1,0 +1,262 @@
+"""The stage `sign` with a key: what it makes, keeps and refuses."""
+
+import base64
+import json
+import os
+from dataclasses import replace
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
+
+from mlops_stage import gate
+from mlops_stage.errors import InputError, UsageError
+from mlops_stage.evidence.digest import sha256
+from mlops_stage.report import Evidence, Outcome, Report, Subject, to_json
+from mlops_stage.stages.signing import dsse
+from mlops_stage.stages.signing.act import act
+from mlops_stage.stages.signing.params import SignParams
+from mlops_stage.stages.signing.signed import criteria
+from mlops_stage.workspace import EarlierReport, Workspace
+
+
+def pem(key, password=None):
+    how = BestAvailableEncryption(password.encode()) if password else NoEncryption()
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, how)
+
+
+@pytest.fixture
+def project(tmp_path):
+    (tmp_path / "model.onnx").write_bytes(b"weights")
+    (tmp_path / "signing.key").write_bytes(pem(ec.generate_private_key(ec.SECP256R1())))
+    return tmp_path
+
+
+def reported(project, name="quality", **changes):
+    """A report in its folder, as an earlier stage leaves it."""
+    subject = Subject(role="model", name="model.onnx", sha256=sha256(project / "model.onnx"))
+    report = replace(Report(stage="quality", id=name, outcome=Outcome.PASSED, summary="s", subjects=(subject,)), **changes)
+    folder = project / "mlops-out" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "report.json").write_text(to_json(report))
+    return EarlierReport(report=report, folder=folder)
+
+
+def workspace(project, *reports, env=None):
+    out = project / "mlops-out" / ".sign.part"
+    out.mkdir(parents=True, exist_ok=True)
+    return Workspace(root=project, run_dir=project / "mlops-out", out=out, cache=project / ".cache", reports=reports, env=env or {})
+
+
+def outcome(params, seen):
+    return gate.judge(seen, criteria(params, seen), gate.Rules(mode="evidence", min_denominator=30)).outcome
+
+
+def files(project):
+    home = project / "mlops-out" / "attestations"
+    return {path.relative_to(home).as_posix(): path.read_bytes() for path in sorted(home.rglob("*")) if path.is_file()}
+
+
+def metric(seen, name):
+    return next(one.estimate.value for one in seen.metrics if one.name == name)
+
+
+def test_every_report_gets_its_statement_and_its_bundle(project):
+    params = SignParams(key="signing.key")
+    seen = act(params, workspace(project, reported(project), reported(project, "scan", stage="scan")))
+    made = files(project)
+    assert set(made) == {"quality.json", "quality.sigstore.json", "scan.json", "scan.sigstore.json"}
+    for name in ("quality", "scan"):
+        assert dsse.payload_of(made[f"{name}.sigstore.json"]) == made[f"{name}.json"]
+    assert (metric(seen, "statements"), metric(seen, "signed"), metric(seen, "unverified")) == (2, 2, 0)
+    assert outcome(params, seen) is Outcome.PASSED
+    assert seen.outputs["signed"] == "2"
+    assert seen.outputs["signer"].startswith("key ")
+    listing = json.loads((project / "mlops-out" / ".sign.part" / "evidence" / "signatures.json").read_text())
+    assert [one["bundle"] for one in listing] == ["attestations/quality.sigstore.json", "attestations/scan.sigstore.json"]
+    assert [one.name for one in seen.subjects] == ["model.onnx"]
+
+
+def test_a_second_run_keeps_what_is_signed(project):
+    params = SignParams(key="signing.key")
+    act(params, workspace(project, reported(project)))
+    before = files(project)
+    seen = act(params, workspace(project, reported(project)))
+    assert files(project) == before
+    assert (metric(seen, "signed"), metric(seen, "kept")) == (0, 1)
+
+
+def test_what_changed_is_signed_again_and_nothing_else(project):
+    params = SignParams(key="signing.key")
+    act(params, workspace(project, reported(project), reported(project, "scan")))
+    before = files(project)
+    seen = act(params, workspace(project, reported(project), reported(project, "scan", summary="other")))
+    after = files(project)
+    assert {name for name in after if after[name] != before[name]} == {"scan.json", "scan.sigstore.json"}
+    assert (metric(seen, "signed"), metric(seen, "kept")) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda bundle: bundle[:-20],
+        lambda bundle: bundle.replace(b'"sig":"M', b'"sig":"N'),
+        lambda _bundle: b"",
+        lambda _bundle: b"{}",
+    ],
+    ids=["cut", "signature", "empty", "no bundle"],
+)
+def test_a_bundle_that_does_not_hold_is_made_anew(project, spoil):
+    params = SignParams(key="signing.key")
+    act(params, workspace(project, reported(project)))
+    place = project / "mlops-out" / "attestations" / "quality.sigstore.json"
+    place.write_bytes(spoil(place.read_bytes()))
+    seen = act(params, workspace(project, reported(project)))
+    assert metric(seen, "signed") == 1
+    assert dsse.payload_of(place.read_bytes()) == (place.parent / "quality.json").read_bytes()
+
+
+def test_the_bundle_of_another_key_is_replaced(project):
+    act(SignParams(key="signing.key"), workspace(project, reported(project)))
+    (project / "other.key").write_bytes(pem(ec.generate_private_key(ec.SECP256R1())))
+    seen = act(SignParams(key="other.key"), workspace(project, reported(project)))
+    assert metric(seen, "signed") == 1
+
+
+def test_a_report_that_failed_is_signed_as_well(project):
+    act(SignParams(key="signing.key"), workspace(project, reported(project, outcome=Outcome.FAILED)))
+    assert json.loads(files(project)["quality.json"])["predicate"]["result"] == "FAILED"
+
+
+def test_evidence_that_is_a_statement_s_content_is_signed_and_confirmed(project):
+    earlier = reported(project, "sbom", stage="sbom")
+    (earlier.folder / "evidence").mkdir()
+    path = earlier.folder / "evidence" / "bom.json"
+    path.write_bytes(b'{"bomFormat":"CycloneDX"}')
+    evidence = Evidence(path="evidence/bom.json", sha256=sha256(path), predicate_type="https://cyclonedx.org/bom")
+    earlier = reported(project, "sbom", stage="sbom", evidence=(evidence,))
+    act(SignParams(key="signing.key"), workspace(project, earlier))
+    assert json.loads(files(project)["sbom.bom.json"])["predicate"] == {"bomFormat": "CycloneDX"}
+    path.write_bytes(b'{"bomFormat":"Changed"}')
+    with pytest.raises(InputError, match="is not the file that the report of sbom names"):
+        act(SignParams(key="signing.key"), workspace(project, earlier))
+    path.unlink()
+    with pytest.raises(InputError, match="cannot read evidence/bom.json of sbom"):
+        act(SignParams(key="signing.key"), workspace(project, earlier))
+
+
+def test_a_model_that_changed_after_it_was_judged_is_not_signed(project):
+    earlier = reported(project)
+    (project / "model.onnx").write_bytes(b"other weights")
+    with pytest.raises(InputError, match="model.onnx was changed after quality had judged it"):
+        act(SignParams(key="signing.key", model="model.onnx"), workspace(project, earlier))
+    assert not (project / "mlops-out" / "attestations").exists()
+
+
+def test_nothing_to_sign_is_said_with_the_reason(project):
+    with pytest.raises(UsageError, match="there is nothing to sign") as told:
+        act(SignParams(key="signing.key"), workspace(project))
+    assert "--reports" in told.value.hint
+    with pytest.raises(InputError, match=r"no report judged anything: quality \(error\)"):
+        act(SignParams(key="signing.key"), workspace(project, reported(project, outcome=Outcome.ERROR, subjects=())))
+
+
+def test_nothing_to_sign_with_is_wrong_usage(project):
+    with pytest.raises(UsageError, match="there is nothing to sign with"):
+        act(SignParams(), workspace(project, reported(project)))
+
+
+def test_a_key_behind_a_password_from_a_named_variable(project):
+    key = ec.generate_private_key(ec.SECP256R1())
+    (project / "locked.key").write_bytes(pem(key, "CANARY-password"))
+    earlier = reported(project)
+    params = SignParams(key="locked.key", key_password_env="SIGNING_PASSWORD")
+    seen = act(params, workspace(project, earlier, env={"SIGNING_PASSWORD": "CANARY-password"}))
+    assert metric(seen, "signed") == 1
+    with pytest.raises(InputError, match="the password is wrong, or the file is damaged") as told:
+        act(params, workspace(project, earlier, env={"SIGNING_PASSWORD": "CANARY-wrong"}))
+    assert "CANARY" not in f"{told.value} {told.value.hint} {told.value.__cause__}"
+    with pytest.raises(UsageError, match="no such variable"):
+        act(params, workspace(project, earlier))
+    with pytest.raises(UsageError, match="is encrypted"):
+        act(SignParams(key="locked.key"), workspace(project, earlier))
+    with pytest.raises(UsageError, match="is not encrypted, and a password was given"):
+        act(SignParams(key="signing.key", key_password_env="SIGNING_PASSWORD"), workspace(project, earlier, env={"SIGNING_PASSWORD": "x"}))
+
+
+def test_keys_that_verifiers_elsewhere_do_not_read_are_refused(project):
+    earlier = reported(project)
+    odd = {
+        "p384": pem(ec.generate_private_key(ec.SECP384R1())),
+        "ed25519": pem(ed25519.Ed25519PrivateKey.generate()),
+        "rsa": pem(rsa.generate_private_key(65537, 2048)),
+    }
+    for name, content in odd.items():
+        (project / name).write_bytes(content)
+        with pytest.raises(UsageError, match="is no ECDSA key on the curve P-256"):
+            act(SignParams(key=name), workspace(project, earlier))
+    for name, content in {
+        "empty": b"",
+        "text": b"hello",
+        "der": os.urandom(121),
+        "half": (project / "signing.key").read_bytes()[:90],
+    }.items():
+        (project / name).write_bytes(content)
+        with pytest.raises(InputError, match="it is no PEM file with a private key"):
+            act(SignParams(key=name), workspace(project, earlier))
+    with pytest.raises(UsageError, match="key: absent.key does not exist"):
+        act(SignParams(key="absent.key"), workspace(project, earlier))
+    with pytest.raises(InputError, match="cannot read the key"):
+        act(SignParams(key="."), workspace(project, earlier))
+
+
+def test_statements_that_waited_are_signed_without_their_reports(project):
+    waiting = project / "mlops-out" / "attestations" / "pending"
+    waiting.mkdir(parents=True)
+    statement = b'{"_type":"https://in-toto.io/Statement/v1","subject":[],"predicateType":"x","predicate":{}}'
+    (waiting / "fairness.json").write_bytes(statement)
+    act(SignParams(key="signing.key"), workspace(project, reported(project)))
+    made = files(project)
+    assert dsse.payload_of(made["fairness.sigstore.json"]) == statement == made["fairness.json"]
+    assert not waiting.exists()
+
+
+def test_a_report_wins_over_a_statement_that_waited_for_an_older_one(project):
+    waiting = project / "mlops-out" / "attestations" / "pending"
+    waiting.mkdir(parents=True)
+    (waiting / "quality.json").write_bytes(b'{"_type":"https://in-toto.io/Statement/v1"}')
+    act(SignParams(key="signing.key"), workspace(project, reported(project)))
+    assert "predicate" in json.loads(dsse.payload_of(files(project)["quality.sigstore.json"]))
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff", b'{"_type":"other"}', b"[" * 100_000])
+def test_what_waits_and_is_no_statement_is_refused(project, content):
+    waiting = project / "mlops-out" / "attestations" / "pending"
+    waiting.mkdir(parents=True)
+    (waiting / "x.json").write_bytes(content)
+    with pytest.raises(InputError, match="is no in-toto statement"):
+        act(SignParams(key="signing.key"), workspace(project, reported(project)))
+
+
+def test_a_link_among_what_waits_is_refused(project):
+    waiting = project / "mlops-out" / "attestations" / "pending"
+    waiting.mkdir(parents=True)
+    (waiting / "x.json").symlink_to(project / "signing.key")
+    with pytest.raises(InputError, match="is no statement of mlops-stage"):
+        act(SignParams(key="signing.key"), workspace(project, reported(project)))
+
+
+def test_a_statement_that_no_verifier_would_read_is_not_signed(project, monkeypatch):
+    monkeypatch.setattr(dsse, "MOST_STATEMENT_BYTES", 100)
+    with pytest.raises(InputError, match="the statement quality has"):
+        act(SignParams(key="signing.key"), workspace(project, reported(project)))
+
+
+def test_the_key_stands_nowhere(project):
+    raw = base64.b64encode((project / "signing.key").read_bytes()).decode()
+    inner = (project / "signing.key").read_text().splitlines()[1]
+    seen = act(SignParams(key="signing.key"), workspace(project, reported(project)))
+    written = b"".join(path.read_bytes() for path in (project / "mlops-out").rglob("*") if path.is_file()).decode("utf-8", "replace")
+    for secret in (raw[:60], inner):
+        assert secret not in written
+        assert secret not in repr(seen)
