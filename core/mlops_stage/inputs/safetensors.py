@@ -6,14 +6,18 @@ Format: eight bytes with the header's length, the header as JSON, then the tenso
 from __future__ import annotations
 
 import json
+from collections import Counter
+from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from mlops_stage.errors import InputError
 from mlops_stage.evidence.redact import shown
 from mlops_stage.report.words import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 MOST_HEADER = 100_000_000
 """Bytes of header that the format allows; models of a thousand layers need one million."""
@@ -34,6 +38,15 @@ class HeaderError(ValueError):
     """The header cannot be read at all."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """What a sound header says."""
+
+    elements: Mapping[str, int]
+    """Type as the format calls it (`F32`, `BF16` …) -> numbers of that type in all tensors."""
+    metadata: Mapping[str, str]
+
+
 def looks_like(head: bytes, size: int) -> bool:
     """Whether the first bytes of a file of that size may be those of a safetensors file."""
     return len(head) > 9 and head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") <= size - 8  # noqa: PLR2004  (`{}` is the shortest header)
@@ -45,7 +58,42 @@ def faults(header: bytes, rest: int) -> Iterator[str]:
     Raises:
         HeaderError: it is no JSON object, or holds a name twice.
     """
-    told = _parsed(header)
+    yield from _faults(_parsed(header), rest)
+
+
+def read_header(path: Path) -> Header:
+    """What the header of a file says, once nothing is found wrong with it.
+
+    Raises:
+        InputError: it cannot be read, or something is wrong with it.
+    """
+    try:
+        told, rest = _read(path)
+        fault = next(_faults(dict(told), rest), "")
+    except OSError as error:
+        raise InputError(f"cannot read {shown(path.name)}: {error.strerror}", "check the permissions of the file") from error
+    except HeaderError as error:
+        told, fault = {}, str(error)
+    if fault:
+        raise InputError(f"{shown(path.name)} is no sound safetensors file: {fault}", "write it again, or check the download")
+    metadata = told.pop("__metadata__", {})
+    elements: Counter[str] = Counter()
+    for about in told.values():
+        elements[about["dtype"]] += prod(about["shape"])
+    return Header(elements=dict(elements), metadata=metadata)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], int]:
+    """The header of a file, and how many bytes follow."""
+    with path.open("rb") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        rest = path.stat().st_size - 8 - length
+        if not 2 <= length <= MOST_HEADER or rest < 0:  # noqa: PLR2004  (`{}` is the shortest header)
+            raise HeaderError("its header is cut short or far too long")
+        return _parsed(stream.read(length)), rest
+
+
+def _faults(told: dict[str, Any], rest: int) -> Iterator[str]:
     metadata = told.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         yield "its __metadata__ is no table of texts"

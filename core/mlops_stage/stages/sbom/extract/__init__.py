@@ -1,1 +1,7 @@
 """Readers of facts: files, locks, git and CI; none runs, imports or unpickles what it reads."""
+
+from __future__ import annotations
+
+from mlops_stage.stages.sbom.extract.gathering import inventory
+
+__all__ = ["inventory"]

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from mlops_stage.errors import InputError, UsageError
+from mlops_stage.errors import InputError
 from mlops_stage.evidence.digest import of_json, sha256_many
 from mlops_stage.evidence.paths import existing, relative
 from mlops_stage.evidence.redact import shown
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 MOST_FILES = 20_000
 _SKIPPED = frozenset({".git", ".cache", "__pycache__", ".ipynb_checkpoints", ".venv", "node_modules"})
-_TOKENIZERS = re.compile(r"tokenizer.*|vocab\..*|merges\.txt|.*\.spm|.*\.tiktoken|special_tokens_map\.json|added_tokens\.json|spiece\.model")
+_TOKENIZERS = re.compile(
+    r"tokenizer.*|vocab\..*|merges\.txt|.*\.spm|.*\.tiktoken|special_tokens_map\.json|added_tokens\.json|spiece\.model"
+)
 _PREPROCESSORS = re.compile(r"(pre)?processor_config\.json|feature_extractor.*|image_processor.*|scaler\..*|preprocess.*")
 _CONFIGS = re.compile(r".*\.(json|ya?ml|toml|cfg|ini)|mlmodel")
 _CARDS = re.compile(r"(readme|model_?card|license|licence|notice|copying)(\..*)?")
@@ -79,12 +81,11 @@ def model_part(source: str, root: Path, apart: AbstractSet[Path] = frozenset()) 
         InputError: no file, more than a model has, or an ONNX file that reads from outside its folder.
     """
     place = existing(root, source, "model")
-    found: list[Path] = []
-    findings: list[Finding] = []
+    findings: tuple[Finding, ...] = ()
     if place.is_dir():
-        _walk(place, _home(place), root, apart, found, findings)
+        found, findings = _walk(place, root, apart)
     elif place.is_file():
-        found.append(place)
+        found = [place]
     else:
         raise InputError(f"model: {shown(source)} is neither a file nor a folder", "name the file or folder of the model itself")
     if not found:
@@ -93,10 +94,14 @@ def model_part(source: str, root: Path, apart: AbstractSet[Path] = frozenset()) 
     weights = {path for one in outside.values() for path in one}
     every = list(dict.fromkeys([*found, *sorted(weights)]))
     digests = sha256_many(every)
-    files = sorted((_file(path, root, digests[path], path in weights) for path in every), key=lambda file: (file.role != "weights", file.path))
+    files = sorted(
+        (_file(path, root, digests[path], path in weights) for path in every), key=lambda file: (file.role != "weights", file.path)
+    )
     paths = {relative(root, path): path for path in every}
     if len(paths) < len(every):
-        raise InputError(f"model: {shown(source)} lies outside the project and holds files of the same name", "copy the model into the project")
+        raise InputError(
+            f"model: {shown(source)} lies outside the project and holds files of the same name", "copy the model into the project"
+        )
     base = place if place.is_dir() else place.parent
     return Part(
         key="model",
@@ -106,7 +111,7 @@ def model_part(source: str, root: Path, apart: AbstractSet[Path] = frozenset()) 
         paths=paths,
         sha256=_digest(base, outside, digests, files, paths),
         purl=_hub(place) if place.is_dir() else "",
-    ), tuple(findings)
+    ), findings
 
 
 def file_format(path: Path) -> str:
@@ -136,7 +141,11 @@ def files_in(paths: Iterable[Path], root: Path, role: str) -> tuple[tuple[File, 
     ), named
 
 
-def _walk(place: Path, home: Path, root: Path, apart: AbstractSet[Path], found: list[Path], findings: list[Finding]) -> None:
+def _walk(place: Path, root: Path, apart: AbstractSet[Path]) -> tuple[list[Path], tuple[Finding, ...]]:
+    """Every file below a folder, and what was left out."""
+    home = _home(place)
+    found: list[Path] = []
+    findings: list[Finding] = []
     for folder, folders, names in os.walk(place, onerror=_unreadable):
         here = Path(folder)
         links = [name for name in folders if (here / name).is_symlink()]
@@ -152,6 +161,7 @@ def _walk(place: Path, home: Path, root: Path, apart: AbstractSet[Path], found: 
                 found.append(path)
         if len(found) > MOST_FILES:
             raise InputError(f"model: {shown(place.name)} holds more than {MOST_FILES:,} files", "name the folder of the model itself")
+    return found, tuple(findings)
 
 
 def _home(place: Path) -> Path:
@@ -201,49 +211,31 @@ def _outside(path: Path) -> tuple[Path, ...]:
 
 def _file(path: Path, root: Path, sha256: str, external: bool) -> File:  # noqa: FBT001  (one of two roles)
     kind = "external data of ONNX" if external else file_format(path)
-    return File(path=relative(root, path), sha256=sha256, size=path.stat().st_size, role="weights" if external else _role(path, kind), format=kind)
+    return File(
+        path=relative(root, path), sha256=sha256, size=path.stat().st_size, role="weights" if external else _role(path, kind), format=kind
+    )
 
 
 def _role(path: Path, kind: str) -> str:
     name, suffix = path.name.lower(), path.suffix.lower()
-    if _CARDS.fullmatch(name):
-        return "card"
-    if _TOKENIZERS.fullmatch(name):
-        return "tokenizer"
-    if _PREPROCESSORS.fullmatch(name):
-        return "preprocessor"
-    if suffix in _WEIGHTS or kind in {"GGUF", "safetensors", "pickle", "PyTorch", "HDF5"} or (suffix == ".bin" and kind == "PyTorch"):
-        return "weights"
-    if suffix in _CODE:
-        return "code"
-    if _CONFIGS.fullmatch(name):
-        return "config"
-    return "weights" if suffix == ".bin" else "other"
+    weights = suffix in _WEIGHTS or suffix == ".bin" or kind in {"GGUF", "safetensors", "pickle", "PyTorch", "HDF5"}
+    by_name = ((_CARDS, "card"), (_TOKENIZERS, "tokenizer"), (_PREPROCESSORS, "preprocessor"))
+    told = next((role for pattern, role in by_name if pattern.fullmatch(name)), "")
+    if told or weights:
+        return told or "weights"
+    return "code" if suffix in _CODE else "config" if _CONFIGS.fullmatch(name) else "other"
 
 
-def _digest(base: Path, outside: dict[Path, tuple[Path, ...]], digests: dict[Path, str], files: Sequence[File], paths: dict[str, Path]) -> str:
+def _digest(
+    base: Path, outside: dict[Path, tuple[Path, ...]], digests: dict[Path, str], files: Sequence[File], paths: dict[str, Path]
+) -> str:
     """As all stages name the one ONNX model of a folder; else of the list of names and digests, weights first."""
     weights = [file for file in files if file.role == "weights"]
     if len(outside) == 1:
-        (path, others), = outside.items()
+        ((path, others),) = outside.items()
         if {paths[file.path] for file in weights} <= {path, *others}:
             listed = [path, *others]
             return digests[path] if not others else of_json([[one.relative_to(path.parent).as_posix(), digests[one]] for one in listed])
     if len(files) == 1:
         return files[0].sha256
     return of_json([[PurePosixPath(os.path.relpath(paths[file.path], base)).as_posix(), file.sha256] for file in files])
-
-
-def named_parts(given: dict[str, str | None], root: Path) -> dict[str, str]:
-    """Those params that name something, checked to be there before anything is hashed.
-
-    Raises:
-        UsageError: a path that does not exist.
-    """
-    named = {key: text for key, text in given.items() if text}
-    for key, text in named.items():
-        if not any(mark in text for mark in "*?["):
-            existing(root, text, key)
-    if not named:
-        raise UsageError("there is nothing to describe", "give model: a file or a folder, of any format")
-    return named

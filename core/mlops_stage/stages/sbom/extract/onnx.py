@@ -19,7 +19,18 @@ if TYPE_CHECKING:
 _INFERRED = Confidence.INFERRED
 _MOST_METADATA = 50
 _MOST_KINDS = 200
-_QUANTISED = frozenset({"QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul", "MatMulInteger", "ConvInteger", "MatMulNBits", "DynamicQuantizeLinear"})
+_QUANTISED = frozenset(
+    {
+        "QuantizeLinear",
+        "DequantizeLinear",
+        "QLinearConv",
+        "QLinearMatMul",
+        "MatMulInteger",
+        "ConvInteger",
+        "MatMulNBits",
+        "DynamicQuantizeLinear",
+    }
+)
 _WORD_OF = {
     "Classifier": "classification",
     "SVMClassifier": "classification",
@@ -77,8 +88,8 @@ def family(operators: Mapping[str, int]) -> str:
 
 
 def learned(facts: onnx.OnnxFacts) -> int:
-    """Elements of all initializers; the numbers of trees and linear models of `ai.onnx.ml` stand in attributes and are none of them."""
-    return facts.parameters
+    """Elements of all initializers, and the numbers in attributes: there trees and linear models of `ai.onnx.ml` have what they learned."""
+    return facts.parameters + facts.attribute_floats
 
 
 def precision(facts: onnx.OnnxFacts) -> dict[str, int]:

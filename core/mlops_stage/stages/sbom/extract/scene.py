@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mlops_stage.report import Finding
-    from mlops_stage.stages.sbom.facts import Column, DatasetUse, File, Library, Parent, Port
+    from mlops_stage.stages.sbom.facts import Ci, Column, DatasetUse, File, Git, Library, Parent, Port
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +47,12 @@ class Scene:
     parts: Mapping[str, Part]
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Variables by which a CI system names repository and pipeline."""
+    git: Git | None = None
+    ci: Ci | None = None
+    epoch: int | None = None
+    """SOURCE_DATE_EPOCH, or else the time of the commit."""
+    served: str = ""
+    """The address of a model that is not a file."""
     lock: str | None = None
     contract: str | None = None
     cards: tuple[tuple[str, Path], ...] = ()

@@ -1,0 +1,176 @@
+"""Libraries by lock file: uv.lock, pylock.toml, poetry.lock, Pipfile.lock and requirements files; nothing is resolved, installed or asked of an index."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mlops_stage.errors import InputError
+from mlops_stage.evidence.paths import existing, relative
+from mlops_stage.evidence.redact import shown
+from mlops_stage.stages.sbom.extract.plain import MOST_LOCK_BYTES, UnreadableError, json_of, table, tables, text_of, texts, toml_of, word
+from mlops_stage.stages.sbom.extract.scene import Packages, harmless
+from mlops_stage.stages.sbom.facts import Library
+from mlops_stage.stages.sbom.identity import normalised, pypi_purl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from mlops_stage.stages.sbom.extract.scene import Found, Scene
+
+_SHA256 = re.compile(r"sha256[:=]([0-9a-f]{64})")
+_LINE = re.compile(r"([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(?:===?\s*([\w.!+*-]+))?\s*([<>~!,;@].*)?")
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
+_LOOKED_FOR = ("uv.lock", "pylock.toml", "poetry.lock", "Pipfile.lock", "requirements.lock", "requirements.txt")
+"""In this order: those with digests and edges first."""
+
+
+@dataclass
+class _Entry:
+    """A package of a lock, before its dependencies are known by ref."""
+
+    name: str
+    version: str
+    sha256s: tuple[str, ...] = ()
+    requires: list[str] = field(default_factory=list)
+    """Normalised names, or `name==version` where a name stands there twice."""
+
+
+def extract(scene: Scene) -> Iterator[Found]:
+    """The libraries of the lock file that was named, or of the first that lies in the project's folder.
+
+    Raises:
+        UsageError: the file that was named is not there.
+        InputError: it is no lock file of a known kind.
+    """
+    path = existing(scene.root, scene.lock, "lock") if scene.lock else _found(scene.root)
+    if path is None:
+        return
+    source = relative(scene.root, path)
+    try:
+        entries, roots, complete = _read(path)
+    except UnreadableError as error:
+        raise InputError(
+            f"lock: {shown(source)} could not be read: {shown(error, 160)}", "write it again, or name another file with lock"
+        ) from error
+    direct = roots or _asked_for(scene.root)
+    yield Packages(source=source, libraries=_libraries(entries, direct), complete=complete)
+
+
+def _found(root: Path) -> Path | None:
+    return next((root / name for name in _LOOKED_FOR if (root / name).is_file()), None)
+
+
+def _read(path: Path) -> tuple[list[_Entry], set[str], bool]:
+    """Packages, the names that the project itself asks for, and whether these are all."""
+    name = path.name.lower()
+    if name.endswith(".toml") or name in {"uv.lock", "poetry.lock"}:
+        plain = toml_of(path, MOST_LOCK_BYTES)
+        if "packages" in plain:
+            return _pylock(plain)
+        return _poetry(plain) if any("files" in one for one in tables(plain.get("package"))) or "metadata" in plain else _uv(plain)
+    return _pipfile(json_of(path, MOST_LOCK_BYTES)) if name == "pipfile.lock" else _requirements(text_of(path, MOST_LOCK_BYTES))
+
+
+def _uv(plain: Mapping[str, Any]) -> tuple[list[_Entry], set[str], bool]:
+    entries, roots = [], set[str]()
+    for one in tables(plain.get("package")):
+        needed = [_reference(other) for other in tables(one.get("dependencies"))]
+        source = table(one.get("source"))
+        if "editable" in source or "virtual" in source:
+            roots |= {name.partition("==")[0] for name in needed}
+            continue
+        digests = _digests([table(one.get("sdist")), *tables(one.get("wheels"))], "hash")
+        entries.append(_Entry(normalised(word(one.get("name"))), word(one.get("version")), digests, needed))
+    return entries, roots, True
+
+
+def _pylock(plain: Mapping[str, Any]) -> tuple[list[_Entry], set[str], bool]:
+    """PEP 751."""
+    entries = []
+    for one in tables(plain.get("packages")):
+        files = [table(one.get("sdist")), table(one.get("archive")), *tables(one.get("wheels"))]
+        hashes = [{"hash": f"sha256:{table(file.get('hashes')).get('sha256')}"} for file in files]
+        needed = [_reference(other) for other in tables(one.get("dependencies"))]
+        entries.append(_Entry(normalised(word(one.get("name"))), word(one.get("version")), _digests(hashes, "hash"), needed))
+    return entries, set(), True
+
+
+def _poetry(plain: Mapping[str, Any]) -> tuple[list[_Entry], set[str], bool]:
+    entries = []
+    old = table(table(plain.get("metadata")).get("files"))
+    for one in tables(plain.get("package")):
+        files = tables(one.get("files")) or tables(old.get(word(one.get("name"))))
+        needed = [normalised(name) for name in table(one.get("dependencies"))]
+        entries.append(_Entry(normalised(word(one.get("name"))), word(one.get("version")), _digests(files, "hash"), needed))
+    return entries, set(), True
+
+
+def _pipfile(plain: Mapping[str, Any]) -> tuple[list[_Entry], set[str], bool]:
+    entries = []
+    for name, about in table(plain.get("default")).items():
+        told = table(about)
+        hashes = [{"hash": text} for text in texts(told.get("hashes"))]
+        entries.append(_Entry(normalised(name), word(told.get("version")).lstrip("="), _digests(hashes, "hash")))
+    return entries, set(), True
+
+
+def _requirements(text: str) -> tuple[list[_Entry], set[str], bool]:
+    """A requirements file; complete only where every line is pinned and hashed, as pip then demands it of all."""
+    entries = []
+    for line in re.sub(r"\\\n", " ", text).splitlines():
+        asked = re.sub(r"(^|\s)#.*$", "", line).strip()
+        found = _LINE.match(asked)
+        if not found or asked.startswith("-"):
+            continue
+        version = found[2] if found[2] and "*" not in found[2] else ""
+        entries.append(_Entry(normalised(found[1]), version, tuple(sorted(set(_SHA256.findall(asked))))))
+    return entries, set(), bool(entries) and all(entry.version and entry.sha256s for entry in entries)
+
+
+def _reference(plain: Mapping[str, Any]) -> str:
+    name, version = normalised(word(plain.get("name"))), word(plain.get("version"))
+    return f"{name}=={version}" if version else name
+
+
+def _digests(files: Sequence[Mapping[str, Any]], key: str) -> tuple[str, ...]:
+    found = (_SHA256.fullmatch(word(one.get(key))) for one in files)
+    return tuple(sorted({one[1] for one in found if one}))
+
+
+def _asked_for(root: Path) -> set[str]:
+    """The names that pyproject.toml asks for."""
+    try:
+        plain = toml_of(root / "pyproject.toml")
+    except UnreadableError:
+        return set()
+    listed = texts(table(plain.get("project")).get("dependencies"))
+    poetry = table(table(table(plain.get("tool")).get("poetry")).get("dependencies"))
+    return {normalised(found[0]) for text in [*listed, *poetry] if (found := _NAME.match(text))} - {"python"}
+
+
+def _libraries(entries: Sequence[_Entry], direct: set[str]) -> tuple[Library, ...]:
+    """Libraries by ref, sorted; what they need as far as it stands in the same lock."""
+    named = [entry for entry in entries if _NAME.fullmatch(entry.name)]
+    refs: dict[str, set[str]] = {}
+    for entry in named:
+        ref = pypi_purl(entry.name, harmless(entry.version, 100))
+        refs.setdefault(entry.name, set()).add(ref)
+        refs.setdefault(f"{entry.name}=={entry.version}", set()).add(ref)
+    made: dict[str, Library] = {}
+    for entry in named:
+        version = harmless(entry.version, 100)
+        ref = pypi_purl(entry.name, version)
+        needed = {other for name in entry.requires for other in refs.get(name, ())} - {ref}
+        made[ref] = Library(
+            ref=ref,
+            name=entry.name,
+            version=version,
+            purl=ref,
+            sha256s=entry.sha256s,
+            requires=tuple(sorted(needed)),
+            direct=entry.name in direct,
+        )
+    return tuple(made[ref] for ref in sorted(made))
