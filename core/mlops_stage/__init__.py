@@ -71,6 +71,8 @@ if TYPE_CHECKING:
     from mlops_stage.stage import Command as Command
     from mlops_stage.stage import Reply as Reply
     from mlops_stage.stage import Stage as Stage
+    from mlops_stage.stages.signing.opened import Verified as Verified
+    from mlops_stage.stages.signing.opened import open_verified as open_verified
     from mlops_stage.workspace import Workspace as Workspace
 
 _HOME = {
@@ -82,6 +84,7 @@ _HOME = {
     "report": ("Criterion", "Evidence", "Finding", "Metric", "NoFinding", "NotApplicable", "Observations", "Report", "Run", "Subject"),
     "reporter": ("Reporter",),
     "stage": ("Command", "Reply", "Stage"),
+    "stages.signing.opened": ("Verified", "open_verified"),
     "workspace": ("Workspace",),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}

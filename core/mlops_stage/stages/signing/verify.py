@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mlops_stage.errors import UsageError
@@ -17,12 +16,11 @@ from mlops_stage.report.words import counted
 from mlops_stage.stages.signing.verifying import levels
 from mlops_stage.stages.signing.verifying.asking import asked_of
 from mlops_stage.stages.signing.verifying.checking import check
-from mlops_stage.stages.signing.verifying.shelf import Found, bundles_at
-from mlops_stage.stages.signing.verifying.subjects import SIGNATURE
+from mlops_stage.stages.signing.verifying.shelf import Found, bundles_in
 from mlops_stage.stages.signing.verifying.trees import read_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from mlops_stage.stages.signing.verifying.checking import Checked
@@ -45,13 +43,11 @@ def measure(params: VerifyParams, workspace: Workspace) -> Observations:
     asked = asked_of(params, workspace.root)
     shelf = _shelf(params, workspace)
     place = _place(params, workspace.root)
-    found = list(bundles_at(shelf))
     tree = None
     if place is not None:
         workspace.progress(0.1, "hashing what is delivered")
         tree = read_tree(place)
-        if place.is_dir() and any(file.name == SIGNATURE for file in tree.files):
-            found += [replace(one, name=f"{place.name}/{SIGNATURE}") for one in bundles_at(place / SIGNATURE)]
+    found = bundles_in(shelf, place, tree)
     workspace.progress(0.5, f"verifying {counted(len(found), 'bundle')}")
     checked = check(found, None if tree is None else tree.files, asked)
     evidence = _record(checked, found, workspace)
@@ -88,7 +84,7 @@ def _place(params: VerifyParams, root: Path) -> Path | None:
     return existing(root, params.model, "model")
 
 
-def _record(checked: Checked, found: list[Found], workspace: Workspace) -> Evidence:
+def _record(checked: Checked, found: Sequence[Found], workspace: Workspace) -> Evidence:
     """Each bundle with what came of it, for other programs."""
     refused = {one.place: one.error for one in checked.refused if one.place}
     held = {one.bundle: one for one in checked.believed}
@@ -130,8 +126,10 @@ def _refused(checked: Checked, tree: Tree | None, shelf: Path, place: Path | Non
             location=location,
             hint=one.error.hint,
         )
-    for error in () if tree is None or place is None else tree.refused:
-        location = relative(workspace.root, place)
+    if tree is None or place is None:
+        return
+    location = relative(workspace.root, place)
+    for error in tree.refused:
         yield Finding(rule=error.rule, level=Level.ERROR, message=error.message, location=location, hint=error.hint)
 
 
@@ -157,7 +155,7 @@ def _told(checked: Checked, tree: Tree | None) -> Iterator[Finding]:
             yield Finding(rule="verify/other-files", level=Level.WARNING, message=message)
 
 
-def _metrics(checked: Checked, found: list[Found], tree: Tree | None) -> tuple[Metric, ...]:
+def _metrics(checked: Checked, found: Sequence[Found], tree: Tree | None) -> tuple[Metric, ...]:
     counts = {
         "bundles": (len(found), ""),
         "statements": (len(checked.about), "higher"),

@@ -43,4 +43,5 @@ def _signer(params: VerifyParams, root: Path) -> Signer:
     if params.identity is None or params.issuer is None:
         lacking = "nobody is named whose signature would be believed" if not named else f"{named[0]} alone names no signer"
         raise UsageError(lacking, both)
-    return IdentitySigner(Expected(params.identity, params.issuer, params.repository or ""), trust or public_trust())
+    expected = Expected(identity=params.identity, issuer=params.issuer, repository=params.repository or "")
+    return IdentitySigner(expected, trust or public_trust())

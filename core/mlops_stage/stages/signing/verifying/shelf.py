@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mlops_stage.errors import InputError
 from mlops_stage.evidence.redact import shown
 from mlops_stage.stages.signing.dsse import MOST_BUNDLE_BYTES, SUFFIX
+from mlops_stage.stages.signing.verifying.subjects import SIGNATURE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from mlops_stage.stages.signing.verifying.trees import Tree
 
 LINES = ".jsonl"
 MOST_BUNDLES = 10_000
@@ -27,6 +30,18 @@ class Found:
     name: str
     """The file's name; of one among several lines `attestations.jsonl:3`."""
     raw: bytes
+
+
+def bundles_in(shelf: Path, delivered: Path | None = None, tree: Tree | None = None) -> tuple[Found, ...]:
+    """Every bundle of a folder, and the signature that lies in the folder that is delivered.
+
+    Raises:
+        InputError: as `bundles_at`.
+    """
+    found = bundles_at(shelf)
+    if delivered is None or tree is None or not delivered.is_dir() or all(file.name != SIGNATURE for file in tree.files):
+        return found
+    return (*found, *(replace(one, name=f"{delivered.name}/{SIGNATURE}") for one in bundles_at(delivered / SIGNATURE)))
 
 
 def bundles_at(place: Path) -> tuple[Found, ...]:
