@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlops_stage.hookspecs import hookimpl
-from mlops_stage.stages import adversarial, data, fairness, quality, scan, signing
+from mlops_stage.stages import adversarial, data, fairness, quality, sbom, scan, signing
+from mlops_stage.stages.compile import STAGE as COMPILE
 
 if TYPE_CHECKING:
     from mlops_stage.reporter import Reporter
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
 @hookimpl
 def mlops_stages() -> tuple[Stage, ...]:
     """The built-in stages; nothing heavy is imported until one of them runs."""
-    return (data.STAGE, quality.STAGE, fairness.STAGE, scan.STAGE, adversarial.STAGE, signing.SIGN, signing.VERIFY)
+    return (data.STAGE, quality.STAGE, fairness.STAGE, scan.STAGE, adversarial.STAGE, COMPILE, sbom.STAGE, signing.SIGN, signing.VERIFY)
 
 
 @hookimpl
 def mlops_reporters() -> tuple[Reporter, ...]:
     """The reporters that belong to one stage."""
-    return (signing.ATTESTATIONS,)
+    return (sbom.REPORTER, signing.ATTESTATIONS)

@@ -19,6 +19,7 @@ from mlops_stage.report import Finding, Level, NotApplicable, Observations
 from mlops_stage.stages.compile import hookspecs, pictures, telling
 from mlops_stage.stages.compile.building import GIVEN, Bench, check_precisions, compiled
 from mlops_stage.stages.compile.cache import Shelf
+from mlops_stage.stages.compile.converted import converted
 from mlops_stage.stages.compile.evidence import written
 from mlops_stage.stages.compile.material import gathered
 from mlops_stage.stages.compile.parity.drop import predictions_of
@@ -61,16 +62,17 @@ def act(params: CompileParams, workspace: Workspace) -> Observations | NotApplic
         workspace.progress(0.0, "reading rows")
         material = gathered(params, model, workspace.root, Path(folder))
         bench = _bench(params, workspace, model, material, backends["ort"])
+        figures, doubts, originals = converted(params, workspace.root, bench.right, material.labelled)
         found = _all(bench, targets, backends, workspace)
         if all(one.absent for one in found):
             return NotApplicable(reason=f"Nothing was compiled: {'; '.join(dict.fromkeys(one.absent for one in found))}.")
-        materials = (*model.subjects(), *material.subjects)
+        materials = tuple(dict.fromkeys((*model.subjects(), *material.subjects, *originals)))
         kept = written(params, workspace, found, materials=materials, bench=bench, started=started)
     source = telling.Source(name=model.name, size=sum((model.path.parent / name).stat().st_size for name, _ in model.digests))
     workspace.progress(1.0, "done")
     return Observations(
-        metrics=tuple(telling.metrics(found, source)),
-        findings=(*_remarks(material.probes, offered, source), *telling.findings(found, source)),
+        metrics=(*figures, *telling.metrics(found, source)),
+        findings=(*doubts, *_remarks(material.probes, offered, source), *telling.findings(found, source)),
         subjects=(*materials, *kept.subjects),
         evidence=kept.evidence,
         figures=tuple(pictures.drawn(found)),

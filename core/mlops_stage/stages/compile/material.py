@@ -130,7 +130,7 @@ def _labelled(params: CompileParams, model: Model, table: Rows, folder: Path) ->
     names = table.headers if isinstance(table, Arrays) else table.columns
     if params.label not in names:
         return None
-    some = table if isinstance(table, Arrays) else _some(table, _LABELLED[params.effort], params.seed)
+    some = table if isinstance(table, Arrays) or params.original else _some(table, _LABELLED[params.effort], params.seed)
     feeds = folder / "labelled.npz"
     arrays.save(feeds, _feeds(model, some, params))
     question = Question(label=params.label, row_id=params.row_id, slices=params.sensitive, columns=params.columns)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mlops_stage.fields import EXECUTION, NAMES_VARIABLE, PATH
-from mlops_stage.params import Columns, Data, Label, Model, Params, Reference, RowId, Sensitive, SensitiveData, Targets, TextList, Train
+from mlops_stage.params import Columns, Data, Label, Model, Params, Reference, RowId, Sensitive, Targets, TextList, Train
 
 
 class CompileParams(Params):
@@ -42,8 +42,7 @@ class CompileParams(Params):
     ] = None
     row_id: RowId = None
     columns: Columns = Field(default_factory=dict)
-    sensitive: Sensitive = ()
-    sensitive_data: SensitiveData = None
+    sensitive: Annotated[Sensitive, Field(description="columns that name groups of people: int8 may cost none of them more than drop")] = ()
     build_limit: Annotated[int, Field(ge=1, description="seconds that one build or one run of the proof may take")] = 600
     cache_key_env: Annotated[
         str | None,
