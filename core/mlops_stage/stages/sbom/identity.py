@@ -66,6 +66,7 @@ def licence(text: str, source: str, confidence: Confidence = Confidence.EXTRACTE
     )
 
 
+@cache
 def _spdx(text: str) -> tuple[str, str]:
     """Kind and text in the exact spelling of the SPDX list, where all of it is listed there."""
     try:

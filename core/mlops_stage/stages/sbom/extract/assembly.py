@@ -160,7 +160,7 @@ def _inferred(scene: Scene, interface: Interface | None, about: dict[str, list[F
     kind = told.text("family") or "model"
     ports = f" with {_several(interface.inputs, 'input')} and {_several(interface.outputs, 'output')}" if interface else ""
     purpose = f" for {told.text('task')}" if told.text("task") else ""
-    yield _guess("description", f"{kind}{purpose} in the format {told.text('format') or 'unknown'}{ports}", source)
+    yield _guess("description", f"{kind}{purpose}, as {told.text('format') or 'a file'}{ports}", source)
     if interface:
         yield _guess("interface", f"{_listed(interface.inputs)} → {_listed(interface.outputs)}", source)
     if told.text("training_type") or told.text("framework"):

@@ -43,7 +43,8 @@ def _told(plain: Mapping[str, Any], key: str, source: str) -> Iterator[Found]:
     for name, element in (("purpose", "description"), ("usage", "intended_use"), ("limitations", "limitation")):
         if word(about.get(name)):
             yield claim(key, element, about[name], source)
-    for name, element in (("name", "name"), ("version", "version"), ("id", "identifier"), ("tenant", "producer")):
+    yield claim(key, "documentation", source, source)
+    for name, element in (("dataProduct", "name"), ("tenant", "producer")):  # its name, version and id are those of the contract
         for text in texts(plain.get(name))[:1]:
             yield claim(key, element, text, source)
     for text in texts(plain.get("tags")):

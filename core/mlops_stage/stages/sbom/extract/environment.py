@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
-from importlib.metadata import Distribution, distributions
+from dataclasses import dataclass, replace
+from email.parser import HeaderParser
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from mlops_stage.stages.sbom.facts import Library
 from mlops_stage.stages.sbom.identity import licence, normalised, pypi_purl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from mlops_stage.stages.sbom.extract.scene import Found, Scene
     from mlops_stage.stages.sbom.facts import Licence
@@ -23,20 +24,36 @@ _NAME = re.compile(r"\s*([A-Za-z0-9][\w.-]*)")
 _MOST = 20_000
 
 
+@dataclass(frozen=True)
+class _Package:
+    """What the metadata of one installed package says in its header."""
+
+    name: str
+    version: str
+    requires: tuple[str, ...]
+    expression: str
+    classifiers: tuple[str, ...]
+    terms: str
+
+    @property
+    def ref(self) -> str:
+        return pypi_purl(self.name, self.version)
+
+
 def extract(scene: Scene) -> Iterator[Found]:
     """What is installed in the active virtual environment, or else in the one that this program runs in."""
-    found = {normalised(one.name): one for one in _installed(scene.env)}
-    refs = {name: _ref(one) for name, one in found.items()}
+    found = {one.name: one for one in _installed(scene.env)}
+    refs = {name: one.ref for name, one in found.items()}
     libraries = [
         Library(
             ref=refs[name],
             name=name,
-            version=harmless(one.version, 100),
+            version=one.version,
             purl=refs[name],
-            licences=licences_of(one),
-            requires=tuple(sorted({refs[other] for other in _needed(one) if other in refs} - {refs[name]})),
+            licences=_licences(one),
+            requires=tuple(sorted({refs[other] for other in one.requires if other in refs} - {refs[name]})),
         )
-        for name, one in sorted(found.items())
+        for name, one in found.items()
     ]
     if libraries:
         yield Packages(source=SOURCE, libraries=tuple(sorted(libraries, key=lambda one: one.ref)), complete=False)
@@ -44,43 +61,53 @@ def extract(scene: Scene) -> Iterator[Found]:
 
 def with_licences(libraries: tuple[Library, ...], env: Mapping[str, str]) -> tuple[Library, ...]:
     """Libraries of a lock file, with the licences of those that are installed in exactly that version."""
-    installed = {_ref(one): one for one in _installed(env)}
+    if all(one.licences for one in libraries):
+        return libraries
+    installed = {one.ref: one for one in _installed(env)}
     return tuple(
-        replace(one, licences=licences_of(installed[one.ref])) if one.ref in installed and not one.licences else one for one in libraries
+        replace(one, licences=_licences(installed[one.ref])) if one.ref in installed and not one.licences else one for one in libraries
     )
 
 
-def licences_of(one: Distribution) -> tuple[Licence, ...]:
+def _licences(one: _Package) -> tuple[Licence, ...]:
     """The licence that a package declares: its expression (PEP 639), or its classifiers, or the text of its field where that is a name."""
-    about = one.metadata
-    expression = (about.get_all("License-Expression") or [""])[0]
-    classifiers = [text for text in about.get_all("Classifier") or [] if text.startswith("License ::") and text.count("::") > 1]
-    field = (about.get_all("License") or [""])[0]
-    plain = field if "\n" not in field.strip() and len(field) < 100 else ""  # noqa: PLR2004  (longer ones are whole licences)
-    listed = [expression] if expression else classifiers or [plain]
+    plain = one.terms if "\n" not in one.terms.strip() and len(one.terms) < 100 else ""  # noqa: PLR2004  (longer ones are whole licences)
+    listed = [one.expression] if one.expression else one.classifiers or [plain]
     found = [licence(harmless(text, 500), SOURCE) for text in listed]
     named = tuple(dict.fromkeys(each for each in found if each is not None))
     better = licence(harmless(plain, 500), SOURCE) if plain and any(each.kind == "name" for each in named) else None
     return (better,) if better is not None and better.kind != "name" else named
 
 
-def _installed(env: Mapping[str, str]) -> Iterator[Distribution]:
+def _installed(env: Mapping[str, str]) -> Iterator[_Package]:
     active = env.get("VIRTUAL_ENV", "")
     folders = sorted(str(path) for path in Path(active).glob("lib/python3*/site-packages")) if active else []
     for place, one in enumerate(distributions(path=folders) if folders else distributions()):
         if place >= _MOST:
             return
-        if one.metadata is not None and one.name and _NAME.fullmatch(one.name):
-            yield one
+        package = _read((one.read_text("METADATA") or one.read_text("PKG-INFO") or "").partition("\n\n")[0])
+        if package is not None:
+            yield package
 
 
-def _ref(one: Distribution) -> str:
-    return pypi_purl(one.name, harmless(one.version, 100))
+def _read(header: str) -> _Package | None:
+    about = HeaderParser().parsestr(header)
+    name, version = about.get("Name", ""), harmless(about.get("Version", ""), 100)
+    if not _NAME.fullmatch(name):
+        return None
+    return _Package(
+        name=normalised(name),
+        version=version,
+        requires=tuple(_needed(about.get_all("Requires-Dist") or [])),
+        expression=about.get("License-Expression", ""),
+        classifiers=tuple(text for text in about.get_all("Classifier") or [] if text.startswith("License ::") and text.count("::") > 1),
+        terms=about.get("License", ""),
+    )
 
 
-def _needed(one: Distribution) -> Iterator[str]:
+def _needed(listed: Iterable[str]) -> Iterator[str]:
     """Normalised names; those of extras left out, for nothing tells which extras were asked for."""
-    for text in one.requires or ():
+    for text in listed:
         found = _NAME.match(text)
         if found and not re.search(r"\bextra\s*==", text):
             yield normalised(found[1])

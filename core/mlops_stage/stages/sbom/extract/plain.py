@@ -22,6 +22,7 @@ MOST_BYTES = 2**20
 MOST_LOCK_BYTES = 64 * 2**20
 _MOST = 50
 _DEEPEST = 30
+_BRACKETS = 300
 
 
 class UnreadableError(ValueError):
@@ -73,16 +74,22 @@ def yaml_of(text: str) -> Mapping[str, Any]:
         UnreadableError: it is none.
     """
     try:
-        depth = 0
-        for event in YAML(typ="safe", pure=True).parse(text):
-            depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
-            if isinstance(event, AliasEvent) or depth > _DEEPEST:
-                raise UnreadableError("it has YAML aliases, or is nested too deep")
+        if "*" in text or text.count("[") + text.count("{") > _BRACKETS:
+            _walk(text)
         return _mapping(YAML(typ="safe", pure=True).load(text))
     except YAMLError as error:
         raise UnreadableError(f"not valid YAML: {' '.join(str(error).split())}") from error
     except (TypeError, ValueError, RecursionError) as error:
         raise UnreadableError(f"not valid YAML: {error}") from error
+
+
+def _walk(text: str) -> None:
+    """Refuse what would unfold; most files have nothing that could, and are spared a second pass."""
+    depth = 0
+    for event in YAML(typ="safe", pure=True).parse(text):
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if isinstance(event, AliasEvent) or depth > _DEEPEST:
+            raise UnreadableError("it has YAML aliases, or is nested too deep")
 
 
 def texts(plain: Any) -> list[str]:

@@ -9,8 +9,6 @@ from mlops_stage.errors import InputError
 from mlops_stage.evidence.digest import of_json, sha256_many
 from mlops_stage.evidence.paths import relative
 from mlops_stage.evidence.redact import personal
-from mlops_stage.inputs.tables.extent import extent
-from mlops_stage.inputs.tables.open import files_of, open_table
 from mlops_stage.stages.sbom.extract.files import files_in
 from mlops_stage.stages.sbom.extract.scene import Part, Table, claim, harmless
 from mlops_stage.stages.sbom.facts import Column, File
@@ -39,6 +37,8 @@ def table_part(key: str, source: str, root: Path) -> Part:
     pointer = _pointer(root / source)
     if pointer is not None:
         return _pointed(key, source, root, pointer)
+    from mlops_stage.inputs.tables.open import files_of  # DuckDB and NumPy, which a model without data has no use for
+
     paths, _ = files_of(source, root, key)
     files, named = files_in(paths, root, "data")
     listed = [(file.path, file.sha256) for file in files]
@@ -49,9 +49,11 @@ def table_part(key: str, source: str, root: Path) -> Part:
 
 def extract(scene: Scene) -> Iterator[Found]:
     """What the tables say about themselves; text files that are large are told by their header alone."""
-    for key in ROLES:
-        part = scene.parts.get(key)
-        if part is not None and part.hash_scope == "content":
+    given = {key: part for key in ROLES if (part := scene.parts.get(key)) is not None and part.hash_scope == "content"}
+    if given:
+        from mlops_stage.inputs.tables.open import open_table  # as above
+
+        for key, part in given.items():
             yield from _table(key, part, open_table(part.source, scene.root, key))
 
 
@@ -82,6 +84,8 @@ def _counted(part: Part, table: OpenTable) -> tuple[int | None, Mapping[str, int
     """Rows and missing cells; nothing of large text files, nor where a record cannot be read."""
     if table.format != "parquet" and sum(file.size for file in part.files) > MOST_COUNTED:
         return None, {}
+    from mlops_stage.inputs.tables.extent import extent  # as above
+
     try:
         return extent(table)
     except InputError:  # the stage `data` tells which record; here it only means that nothing was counted
