@@ -55,6 +55,7 @@ _ROWS = {
     "f1_macro": "row{s} of the smallest class",
     "fnr": "positive row{s}",
     "fpr": "negative row{s}",
+    "latency_ratio": "round{s}",
     "matthews_corrcoef": "row{s} of the smallest class",
     "precision": "row{s} predicted positive",
     "precision_macro": "row{s} predicted as the rarest class",

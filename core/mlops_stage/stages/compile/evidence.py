@@ -15,7 +15,7 @@ from mlops_stage.evidence.paths import write_aside
 from mlops_stage.report import Evidence, Subject
 from mlops_stage.stages.compile import arrays
 from mlops_stage.stages.compile.building import files_of
-from mlops_stage.stages.compile.provenance import PREDICATE_TYPE, Made, predicate
+from mlops_stage.stages.compile.provenance import PREDICATE_TYPE, Made, statement
 from mlops_stage.stages.compile.telling import ratio_of
 
 if TYPE_CHECKING:
@@ -71,8 +71,11 @@ def written(  # noqa: PLR0913  (each is one thing that the files tell of)
             others += [Evidence(path=path, sha256=digest) for path, digest in kept]
         others.append(_told(workspace.out, one, probes, params.seed))
         others += _rows(workspace.out, one, probes)
+    artefacts = tuple(Evidence(path=one.name, sha256=one.sha256) for one in ships)
+    if not made:
+        return Written(subjects=(), evidence=tuple(others), outputs=_outputs(compiled, ships))
     libraries = {library: number for one in compiled for library, number in one.versions}
-    told = predicate(
+    told = statement(
         asked={key: value for key, value in params.model_dump(mode="json").items() if key in _ASKED and value not in (None, [])},
         made=made,
         materials=materials,
@@ -82,7 +85,6 @@ def written(  # noqa: PLR0913  (each is one thing that the files tell of)
         finished=workspace.clock(),
     )
     provenance = _text(workspace.out, PROVENANCE, told, PREDICATE_TYPE)
-    artefacts = (Evidence(path=one.name, sha256=one.sha256) for one in ships)
     return Written(subjects=tuple(ships), evidence=(*artefacts, *others, provenance), outputs=_outputs(compiled, ships))
 
 

@@ -1,4 +1,4 @@
-"""What was made, from what, by what: the content of an SLSA provenance v1 statement, unsigned (slsa.dev/spec/v1.0/provenance)."""
+"""What was made, from what, by what: an in-toto statement of SLSA provenance v1, not yet signed (slsa.dev/spec/v1.0/provenance)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from mlops_stage.report import Subject
 
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
 _HOME = "https://mlops.github.io/evaluate/reference/stage-compile.html"
 BUILD_TYPE = f"{_HOME}#what-the-provenance-says"
@@ -35,7 +36,7 @@ class Made:
     """Whether an earlier run built it."""
 
 
-def predicate(  # noqa: PLR0913  (each is one part of the predicate)
+def statement(  # noqa: PLR0913  (each is one part of the predicate)
     *,
     asked: Mapping[str, Any],
     made: Sequence[Made],
@@ -45,18 +46,18 @@ def predicate(  # noqa: PLR0913  (each is one part of the predicate)
     started: datetime,
     finished: datetime,
 ) -> dict[str, Any]:
-    """The predicate of the statement whose subjects are the artefacts.
+    """The statement whose subjects are the artefacts, and nothing else: what they were made from is no product.
 
     Args:
         asked: the params that decide what is made, as the user gave them.
-        made: what ships.
+        made: what ships, at least one file.
         materials: every file that went in, by digest.
         byproducts: (path, SHA-256) of files that were written beside the artefacts.
         versions: of this distribution and of the libraries that did the work.
         started: when the build began.
         finished: when it ended.
     """
-    return {
+    predicate = {
         "buildDefinition": {
             "buildType": BUILD_TYPE,
             "externalParameters": dict(asked),
@@ -72,6 +73,8 @@ def predicate(  # noqa: PLR0913  (each is one part of the predicate)
             "byproducts": [{"name": name, "digest": {"sha256": sha256}} for name, sha256 in byproducts],
         },
     }
+    subject = [{"name": one.name, "digest": {"sha256": one.sha256}} for one in made]
+    return {"_type": STATEMENT_TYPE, "subject": subject, "predicateType": PREDICATE_TYPE, "predicate": predicate}
 
 
 def _artefact(one: Made) -> dict[str, Any]:

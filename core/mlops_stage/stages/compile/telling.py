@@ -131,7 +131,7 @@ def _shipped(one: Compiled, ships: Variant) -> str:
         parts.append(f"it answers as the model does on {counted(ships.agreement.rows, 'row')} ({ships.agreement.tier}{ties})")
     ratio = ratio_of(ships)
     if isinstance(ratio, Sampled):
-        parts.append(f"it takes {ratio.value:.3g} times as long")
+        parts.append(f"it takes {ratio.value:.2f} times as long")
     elif ships.latency is not None and isinstance(ratio, NotEstimable):
         parts.append(f"how long it takes cannot be told: {ratio.reason}")
     parts += ships.notes
@@ -152,7 +152,7 @@ def _slower(one: Compiled, variant: Variant) -> str:
         return f"answers the same, but how long it takes cannot be told: {ratio.reason}"
     if not isinstance(ratio, Sampled) or one.shipped is None:
         raise InternalError("a variant without a latency was compared", "this is a bug")
-    return f"answers the same, but is not better than {one.shipped.precision}: it takes {ratio.value:.3g} times as long as the model"
+    return f"answers the same, but is not better than {one.shipped.precision}: it takes {ratio.value:.2f} times as long as the model"
 
 
 def backend_name(one: Compiled) -> str:
