@@ -20,7 +20,7 @@ from mlops_stage.stages.compile import hookspecs, pictures, telling
 from mlops_stage.stages.compile.building import GIVEN, Bench, check_precisions, compiled
 from mlops_stage.stages.compile.cache import Shelf
 from mlops_stage.stages.compile.converted import converted
-from mlops_stage.stages.compile.evidence import written
+from mlops_stage.stages.compile.evidence import RESERVED, written
 from mlops_stage.stages.compile.material import gathered
 from mlops_stage.stages.compile.parity.drop import predictions_of
 from mlops_stage.stages.compile.targets import load_targets
@@ -100,13 +100,15 @@ def _backends(targets: Sequence[Target], offered: Gathered) -> Mapping[str, str]
     """Name of a backend -> its reference; of two of one name the built-in one, which comes first.
 
     Raises:
-        UsageError: a target asks for one that nobody offers.
+        UsageError: a target asks for one that nobody offers, or cannot be called so.
     """
     known: dict[str, str] = {}
     for offer in offered.offers:
         if isinstance(offer.record, hookspecs.CompileBackend):
             known.setdefault(offer.record.name, offer.record.backend)
     for target in targets:
+        if target.name in RESERVED:
+            raise UsageError(f"{target.source}: no target can be called {target.name!r}", "files of this stage are called so")
         if target.backend not in known:
             told = f"target {target.name}: there is no backend {shown(target.backend)!r}"
             raise UsageError(told, f"{nearest(target.backend, known)}; or install the plugin that offers it")

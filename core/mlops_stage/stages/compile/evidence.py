@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 FOLDER = "evidence"
 PROVENANCE = "evidence/provenance.json"
+RESERVED = frozenset({"private", "provenance"})
+"""Names that no target can have, for files and folders of its name lie there."""
 _ASKED = ("model", "data", "train", "reference", "target", "precision", "prefer", "rows", "calibration_rows", "effort", "seed")
 """Params that decide what is made; the others say how it is judged."""
 
@@ -126,7 +128,7 @@ def _told(out: Path, one: Compiled, probes: Probes, seed: int) -> Evidence:
         "foreign": one.foreign,
         "variants": [_variant(variant) for variant in one.variants],
     }
-    return _text(out, f"{FOLDER}/{one.target.name}/compile.json", plain)
+    return _text(out, f"{FOLDER}/{one.target.name}.json", plain)
 
 
 def _variant(variant: Variant) -> dict[str, Any]:
