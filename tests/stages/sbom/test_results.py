@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from mlops_stage.estimates import NotEstimable, Point, Rate, Ratio
-from mlops_stage.report import Between, Evidence, Gate, Metric, Outcome, Report, Subject, Verdict
+from mlops_stage.report import Between, Failure, Gate, Metric, Outcome, Report, Subject, Verdict
 from mlops_stage.stages.sbom.results import read
 from mlops_stage.workspace import EarlierReport
 
@@ -83,11 +83,16 @@ def test_a_report_of_the_data_needs_no_model_and_names_its_contract():
     assert found.passed_over[0].reason == "it judged other data"
 
 
-@pytest.mark.parametrize("outcome", [Outcome.ERROR, Outcome.NOT_APPLICABLE])
-def test_a_report_without_a_verdict_gives_no_figures(outcome):
-    found = read((earlier(outcome=outcome, metrics=(accuracy(),)),), {MODEL})
-    assert found.figures == ()
-    assert found.judged[0].outcome == outcome
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ({"outcome": Outcome.ERROR, "error": Failure(code=3, message="no rows")}, "it ended in an error"),
+        ({"outcome": Outcome.NOT_APPLICABLE}, "it did not apply"),
+    ],
+)
+def test_a_report_without_a_verdict_is_passed_over(said, reason):
+    found = read((earlier(subjects=(), **said),), {MODEL})
+    assert (found.judged, found.passed_over[0].reason) == ((), reason)
 
 
 def gap(name, figure):
@@ -115,12 +120,11 @@ def test_a_gap_that_nobody_judged_and_a_gate_of_another_stage_are_no_assessment(
     assert read(reports, {MODEL}).assessments == ()
 
 
-def test_compiled_artefacts_are_told_from_their_provenance():
-    evidence = (
-        Evidence(path="evidence/host/model.onnx", sha256=OTHER),
-        Evidence(path="evidence/host/provenance.json", sha256=DATA, predicate_type="https://slsa.dev/provenance/v1"),
-        Evidence(path="evidence/private/rows.csv", sha256=DATA),
-        Evidence(path="evidence/plan.json", sha256=DATA),
-    )
-    (found,) = read((earlier("compile", evidence=evidence),), {MODEL}).compiled
-    assert (found.target, found.name, found.path, found.sha256) == ("host", "model.onnx", "compile/evidence/host/model.onnx", OTHER)
+def test_compiled_artefacts_are_what_ships_and_budgets_are_no_figures():
+    artefacts = Subject(role="artefact", name="evidence/host/model.onnx", sha256=OTHER), Subject(role="original", name="m.pkl", sha256=DATA)
+    where = (("target", "host"),)
+    metrics = tuple(Metric(name=name, estimate=Point(1.0), slice=where) for name in ("latency_ratio", "latency_ratio_budget"))
+    found = read((earlier("compile", subjects=(*OWN, *artefacts), metrics=metrics),), {MODEL})
+    (one,) = found.compiled
+    assert (one.target, one.name, one.path, one.sha256) == ("host", "model.onnx", "compile/evidence/host/model.onnx", OTHER)
+    assert [figure.name for figure in found.figures] == ["latency_ratio"]

@@ -11,7 +11,7 @@ from jinja2 import Environment, StrictUndefined
 
 from mlops_stage.evidence.redact import shown
 from mlops_stage.report.words import counted
-from mlops_stage.stages.sbom.elements import CARD, G7, INDICATORS, METADATA
+from mlops_stage.stages.sbom.elements import CARD, DATASETS, G7, INFRASTRUCTURE, MODELS, SECURITY, SYSTEM
 from mlops_stage.stages.sbom.facts import Confidence
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ _SAID = {
 _LONGEST = 600
 _MOST_FIGURES, _MOST_LIBRARIES = 40, 2000
 _STAGES = ("quality", "fairness", "adversarial", "compile")
-_SECTIONS = (*dict.fromkeys(element.cluster for element in (*CARD, *G7) if element not in {*METADATA, *INDICATORS}),)
+_SECTIONS = tuple(cluster[0].cluster for cluster in (MODELS, CARD, DATASETS, SYSTEM, INFRASTRUCTURE, SECURITY))
+"""What the document says about itself, and that there are figures, a reader sees elsewhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,19 +59,20 @@ class _Row:
     lines: tuple[_Line, ...]
 
 
-def page(inventory: Inventory, results: Results, answers: Sequence[Answer], confidential: Collection[str] = ()) -> str:
+def page(inventory: Inventory, results: Results, answers: Sequence[Answer], withheld: Collection[str] = ()) -> str:
     """One self-contained HTML page.
 
     Args:
-        inventory: what was found.
+        inventory: what was found, and may be told.
         results: what other stages say.
-        answers: by element.
-        confidential: elements whose values the page must not show, as in `SbomParams.confidential`.
+        answers: by element, of that inventory.
+        withheld: elements that were taken out of it, as in `SbomParams.confidential`.
     """
-    rows = {answer.element.name: _row(answer, inventory, confidential) for answer in answers}
+    rows = {answer.element.name: _row(answer, inventory, withheld) for answer in answers}
     model = inventory.models[0]
     asked = {element.name for element in G7}
-    missing = [rows[answer.element.name] for answer in answers if answer.element.name in asked and not answer.whole]
+    told = {answer.element.name for answer in answers if answer.whole or answer.element.name in withheld}
+    missing = [rows[name] for name in rows if name in asked - told]
     return _template().render(
         title=_lead(rows["model_name"].lines[0]) or "This model",
         lead=_lead(rows["model_description"].lines[0]),
@@ -106,13 +108,13 @@ def _template() -> Template:
     return environment.from_string(resources.files(__package__).joinpath("page.html.j2").read_text(encoding="utf-8"))
 
 
-def _row(answer: Answer, inventory: Inventory, confidential: Collection[str]) -> _Row:
+def _row(answer: Answer, inventory: Inventory, withheld: Collection[str]) -> _Row:
     element = answer.element
     of = {"model": [one.name for one in inventory.models if one.role != "source"], "dataset": [one.name for one in inventory.datasets]}
     names = of.get(element.of, [""])
     roles = [one.role for one in inventory.datasets] if element.of == "dataset" else [""] * len(answer.said)
     lines = tuple(
-        _line(said, name if len(answer.said) > 1 else "", hidden=not {element.name, f"{element.name}.{role}"}.isdisjoint(confidential))
+        _line(said, name if len(answer.said) > 1 else "", hidden=not {element.name, f"{element.name}.{role}"}.isdisjoint(withheld))
         for said, name, role in zip(answer.said, names, roles, strict=True)
     )
     return _Row(
@@ -127,9 +129,7 @@ def _row(answer: Answer, inventory: Inventory, confidential: Collection[str]) ->
 def _line(said: Said | None, name: str, *, hidden: bool) -> _Line:
     of = shown(name)
     if said is None:
-        return _Line(value="", who="", of=of, how="missing")
-    if hidden and said.confidence is Confidence.DECLARED:
-        return _Line(value=WITHHELD, who="", of=of, how="withheld")
+        return _Line(value=WITHHELD, who="", of=of, how="withheld") if hidden else _Line(value="", who="", of=of, how="missing")
     who = _SAID[said.confidence] + ("" if said.confidence is Confidence.DECLARED else f" {shown(said.source)}")
     return _Line(value=shown(said.value, _LONGEST), who=who, of=of, how=str(said.confidence))
 

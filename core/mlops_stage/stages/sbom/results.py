@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 _FIGURES = ("quality", "fairness", "adversarial", "compile")
 """The stages whose metrics are figures of a model."""
-_MODEL, _OF_DATA = "model", ("data", "train", "reference", "predictions")
+_LIMITS = "_budget"
+"""How metrics end that are no figures of the model but what is allowed of it."""
+_MODEL, _ARTEFACT, _OF_DATA = "model", "artefact", ("data", "train", "reference", "predictions")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +146,7 @@ def read(reports: Iterable[EarlierReport], models: Collection[str], data: Collec
             passed.append(Passed(id=report.id, stage=report.stage, reason=reason))
             continue
         judged.append(_judged(report, models, data))
-        if not judged[-1].model or report.outcome in {Outcome.ERROR, Outcome.NOT_APPLICABLE}:
+        if not judged[-1].model:
             continue
         if report.stage in _FIGURES:
             figures += _figures(report)
@@ -162,6 +164,10 @@ def read(reports: Iterable[EarlierReport], models: Collection[str], data: Collec
 
 def _foreign(report: Report, models: Collection[str], data: Collection[str]) -> str:
     """Why a report says nothing of these files; empty where it does."""
+    if report.error is not None:
+        return "it ended in an error"
+    if report.outcome is Outcome.NOT_APPLICABLE:
+        return "it did not apply"
     own = [subject for subject in report.subjects if subject.role == _MODEL]
     if own:
         return "" if any(subject.sha256 in models for subject in own) else "it judged another model"
@@ -189,7 +195,7 @@ def _judged(report: Report, models: Collection[str], data: Collection[str]) -> J
 def _figures(report: Report) -> Iterator[Figure]:
     data = ", ".join(dict.fromkeys(one.name for one in report.subjects if one.role in {"data", "predictions"}))
     for metric in report.metrics:
-        if isinstance(metric.estimate, NotEstimable):
+        if isinstance(metric.estimate, NotEstimable) or metric.name.endswith(_LIMITS):
             continue
         low, high = _interval(metric)
         yield Figure(
@@ -252,8 +258,10 @@ def _assessed(metric: Metric, gate: Gate, source: str) -> Assessment:
 
 
 def _compiled(report: Report) -> Iterator[Compiled]:
-    """Artefacts lie in a folder named after their target; what is a statement's content is none."""
-    for one in report.evidence:
-        parts = PurePosixPath(one.path).parts
-        if len(parts) == 3 and parts[0] == "evidence" and parts[1] != "private" and not one.predicate_type:  # noqa: PLR2004  (evidence, target, file)
-            yield Compiled(target=parts[1], name=parts[2], path=f"{report.id}/{one.path}", sha256=one.sha256, source=report.id)
+    """What ships: each file lies in the folder of its target."""
+    for one in report.subjects:
+        if one.role == _ARTEFACT:
+            _, target, *_ = PurePosixPath(one.name).parts
+            yield Compiled(
+                target=target, name=PurePosixPath(one.name).name, path=f"{report.id}/{one.name}", sha256=one.sha256, source=report.id
+            )

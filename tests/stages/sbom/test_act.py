@@ -1,0 +1,201 @@
+"""The whole stage, on a project with a model, data, a lock file and the reports of earlier stages."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mlops_stage.errors import UsageError
+from mlops_stage.report import Level, read_report
+from mlops_stage.stages.sbom.act import BOM, COMPLETE, PAGE, act
+from mlops_stage.stages.sbom.elements import DECLARABLE, G7
+from mlops_stage.stages.sbom.params import SbomParams
+from mlops_stage.stages.sbom.validate import faults
+from mlops_stage.workspace import EarlierReport, Workspace
+
+INCOME = Path(__file__).parents[3] / "docs" / "examples" / "income"
+EPOCH = "1767225600"
+GIT = {"GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@example.org", "GIT_COMMITTER_NAME": "A", "GIT_COMMITTER_EMAIL": "a@example.org"}
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory):
+    """The income example, its model judged by three stages."""
+    root = tmp_path_factory.mktemp("income") / "income"
+    shutil.copytree(INCOME, root)
+    lines = ["scikit-learn==1.6.1 --hash=sha256:" + "a" * 64, "numpy==2.2.1", "skl2onnx==1.18.0"]
+    (root / "requirements.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (root / "mlops.yaml").write_text(
+        "version: 1\nmodel: candidate.onnx\ndata: data/test.parquet\ntrain: data/train.parquet\nlabel: income\n"
+        "stages:\n  quality: {positive: '>50K'}\n  fairness: {positive: '>50K', sensitive: [sex]}\n  scan: {}\n",
+        encoding="utf-8",
+    )
+    (root / "pyproject.toml").write_text(
+        '[project]\nname = "income"\nversion = "1.4.0"\nauthors = [{name = "Example Bank"}]\n', encoding="utf-8"
+    )
+    remote = ["remote", "add", "origin", "https://git.example.org/models/income.git"]
+    for command in (["init", "-q"], remote, ["add", "."], ["commit", "-q", "-m", "A model", "--date=2026-01-01T00:00:00Z"]):
+        subprocess.run(["git", *command], cwd=root, check=True, env={**os.environ, **GIT, "GIT_COMMITTER_DATE": "2026-01-01T00:00:00Z"})
+    assert mlops_stage(root, "run") == 5  # one gap between groups that these rows cannot decide
+    return root
+
+
+def mlops_stage(root, *words, **env):
+    """Its exit code on the command line."""
+    command = [sys.executable, "-m", "mlops_stage", *words, "--quiet"]
+    return subprocess.run(command, cwd=root, check=False, capture_output=True, env={**os.environ, **env}).returncode
+
+
+def workspace(root, *, reports=True, **env):
+    out = root / "mlops-out"
+    found = [read_report(path) for path in sorted(out.glob("*/report.json"))] if reports else []
+    return Workspace(
+        root=root,
+        run_dir=out,
+        out=root / ".made",
+        cache=root / ".cache",
+        reports=tuple(EarlierReport(report=report, folder=out / report.id) for report in found),
+        env={"PATH": os.environ["PATH"], **env},
+    )
+
+
+def made(root, *, reports=True, env=None, **params):
+    given = {"model": "candidate.onnx", "data": "data/test.parquet", "train": "data/train.parquet"}
+    space = workspace(root, reports=reports, **(env or {}))
+    seen = act(SbomParams(**{**given, **params}), space)
+    return seen, json.loads((space.out / BOM).read_bytes())
+
+
+def answered(seen):
+    return {metric.slice[0][1]: metric.estimate.value for metric in seen.metrics if metric.name == "element"}
+
+
+def test_there_must_be_a_model(tmp_path):
+    with pytest.raises(UsageError, match="nothing to describe"):
+        act(SbomParams(), workspace(tmp_path))
+
+
+@pytest.mark.parametrize("spec", ["1.6", "1.7"])
+def test_the_document_is_valid_and_without_a_fault(judged, spec):
+    seen, document = made(judged, spec=spec)
+    assert document["specVersion"] == spec
+    assert list(faults(document)) == []
+    assert [finding for finding in seen.findings if finding.level is Level.ERROR] == []
+
+
+def test_what_other_stages_found_is_in_it_with_intervals(judged):
+    """Fairness, row 16: every estimate with an interval has it, also on each group."""
+    _, document = made(judged)
+    model = document["components"][0]
+    figures = model["modelCard"]["quantitativeAnalysis"]["performanceMetrics"]
+    assert model["type"] == "machine-learning-model"
+    assert {"accuracy", "tpr", "tpr_difference"} <= {figure["type"] for figure in figures}
+    (one,) = [figure for figure in figures if (figure["type"], figure.get("slice")) == ("tpr", "sex=Female")]
+    assert float(one["confidenceInterval"]["lowerBound"]) < float(one["value"]) < float(one["confidenceInterval"]["upperBound"])
+    reports = {name: read_report(judged / "mlops-out" / name / "report.json") for name in ("quality", "fairness")}
+    bounded = {
+        (metric.name, metric.estimate.value)
+        for report in reports.values()
+        for metric in report.metrics
+        if hasattr(metric.estimate, "bound")
+    }
+    told = {(figure["type"], float(figure["value"])) for figure in figures if "confidenceInterval" in figure}
+    assert bounded <= told
+    assessments = model["modelCard"]["considerations"]["fairnessAssessments"]
+    assert [one["groupAtRisk"] for one in assessments] == ["sex=Female", "sex=Male"]
+
+
+def test_without_reports_nothing_is_invented(judged):
+    seen, document = made(judged, reports=False)
+    card = document["components"][0]["modelCard"]
+    assert "quantitativeAnalysis" not in card
+    assert "fairnessAssessments" not in card.get("considerations", {})
+    assert answered(seen)["operational_performance_kpis"] == 0.0
+
+
+def test_elements_without_configuration_and_with_all_declared(judged):
+    """Row 5: at least 34 of the 50 without configuration."""
+    names = {element.name for element in G7}
+    bare, _ = made(judged)
+    whole = {name for name, share in answered(bare).items() if share == 1.0} & names
+    assert len(whole) >= 34, sorted(names - whole)
+    told, _ = made(judged, declare={name: f"told of {name}" for name in DECLARABLE if name != "model_base"}, creator="a@example.org")
+    missing = sorted(name for name in names if answered(told)[name] < 1.0)
+    assert missing == ["sbom_author_signature", "security_metrics"]  # the stages sign and adversarial did not run
+
+
+def test_what_is_declared_stands_in_the_document(judged):
+    _, document = made(judged, declare={name: f"Said-of-{name}" for name in DECLARABLE if name != "model_base"}, creator="a@example.org")
+    text = json.dumps(document)
+    assert [name for name in DECLARABLE if f"Said-of-{name}" not in text and name != "model_base"] == []
+
+
+def test_minimum_elements(judged):
+    """Row 6: NTIA 7 of 7, CISA 2025 4 of 4 for the model and its data, with what only a person knows declared."""
+    declare = {"model_producer": "Example", "model_license": "MIT", "dataset_license": "CC-BY-4.0", "system_producer": "Example"}
+    seen, document = made(judged, declare=declare, creator="a@example.org", lock="")
+    shares = {(metric.name, metric.slice[0][1]): metric.estimate.value for metric in seen.metrics if metric.name in {"ntia", "cisa_2025"}}
+    assert document["metadata"]["timestamp"] == "2026-01-01T00:00:00Z"
+    assert {key for key, share in shares.items() if share < 1.0} <= {
+        ("ntia", "supplier"),
+        ("cisa_2025", "component_hash"),
+        ("cisa_2025", "license"),
+    }
+
+
+def test_the_same_inputs_give_the_same_bytes(judged, tmp_path):
+    """Row 3: another folder, user, host name, time zone and hash seed."""
+    moved = tmp_path / "elsewhere" / "project"
+    shutil.copytree(judged, moved)
+    digests = set()
+    for place, seed, zone in ((judged, "0", "UTC"), (moved, "1", "Asia/Tokyo"), (moved, "4242", "America/Lima")):
+        env = {"PYTHONHASHSEED": seed, "TZ": zone, "HOSTNAME": f"host{seed}", "USER": f"user{seed}", "LOGNAME": f"user{seed}"}
+        assert mlops_stage(place, "sbom", "--model", "candidate.onnx", "--data", "data/test.parquet", "--out", "out", **env) == 0
+        digests.add(((place / "out" / "sbom.cdx.json").read_bytes(), (place / "out" / "sbom" / PAGE).read_bytes()))
+        shutil.rmtree(place / "out")
+    assert len(digests) == 1
+
+
+def test_another_byte_gives_another_serial(judged, tmp_path):
+    """Row 4."""
+    first, one = made(judged)
+    moved = tmp_path / "project"
+    shutil.copytree(judged, moved)
+    with (moved / "data" / "train.parquet").open("r+b") as stream:
+        stream.seek(200)
+        before = stream.read(1)
+        stream.seek(200)
+        stream.write(bytes([before[0] ^ 1]))
+    second, other = made(moved)
+    assert one["serialNumber"] != other["serialNumber"]
+    assert first.outputs["serial"] == one["serialNumber"]
+    assert first.subjects != second.subjects
+
+
+def test_what_is_confidential_stays_private(judged):
+    secret = "goes-to-the-vault"
+    seen, document = made(judged, declare={"system_data_flow": secret}, confidential="system_data_flow,system_data_usage")
+    out = judged / ".made"
+    assert secret not in json.dumps(document)
+    assert secret not in (out / PAGE).read_text(encoding="utf-8")
+    assert secret in (out / COMPLETE).read_text(encoding="utf-8")
+    assert COMPLETE not in {one.path for one in seen.evidence}  # a digest would let others try out what it holds
+    (note,) = [finding.message for finding in seen.findings if finding.rule == "sbom/withheld"]
+    assert "withholds system_data_flow;" in note  # nothing was known of the other
+    assert answered(seen)["system_data_flow"] == 1.0
+    assert {"name": "mlops:withheld", "value": "system_data_flow"} in document["metadata"]["properties"]
+
+
+def test_on_the_command_line_it_publishes_the_document_and_judges_elements(judged, tmp_path):
+    project = tmp_path / "project"
+    shutil.copytree(judged, project)
+    gate = ["--gate", "element[name=model_license] >= 1"]
+    assert mlops_stage(project, "sbom", "--model", "candidate.onnx", *gate) == 1
+    published = project / "mlops-out" / "sbom.cdx.json"
+    assert published.read_bytes() == (project / "mlops-out" / "sbom" / BOM).read_bytes()
+    assert mlops_stage(project, "sbom", "--model", "candidate.onnx", "--declare", "model_license=MIT", *gate) == 0
+    assert b'"MIT"' in published.read_bytes()
