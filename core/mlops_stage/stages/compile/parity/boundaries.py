@@ -10,10 +10,10 @@ import numpy as np
 import onnx
 
 from mlops_stage.inputs.columns import NUMBERS, WHOLE_NUMBERS
-from mlops_stage.stages.compile.parity.trees import OPERATORS, Forest, Places, forests
+from mlops_stage.stages.compile.parity.trees import LEAF, OPERATORS, Forest, Places, forests
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -25,16 +25,22 @@ _BASES = 8
 """Rows in which columns are changed one by one to see which feature follows which column."""
 _MOST_CHANGED = 50_000
 """Rows that this may take; models with more columns get no such probes."""
+_BATCHES = 20
+"""Rows are chosen in so many turns: each leaves out the thresholds that those before it happen to meet."""
+_TRIES = 6
+"""Rows that are tried for a node until one is found for which it matters where it goes on."""
+_SOME = 1_024
 _CLEAR = 4
 """Units in the last place that a probe keeps from a threshold where the feature is computed: rounding may differ there, and rightly so."""
-_NOTHING: dict[str, Any] = {}
 
 
 def edges(model: Model, pool: Feeds, wanted: int, generator: np.random.Generator) -> tuple[dict[str, NDArray[Any]], str]:
-    """Rows on both sides of thresholds: real rows that reach a node, with the one column changed that it compares.
+    """Rows on both sides of thresholds: for a node a real row that reaches it, with the column that it compares moved to its threshold, then just beyond.
 
-    Where a tree compares a column as it is given, rows lie on the threshold and on the next number; where the column is scaled first, they lie a
-    few units in the last place away, so that a backend which rounds the scaling otherwise is not blamed.
+    All other columns are moved to an end of the gap between thresholds in which they lie: every comparison comes out as before, so that the row goes the
+    same way through all trees, and meets as many thresholds as it has columns. Where a tree compares a column as it is given, rows lie on the threshold
+    and on the next number; where the column is scaled first, they keep a few units in the last place away, so that a backend which rounds the scaling
+    otherwise is not blamed.
 
     Args:
         model: whose trees.
@@ -94,8 +100,8 @@ def _part(model: Model, proto: onnx.ModelProto, forest: Forest, pool: Feeds, gen
     columns = list(_numeric(model, pool))
     if not columns or len(columns) * 2 > _MOST_CHANGED:
         return None
-    bases = generator.permutation(len(next(iter(pool.values()))))[: max(1, min(_BASES, _MOST_CHANGED // len(columns)))]
-    others = generator.permutation(len(next(iter(pool.values()))))[: len(bases)]
+    bases = generator.permutation(_length(pool))[: max(1, min(_BASES, _MOST_CHANGED // len(columns)))]
+    others = generator.permutation(_length(pool))[: len(bases)]
     before = features.of({name: values[bases] for name, values in pool.items()})
     followers: dict[int, list[int]] = {}
     copied: dict[int, bool] = {}
@@ -153,68 +159,154 @@ class _Part:
     def rows(self, pool: Feeds, wanted: int, generator: np.random.Generator) -> dict[str, NDArray[Any]]:
         """At most so many rows; see `edges`."""
         forest = self.features.forest
-        order = generator.permutation(len(next(iter(pool.values()))))
-        reached = forest.reached(self.features.of({name: values[order] for name, values in pool.items()}))
-        usable = np.array(
+        reached = self._bases(pool, generator)
+        nodes = np.array(
             [node for node in forest.inner if reached[node] >= 0 and int(forest.features[node]) in self.columns], dtype=np.intp
         )
-        nodes = np.repeat(generator.permutation(usable)[: wanted // 2], 2)
-        if not len(nodes):
-            return {}
-        return self._placed({name: values[order[reached[nodes]]] for name, values in pool.items()}, nodes)
+        below, above, known = self._sides(pool, nodes)
+        nodes, sides = nodes[known], np.stack([below[known], above[known]])
+        met = np.zeros((2, len(nodes)), dtype=bool)
+        made: list[dict[str, NDArray[Any]]] = []
+        left = wanted
+        while left > 0 and not met.all():
+            side, place = np.divmod(generator.permutation(np.flatnonzero(~met)), len(nodes))
+            side, place = side[: min(left, -(-wanted // _BATCHES))], place[: min(left, -(-wanted // _BATCHES))]
+            bases = {name: values[reached[nodes[place]]] for name, values in pool.items()}
+            some = self._moved(bases, nodes, sides, side, place, generator)
+            met |= self._met(some, nodes, sides)
+            met[side, place] = True
+            made.append(some)
+            left -= len(side)
+        return {name: np.concatenate([some[name] for some in made]) for name in pool} if made else {}
 
-    def _placed(self, bases: Feeds, nodes: Places) -> dict[str, NDArray[Any]]:
-        """The bases, changed so that they lie on the edge of their node: even ones on its lower side, odd ones on its upper."""
-        forest, upper = self.features.forest, np.arange(len(nodes)) % 2 == 1
-        computed = np.array([int(feature) not in self.copied for feature in forest.features[nodes]])
-        limits = forest.values[nodes]
-        away = np.where(computed, _CLEAR * np.spacing(np.abs(limits).astype(np.float32)).astype(np.float64), 0.0)
-        edge = _Edge(self, bases, nodes, limits + np.where(upper, away, -away))
-        low, high = edge.found()
-        held = edge.known
-        keys = np.where(upper, high + _CLEAR * computed, low - _CLEAR * computed)
-        rows = edge.rows(keys)
-        return {name: values[held] for name, values in rows.items()} if held.any() else {}
+    def _bases(self, pool: Feeds, generator: np.random.Generator) -> Places:
+        """For each node a row that reaches it, if possible one for which it matters where it goes on; -1 where no row does."""
+        forest = self.features.forest
+        features = self.features.of(pool)
+        found = np.full(len(forest.features), -1, dtype=np.intp)
+        settled = forest.modes == LEAF
+        for turn in range(_TRIES):
+            order = generator.permutation(len(features))[: _SOME if turn else None]
+            reached = forest.reached(features[order])
+            nodes = np.flatnonzero((reached >= 0) & ~settled)
+            found[nodes] = order[reached[nodes]]
+            settled[nodes] = forest.decides(nodes, self._at(features[found[nodes]], nodes))
+        return found
 
+    def _at(self, features: NDArray[Any], nodes: Places) -> NDArray[Any]:
+        """Features of rows, each with that of its node at its threshold."""
+        forest = self.features.forest
+        moved = features.copy()
+        moved[np.arange(len(nodes)), forest.features[nodes]] = forest.values[nodes]
+        return moved
 
-class _Edge:
-    """Where, along the one column that matters, the comparison of each row's node changes its answer."""
+    def _moved(  # noqa: PLR0913, PLR0917  (what is moved, where to, and by whose chance)
+        self,
+        bases: dict[str, NDArray[Any]],
+        nodes: Places,
+        sides: NDArray[np.int64],
+        side: Places,
+        place: Places,
+        generator: np.random.Generator,
+    ) -> dict[str, NDArray[Any]]:
+        """The bases, each with the column of its node at that side of the threshold and the others at ends of their gaps."""
+        column_of = [self.columns[int(feature)] for feature in self.features.forest.features[nodes]]
+        for column in dict.fromkeys(column_of):
+            mine = np.array([one == column for one in column_of])
+            numbers = bases[column.input].reshape(len(side), -1)
+            given = numbers[:, column.place]
+            snapped = _snapped(_keys(given), sides[0, mine], sides[1, mine], generator)
+            keys = np.where(mine[place], sides[side, place], snapped)
+            numbers[:, column.place] = np.where(np.isnan(given) & ~mine[place], given, _numbers(keys, numbers.dtype))
+        return bases
 
-    def __init__(self, part: _Part, bases: Feeds, nodes: Places, limits: NDArray[np.float64]) -> None:
-        self._part, self._bases, self._nodes, self._limits = part, bases, nodes, limits
-        self._columns = [part.columns[int(feature)] for feature in part.features.forest.features[nodes]]
-        self.known = np.zeros(len(nodes), dtype=bool)
-        """Which rows have such a place, once `found` was called."""
+    def _met(self, rows: Feeds, nodes: Places, sides: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which nodes any of the rows reaches right at their threshold, from below and from above: shape (2, nodes)."""
+        forest = self.features.forest
+        found = np.zeros((2, len(forest.features)), dtype=bool)
+        at = np.zeros((2, len(forest.features)), dtype=np.int64)
+        at[:, nodes] = sides
+        known = np.zeros(len(forest.features), dtype=bool)
+        known[nodes] = True
+        keys = {}
+        for feature, column in self.columns.items():
+            values = rows[column.input]
+            keys[feature] = _keys(values.reshape(len(values), -1)[:, column.place])
+        table = np.zeros((_length(rows), int(forest.features.max()) + 1), dtype=np.int64)
+        for feature, values in keys.items():
+            if feature < table.shape[1]:
+                table[:, feature] = values
+        features = self.features.of(rows)
+        for visited, row in forest.visits(features):
+            for side in (0, 1):
+                hit = np.flatnonzero(known[visited] & (table[row, forest.features[visited]] == at[side, visited]))
+                hit = hit[forest.decides(visited[hit], features[row[hit]])]
+                found[side, visited[hit]] = True
+        return found[:, nodes]
 
-    def found(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The keys of the last number on the lower side and of the first on the upper one, by bisection."""
-        low, high = np.empty(len(self._nodes), dtype=np.int64), np.empty(len(self._nodes), dtype=np.int64)
-        for place, column in enumerate(self._columns):
-            low[place], high[place] = _ends(self._bases[column.input].dtype)
-        first = self._holds(low)
-        self.known = first != self._holds(high)
-        for _ in range(64):
+    def _sides(self, pool: Feeds, nodes: Places) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+        """For each node the key of a number just below its threshold, of one just above, and whether there are such."""
+        below, above, known = np.zeros(len(nodes), dtype=np.int64), np.zeros(len(nodes), dtype=np.int64), np.zeros(len(nodes), dtype=bool)
+        forest = self.features.forest
+        for start in range(0, len(nodes), _MOST_CHANGED):
+            piece = slice(start, start + _MOST_CHANGED)
+            some = nodes[piece]
+            computed = np.array([int(feature) not in self.copied for feature in forest.features[some]], dtype=bool)
+            limits = forest.values[some]
+            away = np.where(computed, _CLEAR * np.spacing(np.abs(limits).astype(np.float32)).astype(np.float64), 0.0)
+            first, falling = self._bisected(pool, some, limits - away), self._bisected(pool, some, limits + away)
+            below[piece] = np.minimum(first[0], falling[0]) - _CLEAR * computed
+            above[piece] = np.maximum(first[1], falling[1]) + _CLEAR * computed
+            known[piece] = first[2] & falling[2]
+        return below, above, known
+
+    def _bisected(
+        self, pool: Feeds, nodes: Places, limits: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+        """Two keys next to each other between which the comparison of each node changes, along its column; and whether it does at all."""
+        forest = self.features.forest
+        columns = [self.columns[int(feature)] for feature in forest.features[nodes]]
+        base = {name: np.repeat(values[:1], len(nodes), axis=0) for name, values in pool.items()}
+        ends = np.array([_ends(base[column.input].dtype) for column in columns]).reshape(-1, 2)
+        low, high = ends[:, 0], ends[:, 1]
+
+        def holds(keys: NDArray[np.int64]) -> NDArray[np.bool_]:
+            found = self.features.of(_with(base, columns, keys))[np.arange(len(nodes)), forest.features[nodes]]
+            return forest.holds(nodes, found, limits)
+
+        first = holds(low)
+        known = first != holds(high)
+        while (high - low > 1).any():
             middle = (low & high) + ((low ^ high) >> 1)  # the mean, without a sum that would not fit
-            if (middle == low).all():
-                break
-            same = self._holds(middle) == first
+            same = holds(middle) == first
             low, high = np.where(same, middle, low), np.where(same, high, middle)
-        return low, high
+        return low, high, known
 
-    def rows(self, keys: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
-        """The bases, each with the number of its key in its column."""
-        made = {name: values.copy() for name, values in self._bases.items()}
-        for name, values in made.items():
-            mine = np.array([place for place, column in enumerate(self._columns) if column.input == name], dtype=np.intp)
-            if len(mine):
-                flat = values.reshape(len(values), -1)
-                flat[mine, [self._columns[place].place for place in mine]] = _numbers(keys[mine], values.dtype)
-        return made
 
-    def _holds(self, keys: NDArray[np.int64]) -> NDArray[np.bool_]:
-        forest = self._part.features.forest
-        found = self._part.features.of(self.rows(keys))[np.arange(len(keys)), forest.features[self._nodes]]
-        return forest.holds(self._nodes, found, self._limits)
+def _with(base: Feeds, columns: Sequence[Column], keys: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+    """Rows, each with the number of its key in its column."""
+    made = {name: values.copy() for name, values in base.items()}
+    for name, values in made.items():
+        mine = np.array([place for place, column in enumerate(columns) if column.input == name], dtype=np.intp)
+        if len(mine):
+            values.reshape(len(values), -1)[mine, [columns[place].place for place in mine]] = _numbers(keys[mine], values.dtype)
+    return made
+
+
+def _snapped(
+    keys: NDArray[np.int64], below: NDArray[np.int64], above: NDArray[np.int64], generator: np.random.Generator
+) -> NDArray[np.int64]:
+    """Numbers moved to one end, by chance, of the gap between thresholds in which they lie: no comparison comes out otherwise for that."""
+    below, above = np.unique(below), np.unique(above)
+    gap = np.searchsorted(above, keys, side="right")  # so many thresholds lie below
+    lower = np.where(gap > 0, above[np.maximum(gap - 1, 0)], keys)
+    upper = np.where(gap < len(below), below[np.minimum(gap, len(below) - 1)], keys)
+    moved = np.where(generator.random(len(keys)) < 0.5, lower, upper)  # noqa: PLR2004  (either end)
+    return np.where((lower <= upper) & (lower <= keys) & (keys <= upper), moved, keys)
+
+
+def _length(feeds: Feeds) -> int:
+    return len(next(iter(feeds.values())))
 
 
 _WIDTHS = {"f2": ("i2", 1e4), "f4": ("i4", 1e30), "f8": ("i8", 1e100)}
@@ -231,7 +323,10 @@ def _ends(dtype: np.dtype[Any]) -> tuple[int, int]:
 
 
 def _keys(values: NDArray[Any]) -> NDArray[np.int64]:
-    """Whole numbers in the order of the floating ones, next to each other where those are."""
+    """Whole numbers in the order of the floating ones, next to each other where those are; whole numbers are their own."""
+    if values.dtype.kind != "f":
+        return values.astype(np.int64)
+    values = np.ascontiguousarray(values)
     bits = values.view(_WIDTHS[values.dtype.str[1:]][0]).astype(np.int64)
     lowest = np.iinfo(values.view(_WIDTHS[values.dtype.str[1:]][0]).dtype).min
     return np.where(bits >= 0, bits, lowest - bits)

@@ -42,6 +42,8 @@ class Forest:
     """Whether NaN counts as yes."""
     roots: Places
     """One node per tree."""
+    gives: Places
+    """What a leaf adds to the answer: leaves with the same number add the same."""
 
     @property
     def inner(self) -> Places:
@@ -59,23 +61,42 @@ class Forest:
             )
         return np.where(np.isnan(features), self.missing[nodes], found).astype(np.bool_)
 
-    def reached(self, rows: NDArray[Any]) -> Places:
-        """For each node the last of the rows, of shape (n, features), that gets there; -1 where none does."""
-        found = np.full(len(self.features), -1, dtype=np.intp)
+    def visits(self, rows: NDArray[Any]) -> Iterator[tuple[Places, Places]]:
+        """All rows, of shape (n, features), led down all trees: nodes, and the row that gets to each."""
         step = max(1, _AT_ONCE // max(len(self.roots), 1))
         for start in range(0, len(rows), step):
-            part = rows[start : start + step]
-            here = np.broadcast_to(self.roots, (len(part), len(self.roots))).copy()
-            which = np.broadcast_to(np.arange(len(part))[:, None], here.shape)
+            row = np.repeat(np.arange(start, min(start + step, len(rows))), len(self.roots))
+            here = np.tile(self.roots, len(row) // max(len(self.roots), 1))
             for _ in range(len(self.features)):  # no path is longer, whatever the file says
-                found[here] = which + start
                 going = self.modes[here] != LEAF
-                if not going.any():
+                here, row = here[going], row[going]
+                if not len(here):
                     break
-                nodes, row = here[going], which[going]
-                held = self.holds(nodes, part[row, self.features[nodes]])
-                here[going] = np.where(held, self.yes[nodes], self.no[nodes])
+                yield here, row
+                here = np.where(self.holds(here, rows[row, self.features[here]]), self.yes[here], self.no[here])
+
+    def reached(self, rows: NDArray[Any]) -> Places:
+        """For each inner node some row that gets there; -1 where none does."""
+        found = np.full(len(self.features), -1, dtype=np.intp)
+        for nodes, row in self.visits(rows):
+            found[nodes] = row
         return found
+
+    def decides(self, nodes: Places, rows: NDArray[Any]) -> NDArray[np.bool_]:
+        """Whether it makes a difference for a row, of shape (features,) each, which way it goes at its node: it then ends in leaves that add the same or not."""
+        left, right = (self.gives[self._end(start[nodes], rows)] for start in (self.yes, self.no))
+        return np.asarray(left != right)
+
+    def _end(self, nodes: Places, rows: NDArray[Any]) -> Places:
+        """The leaf in which each row ends that starts at its node."""
+        here = nodes.copy()
+        for _ in range(len(self.features)):
+            going = np.flatnonzero(self.modes[here] != LEAF)
+            if not len(going):
+                break
+            inner = here[going]
+            here[going] = np.where(self.holds(inner, rows[going, self.features[inner]]), self.yes[inner], self.no[inner])
+        return here
 
 
 def forests(model: onnx.ModelProto) -> Iterator[Forest]:
@@ -112,6 +133,12 @@ def _by_id(tensor: str, given: Mapping[str, Any]) -> Forest | None:
         ]
     except KeyError:
         return None
+    ends = [one for one in ("class", "target") if len(_whole(given, f"{one}_nodeids"))]
+    gives = np.zeros(count, dtype=np.intp)
+    if ends:
+        of_tree, of_node, what = (_whole(given, f"{ends[0]}_{name}") for name in ("treeids", "nodeids", "ids"))
+        leaves = [place.get(key, -1) for key in zip(of_tree.tolist(), of_node.tolist(), strict=True)]
+        gives = _alike(count, np.array(leaves), what, _numbers(given, f"{ends[0]}_weights"))
     targets = {one for nexts in following for index, one in enumerate(nexts) if inner[index]}
     roots = np.array([index for index in range(count) if index not in targets])
     missing = _whole(given, "nodes_missing_value_tracks_true")
@@ -124,33 +151,50 @@ def _by_id(tensor: str, given: Mapping[str, Any]) -> Forest | None:
         np.array(following[1]),
         missing.astype(bool) if len(missing) == count else np.zeros(count, dtype=bool),
         roots,
+        gives,
     )
 
 
 def _by_place(tensor: str, given: Mapping[str, Any]) -> Forest | None:
-    """The operator of ai.onnx.ml 5, which names nodes by their place and keeps leaves apart; all leaves become one node here."""
+    """The operator of ai.onnx.ml 5, which names nodes by their place and keeps leaves apart; here they stand behind the nodes."""
     features, yes, no, roots = (
         _whole(given, name) for name in ("nodes_featureids", "nodes_truenodeids", "nodes_falsenodeids", "tree_roots")
     )
     values, modes = _numbers(given, "nodes_splits"), _whole(given, "nodes_modes")
     yes_leaf, no_leaf = (_whole(given, name).astype(bool) for name in ("nodes_trueleafs", "nodes_falseleafs"))
-    count = len(features)
-    same = {len(one) for one in (yes, no, values, modes, yes_leaf, no_leaf)} == {count}
-    nexts = [*yes[~yes_leaf].tolist(), *no[~no_leaf].tolist(), *roots.tolist()] if same else [-1]
-    if not all(0 <= one < count for one in nexts) or not set(modes.tolist()) <= set(range(6)):
+    what, weights = _whole(given, "leaf_targetids"), _numbers(given, "leaf_weights")
+    count, leaves = len(features), len(weights)
+    if {len(one) for one in (yes, no, values, modes, yes_leaf, no_leaf)} != {count} or len(what) != leaves:
+        return None
+    inner, ends = [*yes[~yes_leaf].tolist(), *no[~no_leaf].tolist(), *roots.tolist()], [*yes[yes_leaf].tolist(), *no[no_leaf].tolist()]
+    if not all(0 <= one < count for one in inner) or not all(0 <= one < leaves for one in ends) or not set(modes.tolist()) <= set(range(6)):
         return None
     missing = _whole(given, "nodes_missing_value_tracks_true")
     known = missing.astype(bool) if len(missing) == count else np.zeros(count, dtype=bool)
+    whole, behind = count + leaves, np.arange(count, count + leaves)
     return Forest(
         tensor,
-        np.append(features, 0),
-        np.append(values, 0.0),
-        np.append(modes, LEAF),
-        np.append(np.where(yes_leaf, count, yes), count),
-        np.append(np.where(no_leaf, count, no), count),
-        np.append(known, False),
+        np.append(features, np.zeros(leaves, dtype=np.intp)),
+        np.append(values, np.zeros(leaves)),
+        np.append(modes, np.full(leaves, LEAF)),
+        np.append(np.where(yes_leaf, count + yes, yes), behind),
+        np.append(np.where(no_leaf, count + no, no), behind),
+        np.append(known, np.zeros(leaves, dtype=bool)),
         roots,
+        _alike(whole, behind, what, weights),
     )
+
+
+def _alike(count: int, nodes: Places, what: Places, weights: NDArray[np.float64]) -> Places:
+    """For each node a number for what it adds: pairs of a target and a weight."""
+    if not len(nodes) == len(what) == len(weights):
+        return np.arange(count)
+    held: list[list[tuple[int, float]]] = [[] for _ in range(count)]
+    for node, target, weight in zip(nodes.tolist(), what.tolist(), weights.tolist(), strict=True):
+        if node >= 0:
+            held[node].append((target, weight))
+    numbers: dict[tuple[tuple[int, float], ...], int] = {}
+    return np.array([numbers.setdefault(tuple(sorted(one)), len(numbers)) for one in held], dtype=np.intp)
 
 
 def _whole(given: Mapping[str, Any], name: str) -> Places:
