@@ -13,6 +13,10 @@ STAGE = Stage(
     criteria="mlops_stage.stages.sbom.criteria:criteria",
     init="mlops_stage.stages.sbom.init:init",
     plan="mlops_stage.stages.sbom.plan:plan",
+    commands={
+        "diff": "mlops_stage.stages.sbom.commands:DIFF",
+        "lint": "mlops_stage.stages.sbom.commands:LINT",
+    },
     consumes=("data", "quality", "fairness", "scan", "adversarial", "compile"),
     hookspecs="mlops_stage.stages.sbom.hookspecs",
     needs=("ci",),
