@@ -1,0 +1,113 @@
+"""What holds is believed, and how much it shows is said."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from sigstore.dsse import Statement
+from sigstore.models import ClientTrustConfig
+from sigstore.oidc import IdentityToken
+from sigstore.sign import SigningContext
+
+from mlops_stage.stages.signing.verifying.shelf import bundles_at
+
+FILES = {"m.onnx": b"graph", "w.bin": b"weights"}
+
+
+@pytest.mark.parametrize(("rekor", "stamps"), [(1, False), (1, True), (2, True)])
+def test_what_an_identity_signed_is_believed(shared_double, making, someone, checked, rekor, stamps):
+    bundle = making.by_identity(shared_double, making.statement(FILES), rekor=rekor, stamps=stamps)
+    found = checked(someone, bundle, require=["quality"])
+    assert found.refused == ()
+    assert found.level == "identity"
+    [one] = found.about
+    assert one.origin.signer == making.WHO
+    assert len(one.origin.moments) == stamps + (rekor == 1)
+
+
+@pytest.mark.parametrize(("rekor", "stamps"), [(1, False), (1, True), (2, True)])
+def test_what_sigstores_client_signs_is_believed(shared_double, making, someone, checked, rekor, stamps):
+    context = SigningContext.from_trust_config(ClientTrustConfig.from_json(shared_double.trust_config(rekor, stamps=stamps)))
+    with context.signer(IdentityToken(shared_double.token(making.WHO))) as signer:
+        bundle = signer.sign_dsse(Statement(making.statement(FILES))).to_json()
+    assert checked(someone, bundle.encode(), require=["quality"]).refused == ()
+
+
+@pytest.mark.parametrize(
+    ("stamps", "logged", "level"), [(False, False, "key"), (True, False, "stamped"), (False, True, "logged"), (True, True, "logged")]
+)
+def test_what_a_key_signed_is_believed_for_what_it_shows(shared_double, making, key, owner, checked, stamps, logged, level):
+    bundle = making.by_key(shared_double, making.statement(FILES), key, stamps=stamps, logged=logged)
+    found = checked(owner, bundle, require=["quality"])
+    assert found.refused == ()
+    assert found.level == level
+    assert checked(owner, bundle, assurance=level).refused == ()
+
+
+def test_the_weakest_signature_counts(shared_double, making, key, owner, checked):
+    strong = making.by_key(shared_double, making.statement(FILES), key, stamps=True)
+    weak = making.by_key(shared_double, making.statement(FILES, "scan"), key)
+    assert checked(owner, strong, weak).level == "key"
+    found = checked(owner, strong, weak, assurance="stamped", require=["scan"])
+    assert [one.error.rule for one in found.refused] == ["verify/assurance", "verify/required-absent"]
+
+
+def test_statements_about_what_a_model_was_tested_on_count_and_others_do_not(shared_double, making, key, owner, checked):
+    about_model = making.by_key(shared_double, making.statement(FILES), key)
+    about_data = making.by_key(shared_double, making.statement({"test.csv": b"rows"}, "data"), key)
+    about_other = making.by_key(shared_double, making.statement({"x.csv": b"other rows"}, "fairness"), key)
+    found = checked(owner, about_other, about_data, about_model, require=["quality", "data", "fairness"])
+    assert {one.said.id for one in found.about} == {"quality", "data"}
+    assert [one.error.rule for one in found.refused] == ["verify/required-other"]
+
+
+def test_a_statement_about_data_alone_covers_no_model(shared_double, making, key, owner, checked):
+    found = checked(owner, making.by_key(shared_double, making.statement({"test.csv": b"rows"}, "data"), key))
+    assert {one.error.rule for one in found.refused} == {"verify/extra-file"}
+    assert found.level is None
+
+
+@pytest.mark.parametrize(
+    ("outcome", "required", "met"),
+    [
+        ("passed", "quality", True),
+        ("passed", "quality=inconclusive", True),
+        ("inconclusive", "quality=inconclusive", True),
+        ("failed", "quality=failed", True),
+        ("inconclusive", "quality", False),
+        ("failed", "quality=inconclusive", False),
+        ("failed", "quality=passed", False),
+        ("passed", "https://in-toto.io/attestation/test-result/v0.1", True),
+        ("passed", "https://cyclonedx.org/bom", False),
+    ],
+)
+def test_requirements_take_the_outcome_or_a_better_one(shared_double, making, key, owner, checked, outcome, required, met):
+    found = checked(owner, making.by_key(shared_double, making.statement(FILES, outcome=outcome), key), require=[required])
+    assert (found.refused == ()) is met
+
+
+def test_a_report_that_contradicts_another_about_the_same_files_is_not_outvoted(shared_double, making, key, owner, checked):
+    good = making.by_key(shared_double, making.statement(FILES), key)
+    bad = making.by_key(shared_double, making.statement(FILES, outcome="failed"), key)
+    [refused] = checked(owner, good, bad, require=["quality"]).refused
+    assert (refused.error.rule, refused.error.message) == ("verify/required-outcome", "quality is failed, and passed is required")
+
+
+def test_lines_of_a_file_are_bundles_each(tmp_path, shared_double, making, key):
+    lines = [json.dumps(making.by_key(shared_double, making.statement(FILES, name), key)) for name in ("quality", "scan")]
+    (tmp_path / "all.jsonl").write_text("\n".join([*lines, ""]))
+    assert [one.name for one in bundles_at(tmp_path)] == ["all.jsonl:1", "all.jsonl:2"]
+
+
+def test_a_model_signature_covers_a_folder(shared_double, making, key, owner, checked):
+    files = {**FILES, "config/labels.json": b"[]"}
+    bundle = making.by_key(shared_double, making.listing(files), key)
+    assert checked(owner, bundle, files=files).refused == ()
+
+
+def test_without_trust_for_it_a_stamp_is_said_to_be_unchecked(shared_double, making, key, owner, checked):
+    bundle = making.by_key(shared_double, making.statement(FILES), key, stamps=True, logged=True)
+    [one] = checked(replace(owner, trust=None), bundle).about
+    assert one.origin.unchecked == ("a time stamp", "an entry in a log")
+    refused = checked(replace(owner, trust=None), bundle, assurance="stamped").refused[0]
+    assert refused.error.rule == "verify/assurance"
