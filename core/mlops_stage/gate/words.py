@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "brier_score_loss": "Brier score",
+    "cisa_2025": "share of components with the field that CISA asks for",
     "cohen_kappa": "Cohen's kappa",
     "cramers_v": "Cramér's V",
+    "element": "share that tell the element",
     "f1": "F1 score",
     "fnr": "false negative rate",
     "fpr": "false positive rate",
@@ -32,6 +34,7 @@ _NAMES = {
     "missing_shift": "change of the share of missing cells since the profile",
     "odd_shift": "change of the share of cells that are no numbers since the profile",
     "new_category_share": "share of cells with a value that the profile does not know",
+    "ntia": "share of components with the field that NTIA asks for",
     "psi": "population stability index",
     "r2": "R²",
     "roc_auc": "ROC AUC",
@@ -68,6 +71,9 @@ _ROWS = {
 }
 """Metrics whose denominator is a kind of rows."""
 
+_COUNTED = frozenset({"cisa_2025", "element", "elements_answered", "ntia"})
+"""Figures that were counted over all there is, so that no interval is missing."""
+
 BY = "by"
 """The column that figures between all groups of something are reported under: `tpr_difference[by=sex]`."""
 _KINDS = {"difference": "largest difference in", "ratio": "smallest ratio of"}
@@ -86,7 +92,7 @@ def sentence(case: Case, ruling: Ruling) -> str:
     if isinstance(estimate, NotEstimable):
         return sentence_case(f"{subject} cannot be estimated: {one_line(estimate.reason)}; {required}.")
     digits = _digits(case, estimate, ruling)
-    if _is_count(case):
+    if _is_count(case) or case.metric.name in _COUNTED:
         ground = "counted"
     elif isinstance(estimate, Point):
         ground = "a single figure, so no interval is possible" + (f", {_counted(case, estimate.n)}" if estimate.n else "")

@@ -70,10 +70,6 @@ class SbomParams(Params):
     confidential: Annotated[
         TextList,
         AfterValidator(_named),
-        Field(description="declared elements that only the complete edition holds; the published one withholds them and says so"),
+        Field(description="elements that only the complete edition holds; the published one withholds them and says so"),
     ] = ()
     spec: Annotated[Literal["1.6", "1.7"], Field(description="version of CycloneDX; 1.6 is what most tools read")] = "1.6"
-
-    def declared(self, element: str, role: str = "") -> str:
-        """What is declared of an element, of that data set first; empty where nothing is."""
-        return self.declare.get(f"{element}.{role}", "") or self.declare.get(element, "")
