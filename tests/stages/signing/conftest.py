@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "fixtures"))  # the double is a package of its own there
+sys.path.insert(0, str(Path(__file__).with_name("verifying")))  # bundles made by hand
 
 from sigstore_double import Double
 

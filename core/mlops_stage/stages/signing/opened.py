@@ -42,8 +42,17 @@ class Verified:
         """The level in words."""
         return WORDS[self.level]
 
+    def read(self, name: str = "") -> bytes:
+        """The content of a file; the name may be left out where there is one file.
+
+        Raises:
+            UsageError: there is no such file.
+        """
+        with self.open(name) as stream:
+            return stream.read()
+
     def open(self, name: str = "") -> IO[bytes]:
-        """The content of a file from its beginning; the name may be left out where there is one file.
+        """A file to read from its beginning, with a descriptor of its own.
 
         Raises:
             UsageError: there is no such file.

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -72,13 +73,14 @@ def owner(key, trust):
 
 @pytest.fixture(scope="session")
 def checked(making):
-    """What comes of bundles: mappings or bytes."""
+    """What comes of bundles (mappings or bytes) and files (name -> content, or a tree's)."""
 
     def run(signer, *bundles, files=FILES, require=(), assurance="key"):
         found = [
             Found(name=f"{number}", raw=one if isinstance(one, bytes) else json.dumps(one).encode()) for number, one in enumerate(bundles)
         ]
-        tree = None if files is None else [File(name=name, sha256=making.sha256(content)) for name, content in files.items()]
+        named = files.items() if isinstance(files, Mapping) else ()
+        tree = files if not named else [File(name=name, sha256=making.sha256(content)) for name, content in named]
         asked = Asked(signer=signer, require=tuple(parse(text) for text in require), assurance=Level(assurance))
         return check(found, tree, asked)
 

@@ -111,3 +111,12 @@ def test_without_trust_for_it_a_stamp_is_said_to_be_unchecked(shared_double, mak
     assert one.origin.unchecked == ("a time stamp", "an entry in a log")
     refused = checked(replace(owner, trust=None), bundle, assurance="stamped").refused[0]
     assert refused.error.rule == "verify/assurance"
+
+
+def test_of_several_versions_of_a_folder_one_must_be_delivered_whole(shared_double, making, key, owner, checked):
+    new, old = {**FILES, "labels.json": b"[1]"}, {**FILES, "labels.json": b"[0]", "notes.txt": b"x"}
+    bundles = [making.by_key(shared_double, making.listing(files), key) for files in (old, new, {"x": b"x"})]
+    assert checked(owner, *bundles, files=new).refused == ()
+    assert checked(owner, *bundles, files=old).refused == ()
+    for mixed, rule in (({**new, "notes.txt": b"x"}, "verify/changed"), ({**new, "labels.json": b"[0]"}, "verify/missing-file")):
+        assert [one.error.rule for one in checked(owner, *bundles, files=mixed).refused] == [rule]

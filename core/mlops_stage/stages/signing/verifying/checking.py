@@ -81,7 +81,7 @@ def check(found: Sequence[Found], files: Sequence[File] | None, asked: Asked) ->
         refused.append(Refused(error=RefusalError("verify/nothing-signed", "there is no bundle, so nothing was signed", "run sign first")))
     about = tuple(believed) if files is None else subjects.about(files, believed)
     if files is not None:
-        refused += [Refused(error=error) for error in subjects.faults(files, about)]
+        refused += [Refused(error=error) for error in subjects.faults(files, believed)]
     refused += [Refused(error=error) for error in _unmet(asked.require, believed, about)]
     return Checked(believed=tuple(believed), about=about, refused=tuple(refused))
 

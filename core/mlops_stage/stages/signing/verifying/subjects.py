@@ -48,7 +48,12 @@ def about(files: Sequence[File], statements: Sequence[Believed]) -> tuple[Believ
 
 
 def faults(files: Sequence[File], statements: Sequence[Believed]) -> Iterator[RefusalError]:
-    """What is delivered and was not signed, or was signed as something else; and what was signed and is not delivered."""
+    """What is delivered and was not signed, or was signed as something else; and what was signed and is not delivered.
+
+    Args:
+        files: what is delivered.
+        statements: all that hold, whatever they are about: a file that was changed is in none that is about these files.
+    """
     delivered = [file for file in files if file.name != SIGNATURE]
     if not delivered:
         yield RefusalError("verify/missing-file", "no file is delivered", "name the model's file or folder")
@@ -56,8 +61,8 @@ def faults(files: Sequence[File], statements: Sequence[Believed]) -> Iterator[Re
     subjects = [named for one in statements for named in _named(one) if named.name != manifest.NAME]
     for file in delivered:
         yield from _fault(file, subjects)
-    for listing in listings:
-        yield from _against(delivered, listing)
+    # of several versions of a folder it need be one; where it is none, the nearest tells what is wrong
+    yield from min((list(_against(delivered, listing)) for listing in _sharing(delivered, listings)), key=len, default=())
 
 
 def _named(one: Believed) -> tuple[Named, ...]:
@@ -90,12 +95,16 @@ def _ends_with(signed: str, delivered: str) -> bool:
     return bool(ours) and theirs[-len(ours) :] == ours
 
 
+def _sharing(delivered: Sequence[File], listings: Iterable[Sequence[Named]]) -> Iterator[Sequence[Named]]:
+    """The lists that have at least one of these files."""
+    known = {file.sha256 for file in delivered}
+    return (listing for listing in listings if known & {named.sha256 for named in listing})
+
+
 def _against(delivered: Sequence[File], listing: Sequence[Named]) -> Iterator[RefusalError]:
     """A list of all files of a folder holds for exactly these files."""
     there = {file.name: file.sha256 for file in delivered}
     listed = {named.name: named.sha256 for named in listing}
-    if not set(there.values()) & set(listed.values()):
-        return  # of another model
     gone = sorted(set(listed) - set(there))
     if gone:
         more = f" and {counted(len(gone) - 1, 'other')}" if len(gone) > 1 else ""

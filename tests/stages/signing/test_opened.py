@@ -1,0 +1,138 @@
+"""What was verified is what is read, whatever happens to the files meanwhile."""
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from making import by_key, listing, statement, write
+
+from mlops_stage import open_verified
+from mlops_stage.errors import InputError, UsageError
+from mlops_stage.stages.signing import keys
+
+GOOD, EVIL = b"graph" * 1000, b"other" * 1000
+TRIES = 1000
+
+
+@pytest.fixture(scope="module")
+def signer():
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+@pytest.fixture
+def place(tmp_path, shared_double, signer):
+    """A model with a statement about it, and one about the folder."""
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "m.onnx").write_bytes(GOOD)
+    (tmp_path / "pub.pem").write_bytes(keys.public_pem(signer.public_key()))
+    write(tmp_path / "bundles", by_key(shared_double, statement({"model/m.onnx": GOOD}), signer))
+    return tmp_path
+
+
+def opened(place, path="model/m.onnx", **asked):
+    return open_verified(path, bundles="bundles", root=place, key="pub.pem", **asked)
+
+
+def test_a_file_that_holds_is_handed_out(place):
+    with opened(place, require=["quality"]) as verified:
+        assert verified.read() == GOOD
+        with verified.open("m.onnx") as stream:
+            assert stream.read(5) == b"graph"
+        assert list(verified.files) == ["m.onnx"]
+        assert verified.level == "key"
+        assert "private key" in verified.shows
+
+
+def test_a_folder_is_handed_out_file_by_file(place, shared_double, signer):
+    (place / "model" / "labels.json").write_bytes(b"[]")
+    bundle = by_key(shared_double, listing({"m.onnx": GOOD, "labels.json": b"[]"}), signer)
+    (place / "model" / "model.sig").write_text(json.dumps(bundle))
+    with opened(place, "model") as verified:
+        assert verified.read("labels.json") == b"[]"
+        assert verified.read("m.onnx") == GOOD
+        with pytest.raises(UsageError, match="no file 'm.onx' was verified"):
+            verified.read("m.onx")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda place: (place / "model" / "m.onnx").write_bytes(EVIL), "verify/changed"),
+        (lambda place: (place / "bundles" / "0.sigstore.json").unlink(), "verify/nothing-signed"),
+        (lambda place: (place / "bundles" / "1.sigstore.json").write_text("{}"), "verify/bundle"),
+        (lambda place: (place / "model" / "m.onnx").rename(place / "model" / "n.onnx"), "does not exist"),
+    ],
+)
+def test_what_does_not_hold_is_not_opened(place, spoil, words):
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    spoil(place)
+    with pytest.raises((InputError, UsageError), match=words):
+        opened(place)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_an_unmet_requirement_keeps_it_closed(place):
+    with pytest.raises(InputError, match="fairness is required"):
+        opened(place, require=["fairness"])
+
+
+def test_what_was_verified_cannot_be_changed_any_more(place):
+    with opened(place) as verified:
+        path = place / "model" / "m.onnx"
+        path.write_bytes(EVIL)
+        path.unlink()
+        with verified.open() as stream, Path(f"/proc/self/fd/{stream.fileno()}").open("r+b", buffering=0) as writer:
+            with pytest.raises(PermissionError):
+                writer.write(b"evil")
+            with pytest.raises(PermissionError):
+                writer.truncate(1)
+        assert verified.read() == GOOD
+    with pytest.raises(OSError, match="Bad file descriptor|No such file"):
+        verified.read()
+
+
+def test_two_readers_have_a_position_each(place):
+    with opened(place) as verified, verified.open() as first, verified.open() as second:
+        assert (first.read(5), second.read(5)) == (b"graph", b"graph")
+
+
+def test_a_swap_between_the_check_and_the_load_never_wins(place):
+    """A thread that swaps the file without end, by renaming and by writing into it, against a thousand times opening it."""
+    path, stop = place / "model" / "m.onnx", threading.Event()
+
+    def swap():
+        turn = 0
+        while not stop.is_set():
+            turn += 1
+            content = (EVIL, GOOD)[turn % 2]
+            if turn % 3:
+                aside = path.with_name(f"aside-{turn % 2}")
+                aside.write_bytes(content)
+                aside.rename(path)
+            else:
+                with in_place(path) as stream:
+                    stream.write(content)
+
+    swapper = threading.Thread(target=swap)
+    swapper.start()
+    wins = held = 0
+    try:
+        for _ in range(TRIES):
+            try:
+                with opened(place) as verified:
+                    held += 1
+                    wins += verified.read() != GOOD
+            except InputError:
+                continue
+    finally:
+        stop.set()
+        swapper.join()
+    assert wins == 0
+    assert held > 0
+
+
+def in_place(path: Path):
+    """The file open for writing into it, as it is."""
+    return path.open("r+b") if path.exists() else path.open("wb")
