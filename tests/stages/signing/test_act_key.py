@@ -3,26 +3,17 @@
 import base64
 import json
 import os
-from dataclasses import replace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
+from signed_project import files, metric, outcome, payload_of, pem, reported, workspace
 
-from mlops_stage import gate
 from mlops_stage.errors import InputError, UsageError
 from mlops_stage.evidence.digest import sha256
-from mlops_stage.report import Evidence, Outcome, Report, Subject, to_json
+from mlops_stage.report import Evidence, Outcome
 from mlops_stage.stages.signing import dsse
 from mlops_stage.stages.signing.act import act
 from mlops_stage.stages.signing.params import SignParams
-from mlops_stage.stages.signing.signed import criteria
-from mlops_stage.workspace import EarlierReport, Workspace
-
-
-def pem(key, password=None):
-    how = BestAvailableEncryption(password.encode()) if password else NoEncryption()
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, how)
 
 
 @pytest.fixture
@@ -32,42 +23,13 @@ def project(tmp_path):
     return tmp_path
 
 
-def reported(project, name="quality", **changes):
-    """A report in its folder, as an earlier stage leaves it."""
-    subject = Subject(role="model", name="model.onnx", sha256=sha256(project / "model.onnx"))
-    report = replace(Report(stage="quality", id=name, outcome=Outcome.PASSED, summary="s", subjects=(subject,)), **changes)
-    folder = project / "mlops-out" / name
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.json").write_text(to_json(report))
-    return EarlierReport(report=report, folder=folder)
-
-
-def workspace(project, *reports, env=None):
-    out = project / "mlops-out" / ".sign.part"
-    out.mkdir(parents=True, exist_ok=True)
-    return Workspace(root=project, run_dir=project / "mlops-out", out=out, cache=project / ".cache", reports=reports, env=env or {})
-
-
-def outcome(params, seen):
-    return gate.judge(seen, criteria(params, seen), gate.Rules(mode="evidence", min_denominator=30)).outcome
-
-
-def files(project):
-    home = project / "mlops-out" / "attestations"
-    return {path.relative_to(home).as_posix(): path.read_bytes() for path in sorted(home.rglob("*")) if path.is_file()}
-
-
-def metric(seen, name):
-    return next(one.estimate.value for one in seen.metrics if one.name == name)
-
-
 def test_every_report_gets_its_statement_and_its_bundle(project):
     params = SignParams(key="signing.key")
     seen = act(params, workspace(project, reported(project), reported(project, "scan", stage="scan")))
     made = files(project)
     assert set(made) == {"quality.json", "quality.sigstore.json", "scan.json", "scan.sigstore.json"}
     for name in ("quality", "scan"):
-        assert dsse.payload_of(made[f"{name}.sigstore.json"]) == made[f"{name}.json"]
+        assert payload_of(made[f"{name}.sigstore.json"]) == made[f"{name}.json"]
     assert (metric(seen, "statements"), metric(seen, "signed"), metric(seen, "unverified")) == (2, 2, 0)
     assert outcome(params, seen) is Outcome.PASSED
     assert seen.outputs["signed"] == "2"
@@ -113,7 +75,7 @@ def test_a_bundle_that_does_not_hold_is_made_anew(project, spoil):
     place.write_bytes(spoil(place.read_bytes()))
     seen = act(params, workspace(project, reported(project)))
     assert metric(seen, "signed") == 1
-    assert dsse.payload_of(place.read_bytes()) == (place.parent / "quality.json").read_bytes()
+    assert payload_of(place.read_bytes()) == (place.parent / "quality.json").read_bytes()
 
 
 def test_the_bundle_of_another_key_is_replaced(project):
@@ -217,7 +179,7 @@ def test_statements_that_waited_are_signed_without_their_reports(project):
     (waiting / "fairness.json").write_bytes(statement)
     act(SignParams(key="signing.key"), workspace(project, reported(project)))
     made = files(project)
-    assert dsse.payload_of(made["fairness.sigstore.json"]) == statement == made["fairness.json"]
+    assert payload_of(made["fairness.sigstore.json"]) == statement == made["fairness.json"]
     assert not waiting.exists()
 
 
@@ -226,7 +188,7 @@ def test_a_report_wins_over_a_statement_that_waited_for_an_older_one(project):
     waiting.mkdir(parents=True)
     (waiting / "quality.json").write_bytes(b'{"_type":"https://in-toto.io/Statement/v1"}')
     act(SignParams(key="signing.key"), workspace(project, reported(project)))
-    assert "predicate" in json.loads(dsse.payload_of(files(project)["quality.sigstore.json"]))
+    assert "predicate" in json.loads(payload_of(files(project)["quality.sigstore.json"]))
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff", b'{"_type":"other"}', b"[" * 100_000])

@@ -17,6 +17,7 @@ SIGN = Stage(
         "attestations": "folder with the statements and their bundles, below the output directory",
         "signer": "identity or key that signed",
         "signed": "number of statements with a bundle that holds",
+        "level": "what the weakest signature shows: key, stamped, logged, identity, public_identity",
     },
     reproducible=False,
     needs=("oidc", "network"),

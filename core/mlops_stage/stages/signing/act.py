@@ -11,17 +11,21 @@ from mlops_stage.errors import StageError, UsageError
 from mlops_stage.estimates import Point
 from mlops_stage.evidence.digest import sha256
 from mlops_stage.evidence.paths import write_aside
-from mlops_stage.report import Evidence, Finding, Level, Metric, Observations
+from mlops_stage.evidence.redact import shown
+from mlops_stage.report import Direction, Evidence, Finding, Level, Metric, Observations
 from mlops_stage.report.words import counted, listed
 from mlops_stage.stages.signing import dsse, gathering
 from mlops_stage.stages.signing.gathering import PENDING, Item
-from mlops_stage.stages.signing.signers import OutageError, Signed, Signer
+from mlops_stage.stages.signing.signers import OutageError, Signer
 from mlops_stage.stages.signing.statements import FOLDER
+from mlops_stage.stages.signing.verifying import levels
+from mlops_stage.stages.signing.verifying.refusal import RefusalError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from mlops_stage.stages.signing.params import SignParams
+    from mlops_stage.stages.signing.verifying.origin import Origin
     from mlops_stage.workspace import Workspace
 
 _EVIDENCE = "evidence/signatures.json"
@@ -32,14 +36,14 @@ class _Work:
     """What became of each statement so far."""
 
     signer: Signer
-    kept: dict[Item, Signed] = field(default_factory=dict)
-    signed: dict[Item, Signed] = field(default_factory=dict)
+    kept: dict[Item, Origin] = field(default_factory=dict)
+    signed: dict[Item, Origin] = field(default_factory=dict)
     unverified: dict[Item, str] = field(default_factory=dict)
     """Why a bundle that was just made does not hold; it is not written."""
 
     def keep(self, item: Item) -> None:
         """Keep a bundle of an earlier run if it is of this very statement and holds."""
-        with suppress(StageError, OSError):
+        with suppress(RefusalError, OSError):
             with item.bundle.open("rb") as stream:
                 bundle = stream.read(dsse.MOST_BUNDLE_BYTES + 1)
             self.kept[item] = self.signer.check(item.content, bundle)
@@ -48,14 +52,20 @@ class _Work:
         """Write a bundle that was just made, if it holds."""
         try:
             said = self.signer.check(item.content, bundle)
-        except StageError as error:
+        except RefusalError as error:
             self.unverified[item] = error.message
             return
         write_aside(item.bundle, bundle)
+        self.kept.pop(item, None)
         self.signed[item] = said
 
+    def of_others(self) -> list[Item]:
+        """What is kept, and was signed by another than who has just signed the rest: one run has one signer."""
+        now = {_who(origin) for origin in self.signed.values()}
+        return [item for item, origin in self.kept.items() if now and _who(origin) not in now]
+
     @property
-    def done(self) -> dict[Item, Signed]:
+    def done(self) -> dict[Item, Origin]:
         """Every item with a bundle that holds."""
         return {**self.kept, **self.signed}
 
@@ -72,29 +82,38 @@ def act(params: SignParams, workspace: Workspace) -> Observations:
     work = _Work(_signer(params, workspace))
     for item in found:
         _write_statement(item, workspace)
-        work.keep(item)
-    missing = [item for item in found if item not in work.kept]
-    workspace.progress(0.1, f"signing {counted(len(missing), 'statement')}")
 
     def finished(item: Item, bundle: bytes) -> None:
         work.finish(item, bundle)
-        workspace.progress(0.1 + 0.9 * len(work.signed) / len(missing), f"signed {item.name}")
+        workspace.progress(0.1 + 0.9 * len(work.done) / len(found), f"signed {item.name}")
 
     try:
+        for item in found:
+            work.keep(item)
+        missing = [item for item in found if item not in work.kept]
+        workspace.progress(0.1, f"signing {counted(len(missing), 'statement')}")
         if missing:
             work.signer.sign(missing, finished)
-    except OutageError as error:
-        raise _postponed(error, missing, work, workspace) from error
+        others = work.of_others()
+        if others:
+            work.signer.sign(others, finished)
+    except StageError as error:
+        raise _postponed(error, found, work, workspace) from error
     _settle(found, work, workspace)
     return _observed(found, work, workspace)
 
 
 def _signer(params: SignParams, workspace: Workspace) -> Signer:
+    if not params.key:
+        from mlops_stage.stages.signing import identity_signer
+
+        return identity_signer.from_params(params, workspace)
+    tokens = [name for name in ("identity_token_file", "identity_token_env", "ambient") if getattr(params, name)]
+    if tokens:
+        raise UsageError(f"key and {tokens[0]} name two signers", "give one of them")
     from mlops_stage.stages.signing import key_signer
 
-    if params.key:
-        return key_signer.from_params(params, workspace)
-    raise UsageError("there is nothing to sign with", "give key: a PEM file with an ECDSA key on P-256")
+    return key_signer.from_params(params, workspace)
 
 
 def _write_statement(item: Item, workspace: Workspace) -> None:
@@ -112,60 +131,69 @@ def _settle(found: Sequence[Item], work: _Work, workspace: Workspace) -> None:
         (workspace.run_dir / FOLDER / PENDING).rmdir()
 
 
-def _postponed(error: OutageError, missing: Sequence[Item], work: _Work, workspace: Workspace) -> OutageError:
+def _postponed(error: StageError, found: Sequence[Item], work: _Work, workspace: Workspace) -> StageError:
     """Put aside what is still to be signed, and say so."""
-    waiting = [item for item in missing if item not in work.done]
-    _settle(missing, work, workspace)
+    waiting = [item for item in found if item not in work.done]
+    _settle(found, work, workspace)
     for item in waiting:
         if item.bundle.name.endswith(dsse.SUFFIX):  # the model folder itself is still there
             write_aside(workspace.run_dir / FOLDER / PENDING / f"{item.name}.json", item.content)
-    done = f"{len(work.done)} of {counted(len(work.done) + len(waiting), 'statement')} are signed, the others wait in {FOLDER}/{PENDING}"
-    return OutageError(f"{error.message}; {done}", f"run sign again: what is signed is kept; {error.hint}".rstrip("; "))
+    done = f"{len(work.done)} of {counted(len(found), 'statement')} signed, the others wait in {FOLDER}/{PENDING}"
+    hint = f"sign again later: what is signed is kept; {error.hint}" if isinstance(error, OutageError) else error.hint
+    return type(error)(f"{error.message}; {done}", hint)
 
 
 def _observed(found: Sequence[Item], work: _Work, workspace: Workspace) -> Observations:
     listing = [_listed(item, work) for item in found if item in work.done]
     path = workspace.out / _EVIDENCE
     write_aside(path, json.dumps(listing, indent=1) + "\n")
-    who = sorted({said.who for said in work.done.values()})
+    who = sorted({_who(origin) for origin in work.done.values()})
+    level = levels.least(work.done.values())
     counts = {"statements": len(found), "signed": len(work.signed), "kept": len(work.kept), "unverified": len(work.unverified)}
     return Observations(
         metrics=tuple(_metric(name, count) for name, count in counts.items()),
-        findings=tuple(_findings(work, who)),
+        findings=tuple(_findings(work, who, level)),
         subjects=gathering.judged(workspace.reports),
         evidence=(Evidence(path=_EVIDENCE, sha256=sha256(path)),),
         outputs={
             "attestations": FOLDER,
             "signer": ", ".join(who),
             "signed": str(len(work.done)),
+            "level": level.value if level else "none",
         },
     )
 
 
-def _listed(item: Item, work: _Work) -> dict[str, str | bool]:
-    said = work.done[item]
+def _who(origin: Origin) -> str:
+    return f"{shown(origin.signer, 300)} ({shown(origin.issuer, 200)})" if origin.issuer else origin.signer
+
+
+def _listed(item: Item, work: _Work) -> dict[str, str]:
+    origin = work.done[item]
     return {
         "name": item.name,
         "statement_sha256": item.sha256,
         "bundle": f"{FOLDER}/{item.bundle.name}",
         "bundle_sha256": sha256(item.bundle),
-        "signer": said.who,
-        "stamped": said.stamped,
-        "logged": said.logged,
+        "signer": origin.signer,
+        "issuer": origin.issuer,
+        "level": levels.level_of(origin).value,
     }
 
 
 def _metric(name: str, count: int) -> Metric:
-    return Metric(name=name, estimate=Point(float(count)), unit="statements", direction="lower" if name == "unverified" else "")
+    direction: Direction = "lower" if name == "unverified" else ""
+    return Metric(name=name, estimate=Point(float(count)), unit="statements", direction=direction)
 
 
-def _findings(work: _Work, who: Sequence[str]) -> list[Finding]:
-    made = [
-        Finding(rule="sign/unverified", level=Level.ERROR, message=f"the bundle of {item.name} was made and does not hold: {why}")
-        for item, why in work.unverified.items()
-    ]
-    if who:
-        kept = f", of which {len(work.kept)} by an earlier run" if work.kept else ""
-        message = f"{counted(len(work.done), 'statement')} signed as {listed(who)}{kept}"
-        made.append(Finding(rule="sign/signed", level=Level.NOTE, message=message))
-    return made
+def _findings(work: _Work, who: Sequence[str], level: levels.Level | None) -> Iterator[Finding]:
+    for item, why in work.unverified.items():
+        message = f"the bundle of {item.name} was made and does not hold: {why}"
+        yield Finding(rule="sign/unverified", level=Level.ERROR, message=message)
+    if level is None:
+        return
+    kept = f", {len(work.kept)} of them by an earlier run" if work.kept else ""
+    yield Finding(rule="sign/signed", level=Level.NOTE, message=f"{counted(len(work.done), 'statement')} signed as {listed(who)}{kept}")
+    yield Finding(rule="sign/level", level=Level.NOTE, message=f"what the signatures show: {levels.WORDS[level]}")
+    for remark in work.signer.remarks:
+        yield Finding(rule="sign/service", level=Level.NOTE, message=remark)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_stage.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 """Media type of an in-toto statement."""
@@ -70,38 +70,6 @@ def key_bundle(statement: bytes, signature: bytes, material: Material) -> bytes:
 def encoded(content: bytes) -> str:
     """Base64 as JSON carries it."""
     return base64.b64encode(content).decode("ascii")
-
-
-def payload_of(bundle: bytes) -> bytes:
-    """The statement that a bundle carries; nothing is verified.
-
-    Raises:
-        InputError: it is no bundle with an envelope.
-    """
-    return _decoded(bundle, lambda envelope: envelope["payload"])
-
-
-def signature_of(bundle: bytes) -> bytes:
-    """The one signature of a bundle's envelope; nothing is verified.
-
-    Raises:
-        InputError: it is no bundle with an envelope, or has several signatures.
-    """
-
-    def only(envelope: Mapping[str, Any]) -> Any:
-        (one,) = envelope["signatures"]
-        return one["sig"]
-
-    return _decoded(bundle, only)
-
-
-def _decoded(bundle: bytes, field: Callable[[Mapping[str, Any]], Any]) -> bytes:
-    if len(bundle) > MOST_BUNDLE_BYTES:
-        raise InputError(f"a bundle of {len(bundle):,} bytes is larger than any that is read here", f"the most is {MOST_BUNDLE_BYTES:,}")
-    try:
-        return base64.b64decode(field(json.loads(bundle)["dsseEnvelope"]), validate=True)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InputError("this is no Sigstore bundle with a signed envelope", "sign the statement again") from error
 
 
 def check_size(statement: bytes, name: str) -> None:

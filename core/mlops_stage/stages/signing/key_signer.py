@@ -1,50 +1,82 @@
-"""Signing with a key: the bundles, and the proof that they hold."""
+"""Signing with a key: the bundles, what others confirm of them, and the proof that they hold."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import base64
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from mlops_stage.errors import InputError, UsageError
 from mlops_stage.evidence.paths import existing, relative
-from mlops_stage.stages.signing import dsse, keys
-from mlops_stage.stages.signing.signers import Signed
+from mlops_stage.stages.signing import dsse, keys, signers, waiting
+from mlops_stage.stages.signing.services import Services, services_of
+from mlops_stage.stages.signing.verifying import key as public_key
+from mlops_stage.stages.signing.verifying.refusal import RefusalError
+from mlops_stage.stages.signing.verifying.trust import Trust, open_trust
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
     from mlops_stage.stages.signing.gathering import Item
     from mlops_stage.stages.signing.params import SignParams
+    from mlops_stage.stages.signing.verifying.origin import Origin
     from mlops_stage.workspace import Workspace
 
 
+@dataclass(frozen=True, kw_only=True)
 class KeySigner:
-    """Signs with a key of one's own."""
+    """Signs with a key of one's own; the key never leaves this process."""
 
-    def __init__(self, key: EllipticCurvePrivateKey) -> None:
-        self._key = key
-        self._public = key.public_key()
-        self.who = f"key {keys.hint(self._public)[:16]}"
+    key: EllipticCurvePrivateKey = field(repr=False)
+    trust: Trust | None
+    services: Services
+    worker: waiting.Worker
 
-    def check(self, statement: bytes, bundle: bytes) -> Signed:
+    @property
+    def remarks(self) -> Sequence[str]:
         """See `Signer`."""
-        if dsse.payload_of(bundle) != statement:
-            raise InputError("it carries another statement", "sign again")
-        try:
-            self._public.verify(dsse.signature_of(bundle), dsse.pae(statement), ec.ECDSA(SHA256()))
-        except InvalidSignature as error:
-            raise InputError("its signature is not of this key", "sign again") from error
-        return Signed(who=self.who, stamped=False, logged=False)
+        old = "the trust config names a log of version 1 only, which would be sent the whole statement: it was not asked"
+        return (old,) if self.services.old_log else ()
+
+    def check(self, statement: bytes, bundle: bytes) -> Origin:
+        """See `Signer`."""
+        origin = public_key.KeySigner(key=self.key.public_key(), trust=self.trust).verify(signers.read(statement, bundle))
+        if (self.services.stamps and not origin.moments) or (self.services.log and not origin.logged):
+            raise RefusalError("verify/assurance", "the bundle lacks a time stamp or a log entry that this run would add")
+        return origin
 
     def sign(self, items: Sequence[Item], finished: Callable[[Item, bytes], None]) -> None:
         """See `Signer`."""
-        for item in items:
-            finished(item, keys.sign_with_key(item.content, self._key))
+        signatures = {item.name: keys.signature(item.content, self.key) for item in items}
+        hint = keys.hint(self.key.public_key())
+        if not self.services.stamps and not self.services.log:
+            for item in items:
+                finished(item, dsse.key_bundle(item.content, signatures[item.name], dsse.Material(hint=hint)))
+            return
+        named = {item.name: item for item in items}
+        for result in self.worker.results(self._job(items, signatures)):
+            if "name" in result:
+                item = named[result["name"]]
+                stamps = tuple(base64.b64decode(stamp) for stamp in result["stamps"])
+                material = dsse.Material(hint=hint, entries=result["entries"], stamps=stamps)
+                finished(item, dsse.key_bundle(item.content, signatures[item.name], material))
+
+    def _job(self, items: Sequence[Item], signatures: Mapping[str, bytes]) -> dict[str, Any]:
+        public = self.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        listed = [
+            {"name": item.name, "statement": dsse.encoded(item.content), "signature": dsse.encoded(signatures[item.name])} for item in items
+        ]
+        return {
+            "verb": "endorse",
+            "public": dsse.encoded(public),
+            "stamps": self.services.stamps,
+            "log": self.services.log,
+            "items": listed,
+        }
 
 
 def from_params(params: SignParams, workspace: Workspace) -> KeySigner:
@@ -52,7 +84,7 @@ def from_params(params: SignParams, workspace: Workspace) -> KeySigner:
 
     Raises:
         UsageError: no such file or variable, or a key of another kind.
-        InputError: it cannot be opened.
+        InputError: it cannot be opened, or a trust config that cannot be read.
     """
     path = existing(workspace.root, params.key or "", "key")
     password = None
@@ -62,4 +94,13 @@ def from_params(params: SignParams, workspace: Workspace) -> KeySigner:
             raise UsageError(
                 "key_password_env: there is no such variable, or it is empty", "give the name of the variable, not the password"
             )
-    return KeySigner(keys.open_key(path, relative(workspace.root, path), password))
+    trust, services = None, Services()
+    if params.trust_config:
+        config = existing(workspace.root, params.trust_config, "trust_config")
+        trust = open_trust(config, params.trust_config)
+        try:
+            services = services_of(config.read_bytes(), workspace.clock())
+        except RefusalError as error:
+            raise InputError(f"trust_config: {error.message}", "give Sigstore's client trust config, as JSON") from error
+    key = keys.open_key(path, relative(workspace.root, path), password)
+    return KeySigner(key=key, trust=trust, services=services, worker=waiting.worker_of(params, workspace))

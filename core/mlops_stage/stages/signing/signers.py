@@ -2,41 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from mlops_stage.errors import StageError
+from mlops_stage.stages.signing.verifying import bundle as bundles
+from mlops_stage.stages.signing.verifying.refusal import RefusalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from mlops_stage.stages.signing.gathering import Item
+    from mlops_stage.stages.signing.verifying.bundle import Bundle
+    from mlops_stage.stages.signing.verifying.origin import Origin
 
 
 class OutageError(StageError):
     """A service did not answer, or not as it should; what was signed before is kept (exit 3)."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Signed:
-    """What a verified bundle says."""
-
-    who: str
-    """The identity and its issuer, or the key, in words: `key 3f1a…`."""
-    stamped: bool
-    """Whether an authority vouches for the time."""
-    logged: bool
-    """Whether it stands in a transparency log."""
-
-
 class Signer(Protocol):
     """Makes bundles, and checks its own."""
 
-    def check(self, statement: bytes, bundle: bytes) -> Signed:
-        """What the bundle says, if it carries this very statement and all of it holds.
+    @property
+    def remarks(self) -> Sequence[str]:
+        """What a reader should know of the services it uses."""
+        ...
+
+    def check(self, statement: bytes, bundle: bytes) -> Origin:
+        """Who signed, if the bundle carries this very statement and all of it holds, and no less than what this signer makes.
 
         Raises:
-            StageError: it does not; the message says why.
+            RefusalError: why it does not.
         """
         ...
 
@@ -45,5 +41,18 @@ class Signer(Protocol):
 
         Raises:
             OutageError: a service failed; items that were handed over stay good.
+            StageError: a service says no.
         """
         ...
+
+
+def read(statement: bytes, raw: bytes) -> Bundle:
+    """A bundle of this very statement.
+
+    Raises:
+        RefusalError: it is none, or carries another.
+    """
+    found = bundles.read(raw, "the bundle")
+    if found.payload != statement:
+        raise RefusalError("verify/statement", "the bundle carries another statement")
+    return found

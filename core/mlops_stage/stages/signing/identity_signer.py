@@ -1,0 +1,163 @@
+"""Signing with the identity of a CI job, through Sigstore: the bundles, and the proof that they hold."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+
+from mlops_stage.errors import InputError, StageError, UsageError
+from mlops_stage.evidence.paths import existing
+from mlops_stage.evidence.redact import shown
+from mlops_stage.stages.signing import dsse, signers, waiting
+from mlops_stage.stages.signing.verifying import trust as trusting
+from mlops_stage.stages.signing.verifying.identity import Expected, identity_of, issuer_of
+from mlops_stage.stages.signing.verifying.keyless import IdentitySigner as Verifier
+from mlops_stage.stages.signing.verifying.refusal import RefusalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from mlops_stage.stages.signing.gathering import Item
+    from mlops_stage.stages.signing.params import SignParams
+    from mlops_stage.stages.signing.verifying.bundle import Bundle
+    from mlops_stage.stages.signing.verifying.origin import Origin
+    from mlops_stage.workspace import Workspace
+
+_MOST_TOKEN_BYTES = 64 * 1024
+_CONFIG_HINT = "give Sigstore's client trust config, as JSON: both halves, the trusted root and the signing config"
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdentitySigner:
+    """Signs as whoever the token names; the token is handed to the worker and to nobody else."""
+
+    token: str = field(repr=False)
+    """Empty where the worker shall ask the CI system."""
+    ambient: bool
+    given: str = field(repr=False)
+    """The trust config, JSON; empty for the public Sigstore."""
+    worker: waiting.Worker
+
+    @cached_property
+    def config(self) -> str:
+        """The trust config; that of the public Sigstore is fetched when it is first asked for.
+
+        Raises:
+            OutageError: it cannot be fetched.
+        """
+        if self.given:
+            return self.given
+        for result in self.worker.results({"verb": "config"}):
+            return str(result["config"])
+        raise StageError("the trust config of the public Sigstore did not come", "give trust_config: a file")
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        """See `Signer`."""
+        old = any(service.get("majorApiVersion") == 1 for service in json.loads(self.config)["signingConfig"].get("rekorTlogUrls", ()))
+        return ("the log is sent whole statements (its version is 1), and keeps their digests",) if old else ()
+
+    def check(self, statement: bytes, bundle: bytes) -> Origin:
+        """See `Signer`."""
+        found = signers.read(statement, bundle)
+        return Verifier(_named_by(found), self._trust).verify(found)
+
+    def sign(self, items: Sequence[Item], finished: Callable[[Item, bytes], None]) -> None:
+        """See `Signer`."""
+        named = {item.name: item for item in items}
+        job = {
+            "verb": "identity",
+            "config": self.config,
+            "token": self.token,
+            "ambient": self.ambient,
+            "items": [{"name": item.name, "statement": dsse.encoded(item.content)} for item in items],
+        }
+        for result in self.worker.results(job):
+            if "name" in result:
+                finished(named[result["name"]], result["bundle"].encode() + b"\n")
+
+    @cached_property
+    def _trust(self) -> trusting.Trust:
+        return trusting.from_json(self.config.encode())
+
+
+def _named_by(bundle: Bundle) -> Expected:
+    """Whom the certificate itself names: whether it is the right one is for who verifies to say."""
+    if bundle.certificate is None:
+        raise RefusalError("verify/other-signer", "a key signed the bundle")
+    try:
+        certificate = x509.load_der_x509_certificate(bundle.certificate)
+        return Expected(identity=identity_of(certificate), issuer=issuer_of(certificate))
+    except ValueError as error:
+        raise RefusalError("verify/certificate", "the signer's certificate cannot be read") from error
+    except UsageError as error:
+        raise RefusalError("verify/no-identity", error.message) from error
+
+
+def from_params(params: SignParams, workspace: Workspace) -> IdentitySigner:
+    """The signer of the identity that a token proves.
+
+    Raises:
+        UsageError: no token and no leave to ask for one, or no such file or variable.
+        InputError: a token file or trust config that cannot be read.
+    """
+    given = ""
+    if params.trust_config:
+        given = _text(existing(workspace.root, params.trust_config, "trust_config").read_bytes(), params.trust_config)
+        _check_config(given, params.trust_config)
+    return IdentitySigner(token=_token(params, workspace), ambient=params.ambient, given=given, worker=waiting.worker_of(params, workspace))
+
+
+def _token(params: SignParams, workspace: Workspace) -> str:
+    """From the file, else from the variable; empty where the CI system is to be asked."""
+    if params.identity_token_file:
+        path = existing(workspace.root, params.identity_token_file, "identity_token_file")
+        try:
+            with path.open("rb") as stream:
+                found = stream.read(_MOST_TOKEN_BYTES).decode("ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            # neither shown nor chained: the error may hold a part of the token
+            raise InputError(
+                f"cannot read a token from {shown(params.identity_token_file)}", "it should hold one JWT and nothing else"
+            ) from None
+        if not found:
+            raise InputError(f"{shown(params.identity_token_file)} is empty", "it should hold one JWT and nothing else")
+        return found
+    if params.identity_token_env:
+        found = workspace.env.get(params.identity_token_env, "").strip()
+        if not found:
+            raise UsageError(
+                "identity_token_env: there is no such variable, or it is empty", "give the name of the variable, not the token"
+            )
+        return found
+    if params.ambient:
+        return ""
+    raise UsageError(
+        "there is nothing to sign with",
+        "give key: a PEM file; or the identity of this job: identity_token_file, identity_token_env, or ambient: true to ask the CI system",
+    )
+
+
+def _text(content: bytes, name: str) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{shown(name)} is no trust config: it is not UTF-8", _CONFIG_HINT) from error
+
+
+def _check_config(text: str, name: str) -> None:
+    """Refuse what the worker could not use, before it starts."""
+    from sigstore.errors import Error
+    from sigstore.models import ClientTrustConfig
+
+    try:
+        trusting.from_json(text.encode())
+        _ = ClientTrustConfig.from_json(text).signing_config
+    except RefusalError as error:
+        raise InputError(f"{shown(name)}: {error.message}", _CONFIG_HINT) from error
+    except (Error, ValueError) as error:
+        raise InputError(f"{shown(name)} names no services to sign with: {shown(str(error).splitlines()[0])}", _CONFIG_HINT) from error

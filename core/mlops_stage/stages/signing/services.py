@@ -1,0 +1,68 @@
+"""Which services a trust config names for signatures of a key of one's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from mlops_stage.evidence.redact import shown
+from mlops_stage.stages.signing.verifying.plain import Reader, parsed
+from mlops_stage.stages.signing.verifying.refusal import RefusalError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_RULE = "services"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """Addresses; empty where there is none."""
+
+    stamps: str = ""
+    """Of the time-stamp authority."""
+    log: str = ""
+    """Of the transparency log, version 2: older ones would be sent the whole statement."""
+    old_log: bool = False
+    """The config names a log of version 1 only."""
+
+
+def services_of(config: bytes, now: datetime) -> Services:
+    """The first time-stamp authority and the first log of version 2 that are in use now.
+
+    Args:
+        config: a client trust config, or a trusted root alone, which names none.
+        now: UTC.
+
+    Raises:
+        RefusalError: neither of the two.
+    """
+    whole = Reader(parsed(config, _RULE, "the trust config"), _RULE, "the trust config")
+    if not whole.has("signingConfig"):
+        return Services()
+    signing = whole.inner("signingConfig", "the signing config")
+    logs = _in_use(signing.items("rekorTlogUrls"), now)
+    stamps = _in_use(signing.items("tsaUrls"), now)
+    new = [url for version, url in logs if version == 2]  # noqa: PLR2004  (the version of its interface)
+    return Services(stamps=stamps[0][1] if stamps else "", log=new[0] if new else "", old_log=bool(logs) and not new)
+
+
+def _in_use(services: Sequence[object], now: datetime) -> list[tuple[object, str]]:
+    found = []
+    for plain in services:
+        service = Reader(plain, _RULE, "a service")
+        valid = service.inner("validFor", "its validity") if service.has("validFor") else Reader({}, _RULE, "its validity")
+        begun = not valid.has("start") or _moment(valid.text("start")) <= now
+        ended = valid.has("end") and _moment(valid.text("end")) <= now
+        if begun and not ended:
+            found.append((service.plain.get("majorApiVersion"), service.text("url")))
+    return found
+
+
+def _moment(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise RefusalError(_RULE, f"{shown(text)} is no time") from error
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
