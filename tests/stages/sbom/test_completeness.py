@@ -226,7 +226,7 @@ def test_the_page_shows_outcomes_figures_and_gaps():
     )
     html = drawn(inventory(), Results(figures=(figure(), figure(slice=(("sex", "f"),), value=0.123)), judged=(judged,), assessments=(gap,)))
     assert "gates: 1 passed, 1 failed" in html
-    assert "0.8 to 0.95" in html
+    assert "0.800 to 0.950" in html
     assert "0.123" not in html
     assert "all 2 figures" in html
     assert "It is too large." in html
@@ -241,6 +241,15 @@ def test_the_page_says_what_is_withheld():
     assert "public words" in html
     assert html.count(WITHHELD) == 2
     assert "declare: {system_data_flow" not in html
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.8746, "0.875"), (0.00981, "0.00981"), (0.0, "0.000"), (515.578, "516"), (12.34, "12.3"), (16281.0, "16,281"), (1.5e-9, "0.000000")],
+)
+def test_figures_show_three_digits(value, text):
+    html = drawn(inventory(), Results(figures=(figure(value=value, low=None, high=None),)))
+    assert f'<td class="number">{text}</td>' in html
 
 
 def test_text_of_unknown_origin_stays_text():

@@ -114,7 +114,7 @@ def _remarks(answers: Sequence[Answer], results: Results, withheld: Sequence[str
             rule="sbom/unanswered",
             level=Level.NOTE,
             message=f"{counted(len(missing), 'element')} of {len(G7)} that the G7 names for AI are not answered in full: {listed}{more}",
-            hint="declare what you know under `declare`; the page of the model lists all of them with what each asks",
+            hint="what you know goes under declare in mlops.yaml; the page of the model lists all of them with what each asks for",
         )
     if withheld:
         message = f"the published edition withholds {', '.join(withheld)}; the complete one is {COMPLETE}"
@@ -136,8 +136,10 @@ def _subjects(found: Inventory) -> tuple[Subject, ...]:
 
 
 def _counts(found: Inventory) -> Iterator[Metric]:
-    for name, records in (("models", found.models), ("datasets", found.datasets), ("libraries", found.libraries)):
-        yield Metric(name=name, estimate=Point(float(len(records))))
+    kinds = {"model": len(found.models), "data": len(found.datasets), "library": len(found.libraries)}
+    yield Metric(name="components", estimate=Point(float(sum(kinds.values()))))
+    for kind, number in kinds.items():
+        yield Metric(name="components", estimate=Point(float(number)), slice=(("kind", kind),))
 
 
 def _outputs(bom: Mapping[str, Any], found: Inventory, answers: Sequence[Answer]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -29,6 +30,8 @@ _SAID = {
     Confidence.EXTRACTED: "found in",
     Confidence.INFERRED: "concluded from",
 }
+_WHOLE = 1
+"""Powers of ten from which on a whole number is told as one."""
 _LONGEST = 600
 _MOST_FIGURES, _MOST_LIBRARIES = 40, 2000
 _STAGES = ("quality", "fairness", "adversarial", "compile")
@@ -143,5 +146,12 @@ def _figures(figures: Iterable[Figure]) -> Iterator[tuple[Figure, str, str]]:
     """Figures of all rows, and the largest gaps: what a reader asks first; the document holds all of them."""
     wanted = [one for one in figures if not one.slice or one.slice[0][0] in {"epsilon", "by", "target"}]
     for one in sorted(wanted, key=lambda one: _STAGES.index(one.stage))[:_MOST_FIGURES]:
-        interval = "" if one.low is None or one.high is None else f"{one.low:.3g} to {one.high:.3g}"
-        yield one, f"{one.value:.3g}{f' {one.unit}' if one.unit else ''}", interval
+        digits = _digits(one.value)
+        interval = "" if one.low is None or one.high is None else f"{one.low:,.{digits}f} to {one.high:,.{digits}f}"
+        yield one, f"{one.value:,.{digits}f}{f' {one.unit}' if one.unit else ''}", interval
+
+
+def _digits(value: float) -> int:
+    """Decimals that show three digits of a value, and of a share at least three."""
+    size = math.floor(math.log10(abs(value))) if value else 0
+    return 0 if value == int(value) and size >= _WHOLE else min(max(2 - size, 3 if size < 1 else 0), 6)
