@@ -13,7 +13,7 @@ from mlops_stage.errors import InputError, UsageError, nearest
 from mlops_stage.evidence.digest import sha256
 from mlops_stage.evidence.redact import shown
 from mlops_stage.hookspecs import OURS, Plugin, gather
-from mlops_stage.inputs.model import Served, open_model
+from mlops_stage.inputs.oip.address import is_url
 from mlops_stage.params import Limits
 from mlops_stage.report import Finding, Level, NotApplicable, Observations
 from mlops_stage.stages.compile import hookspecs, pictures, telling
@@ -21,7 +21,7 @@ from mlops_stage.stages.compile.building import GIVEN, Bench, check_precisions, 
 from mlops_stage.stages.compile.cache import Shelf
 from mlops_stage.stages.compile.converted import converted
 from mlops_stage.stages.compile.evidence import RESERVED, written
-from mlops_stage.stages.compile.material import gathered
+from mlops_stage.stages.compile.material import gathered, open_file
 from mlops_stage.stages.compile.parity.drop import predictions_of
 from mlops_stage.stages.compile.targets import load_targets
 
@@ -51,9 +51,9 @@ def act(params: CompileParams, workspace: Workspace) -> Observations | NotApplic
     if not params.model:
         raise UsageError("there is nothing to compile", "give model: an ONNX file, or the folder that holds it")
     started = workspace.clock()
-    model = open_model(params.model, workspace.root, env=workspace.env)
-    if isinstance(model, Served):
+    if is_url(params.model):
         return NotApplicable(reason=_SERVED)
+    model = open_file(params.model, workspace.root)
     check_precisions(params)
     targets = load_targets(params.target or ("host",), workspace.root)
     offered = gather(hookspecs, "mlops_compile_backends", (_ours(), *workspace.plugins))
@@ -130,12 +130,10 @@ def _bench(params: CompileParams, workspace: Workspace, model: Model, material: 
         work=work,
         limits=Limits(wall=params.build_limit),
     )
-    answers = bench.outputs(ort, GIVEN, bench.source, material.feeds)
     labelled = material.labelled
-    if labelled is None:
-        return replace(bench, reference=answers)
-    right = predictions_of(model, bench.outputs(ort, GIVEN, bench.source, labelled.feeds), labelled.table, labelled.question)
-    return replace(bench, reference=answers, right=right)
+    answers, _ = bench.answers(ort, GIVEN, bench.source, [material.feeds, *([labelled.feeds] if labelled else [])])
+    right = predictions_of(model, answers[1], labelled.table, labelled.question) if labelled else None
+    return replace(bench, reference=answers[0], right=right)
 
 
 def _copied(model: Model, folder: Path) -> Path:

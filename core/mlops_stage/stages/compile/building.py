@@ -60,11 +60,11 @@ class Bench:
         plain = {name: str(value) if isinstance(value, Path) else value for name, value in job.items()}
         return worker.call({"verb": verb, "backend": backend, "target": asdict(target), **plain}, self.limits)
 
-    def outputs(self, backend: str, target: Target, artefact: Path, feeds: Path) -> Outputs:
-        """The answers of an artefact, loaded in a fresh process."""
-        answers = self.work / "answers.npz"
-        self.call("outputs", backend, target, artefact=artefact, feeds=feeds, outputs=answers)
-        return arrays.load(answers)
+    def answers(self, backend: str, target: Target, artefact: Path, feeds: Sequence[Path]) -> tuple[list[Outputs], Footprint]:
+        """The answers of an artefact to each file of rows, loaded in a fresh process, and what it takes; of a foreign one that alone, for no rows are given."""
+        made = {str(one): str(self.work / f"answers-{place}.npz") for place, one in enumerate(feeds)}
+        weighed = self.call("footprint", backend, target, artefact=artefact, feeds=made, rows=1)
+        return [arrays.load(Path(one)) for one in made.values()], Footprint(**weighed)
 
 
 def compiled(bench: Bench, target: Target, backend: str, progress: Callable[[float, str], None]) -> Compiled:
@@ -80,7 +80,6 @@ def compiled(bench: Bench, target: Target, backend: str, progress: Callable[[flo
         MissingBackendError: the backend is not installed, and the target is required.
     """
     try:
-        versions = bench.call("versions", backend, target)
         coverage = bench.call("supports", backend, target, source=bench.source)
     except MissingBackendError as error:
         if target.required:
@@ -88,7 +87,7 @@ def compiled(bench: Bench, target: Target, backend: str, progress: Callable[[flo
         return Compiled(target=target, absent=f"{error.message}; {error.hint}")
     if coverage["verdict"] == "unsupported":
         return Compiled(target=target, unsupported=tuple(coverage["reasons"]))
-    wanted = ladder(bench.params, target)
+    wanted, versions = ladder(bench.params, target), coverage["versions"]
     found = []
     for done, precision in enumerate(wanted):
         progress(done / len(wanted), f"{target.name}: {precision}")
@@ -122,11 +121,12 @@ def _variant(bench: Bench, target: Target, backend: str, precision: str, version
         return Variant(precision=precision, failure=f"was not tried: {lacking}")
     try:
         made = _made(bench, target, backend, precision, versions)
-        artefact = made.artefact
-        if made.failure or artefact is None:
+        if made.failure or made.artefact is None:
             return made
-        made = replace(made, footprint=Footprint(**bench.call("footprint", backend, target, artefact=artefact, rows=1)))
-        return made if foreign(target) else _proven(bench, target, backend, made, artefact)
+        if foreign(target):
+            return replace(made, footprint=bench.answers(backend, target, made.artefact, [])[1])
+        proven = _proven(bench, target, backend, made, made.artefact)
+        return proven if proven.failure else replace(proven, latency=_timed(bench, target, backend, made.artefact))
     except (BuildError, LimitError) as error:
         return Variant(precision=precision, failure=f"cannot be made or run: {error.message}")
 
@@ -164,15 +164,35 @@ def _made(bench: Bench, target: Target, backend: str, precision: str, versions: 
 
 
 def _proven(bench: Bench, target: Target, backend: str, made: Variant, artefact: Path) -> Variant:
-    """Loaded in a fresh process, compared row by row, and timed where it answers as the model does."""
-    agreement = agree(bench.reference, bench.outputs(backend, target, artefact, bench.material.feeds), TIERS[made.precision])
-    made = replace(made, agreement=agreement)
+    """Loaded in a fresh process and compared row by row; in eight bits also by what it costs on rows with labels."""
+    eight, labelled, right = made.precision == "int8", bench.material.labelled, bench.right
+    also = [labelled.feeds] if eight and labelled is not None else []
+    answers, footprint = bench.answers(backend, target, artefact, [bench.material.feeds, *also])
+    agreement = agree(bench.reference, answers[0], TIERS[made.precision])
+    made = replace(made, agreement=agreement, footprint=footprint)
     if not agreement.passed:
         return replace(made, failure=f"does not answer as the model does: {'; '.join(agreement.reasons)}")
-    if made.precision == "int8":
-        made = _affordable(bench, target, backend, made, artefact)
-    if made.failure:
+    if not eight or labelled is None or right is None:
         return made
+    drop = measured_drop(right, predictions_of(bench.model, answers[1], labelled.table, labelled.question), bench.params.drop)
+    made = replace(made, drop=drop)
+    if not drop.passed:
+        return replace(made, failure=f"costs too much: {'; '.join(drop.reasons)}")
+    return replace(made, failure=_overflowing(bench, target, backend, artefact))
+
+
+def _overflowing(bench: Bench, target: Target, backend: str, artefact: Path) -> str:
+    """Why an eight-bit artefact answers otherwise on other processors; empty where it does not, or where its backend has no such sums."""
+    if artefact.suffix != ".onnx":
+        return ""
+    found = bench.call("saturation", backend, target, artefact=artefact, feeds=bench.material.feeds)
+    if found["verdict"] == "safe":
+        return ""
+    where = "sums of it overflow on this processor" if found["verdict"] == "seen" else "sums of it may overflow on others"
+    return f"does not answer the same on every processor: {where}"
+
+
+def _timed(bench: Bench, target: Target, backend: str, artefact: Path) -> Latency:
     given = {"backend": bench.ort, "target": asdict(GIVEN), "artefact": str(bench.source)}
     rounds, seed = _ROUNDS[bench.params.effort], bench.params.seed
     timed = bench.call(
@@ -180,23 +200,7 @@ def _proven(bench: Bench, target: Target, backend: str, made: Variant, artefact:
         limit=target.latency_ratio,
     )  # fmt: skip
     told: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in timed.items()}
-    return replace(made, latency=Latency(**told))
-
-
-def _affordable(bench: Bench, target: Target, backend: str, made: Variant, artefact: Path) -> Variant:
-    """What eight bits cost on rows with labels; and whether they answer the same on other processors."""
-    labelled, right = bench.material.labelled, bench.right
-    if labelled is not None and right is not None:
-        answers = bench.outputs(backend, target, artefact, labelled.feeds)
-        drop = measured_drop(right, predictions_of(bench.model, answers, labelled.table, labelled.question), bench.params.drop)
-        made = replace(made, drop=drop, failure="" if drop.passed else f"costs too much: {'; '.join(drop.reasons)}")
-    if made.failure or artefact.suffix != ".onnx":
-        return made
-    found = bench.call("saturation", backend, target, artefact=artefact, feeds=bench.material.feeds)
-    if found["verdict"] == "safe":
-        return made
-    why = "sums of it overflow on this processor" if found["verdict"] == "seen" else "sums of it may overflow on other processors"
-    return replace(made, failure=f"answers otherwise on other processors: {why}")
+    return Latency(**told)
 
 
 def files_of(artefact: Path) -> Sequence[Path]:

@@ -14,6 +14,7 @@ from mlops_stage.inputs.arrayed import blocks
 from mlops_stage.inputs.arrays import Arrays, is_arrays, open_arrays
 from mlops_stage.inputs.columns import map_columns
 from mlops_stage.inputs.feeding import Columns
+from mlops_stage.inputs.model import Served, open_model
 from mlops_stage.inputs.tables import query
 from mlops_stage.inputs.tables.open import open_table
 from mlops_stage.stages.compile import arrays
@@ -63,6 +64,19 @@ class Material:
     calibration_sha256: str
     subjects: tuple[Subject, ...]
     """The tables by digest."""
+
+
+def open_file(source: str, root: Path) -> Model:
+    """The model, which must be a file.
+
+    Raises:
+        UsageError: nothing is there, or it is an address.
+        InputError: not an ONNX model, corrupt, or refused by the screen.
+    """
+    model = open_model(source, root)
+    if isinstance(model, Served):
+        raise UsageError("a served model has no file to compile", "give model: an ONNX file")
+    return model
 
 
 def opened(params: CompileParams, root: Path) -> tuple[Rows | None, Rows | None]:

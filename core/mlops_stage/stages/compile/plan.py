@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from mlops_stage.errors import UsageError
 from mlops_stage.inputs.arrays import Arrays
-from mlops_stage.inputs.model import Served, open_model
+from mlops_stage.inputs.oip.address import is_url
 from mlops_stage.report import Plan
 from mlops_stage.report.words import counted, listed
 from mlops_stage.stages.compile.building import check_precisions, ladder
-from mlops_stage.stages.compile.material import opened
+from mlops_stage.stages.compile.material import open_file, opened
 from mlops_stage.stages.compile.parity.rows import ROWS
 from mlops_stage.stages.compile.targets import foreign, load_targets
 
@@ -34,8 +34,9 @@ def plan(params: CompileParams, workspace: Workspace) -> Plan:
     """
     if not params.model:
         raise UsageError("there is nothing to compile", "give model: an ONNX file, or the folder that holds it")
-    if isinstance(open_model(params.model, workspace.root, env=workspace.env), Served):
+    if is_url(params.model):
         return Plan(rows=None, cost="nothing", notes=("not applicable: the model is served, and there is no file to compile",))
+    open_file(params.model, workspace.root)
     check_precisions(params)
     targets = load_targets(params.target or ("host",), workspace.root)
     table, train = opened(params, workspace.root)

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 Job = dict[str, Any]
 """What a worker is told, as JSON. `verb`, and with it:
 
-- `versions`: backend -> library: version
-- `supports`: backend, target, source -> verdict, reasons
+- `supports`: backend, target, source -> verdict, reasons, versions (library: version)
 - `build`: backend, target, source, precision, calibration or null, folder -> path, precision, changed, notes
-- `outputs`: backend, target, artefact, feeds, outputs -> names; reads the tensors in `feeds` and writes those to `outputs` (see `arrays`)
-- `footprint`: backend, target, artefact, rows -> artifact_bytes, ram_bytes
+- `outputs`: backend, target, artefact, feeds -> {}; reads the tensors in each file that `feeds` names and writes what is answered to the file that it maps
+  it to (see `arrays`)
+- `footprint`: backend, target, artefact, rows, feeds -> artifact_bytes, ram_bytes; does what `outputs` does as well
 - `latency`: backend, target, artefact, given (backend, target and artefact of what it is compared with), feeds, rounds, seed, limit -> `asdict(Latency)`
 - `saturation`: backend, target, artefact (an ONNX file), feeds -> `asdict(Saturation)`
 
@@ -210,14 +210,11 @@ def _target(job: Job) -> Target:
     return Target(**said)
 
 
-def _versions(backend: Backend, _job: Job) -> dict[str, Any]:
-    return dict(backend.versions())
-
-
 def _supports(backend: Backend, job: Job) -> dict[str, Any]:
     from mlops_stage.inputs.onnx.reader import read_facts
 
-    return asdict(backend.supports(read_facts(Path(job["source"])), _target(job)))
+    coverage = backend.supports(read_facts(Path(job["source"])), _target(job))
+    return {**asdict(coverage), "versions": dict(backend.versions())}
 
 
 def _build(backend: Backend, job: Job) -> dict[str, Any]:
@@ -229,13 +226,15 @@ def _build(backend: Backend, job: Job) -> dict[str, Any]:
 def _outputs(backend: Backend, job: Job) -> dict[str, Any]:
     from mlops_stage.stages.compile import arrays
 
-    outputs = backend.load(Path(job["artefact"]), _target(job)).run(arrays.load(Path(job["feeds"])))
-    arrays.save(Path(job["outputs"]), outputs)
-    return {"names": list(outputs)}
+    if job["feeds"]:
+        loaded = backend.load(Path(job["artefact"]), _target(job))
+        for feeds, outputs in job["feeds"].items():
+            arrays.save(Path(outputs), loaded.run(arrays.load(Path(feeds))))
+    return {}
 
 
 def _footprint(backend: Backend, job: Job) -> dict[str, Any]:
-    return asdict(backend.footprint(Path(job["artefact"]), _target(job), job.get("rows", 1)))
+    return {**_outputs(backend, job), **asdict(backend.footprint(Path(job["artefact"]), _target(job), job["rows"]))}
 
 
 def _latency(backend: Backend, job: Job) -> dict[str, Any]:
@@ -263,7 +262,6 @@ def _saturation(_backend: Backend, job: Job) -> dict[str, Any]:
 
 
 _VERBS = {
-    "versions": _versions,
     "supports": _supports,
     "build": _build,
     "outputs": _outputs,

@@ -1,0 +1,289 @@
+"""The stage from end to end: what ships, where it comes from, and what is refused."""
+
+import csv
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from mlops_stage.errors import InputError, UsageError
+from mlops_stage.estimates import NotEstimable, Point
+from mlops_stage.gate import Rules, judge
+from mlops_stage.hookspecs import Plugin, hookimpl
+from mlops_stage.inputs.model import open_model
+from mlops_stage.report import Level, NotApplicable, Outcome
+from mlops_stage.stages.compile import arrays, targets
+from mlops_stage.stages.compile.act import act
+from mlops_stage.stages.compile.backends.backend import MissingBackendError
+from mlops_stage.stages.compile.cache import Kept, Shelf
+from mlops_stage.stages.compile.converted import converted
+from mlops_stage.stages.compile.criteria import criteria
+from mlops_stage.stages.compile.material import gathered
+from mlops_stage.stages.compile.params import CompileParams
+from mlops_stage.stages.compile.parity.drop import predictions_of
+from mlops_stage.workspace import Workspace
+
+COLUMNS = ("age", "income", "debt", "years")
+WEIGHTS = np.random.default_rng(5).normal(size=(4, 2)).astype(np.float32)
+
+
+def network(weights=WEIGHTS, hidden=48):
+    """A network of one hidden layer with a label and scores; its first layer is random, its last adds up what the first found."""
+    rng = np.random.default_rng(1)
+    first = rng.normal(size=(4, hidden)).astype(np.float32)
+    last = (np.linalg.pinv(first) @ weights).astype(np.float32)
+    nodes = [
+        helper.make_node("MatMul", ["x", "w1"], ["h"], name="first"),
+        helper.make_node("MatMul", ["h", "w2"], ["z"], name="last"),
+        helper.make_node("Softmax", ["z"], ["scores"], axis=1, name="softmax"),
+        helper.make_node("ArgMax", ["z"], ["label"], axis=1, keepdims=0, name="argmax"),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "net",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 4])],
+        [
+            helper.make_tensor_value_info("label", TensorProto.INT64, ["n"]),
+            helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", 2]),
+        ],
+        [numpy_helper.from_array(first, "w1"), numpy_helper.from_array(last, "w2")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    helper.set_model_props(model, {"mlops_stage.columns": json.dumps(COLUMNS)})
+    return model
+
+
+def table(path, rows, seed):
+    values = np.random.default_rng(seed).normal(size=(rows, 4)).astype(np.float32)
+    truth = (values @ WEIGHTS).argmax(axis=1)
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow([*COLUMNS, "group", "truth"])
+        writer.writerows(
+            [*row, "ab"[place % 2], label] for place, (row, label) in enumerate(zip(values.tolist(), truth.tolist(), strict=True))
+        )
+
+
+@dataclass(frozen=True)
+class Bench:
+    root: Path
+
+    def workspace(self, out="compile", **own):
+        run = self.root / "mlops-out"
+        place = {"root": self.root, "run_dir": run, "out": run / out, "cache": self.root / ".cache", "env": {}}
+        return Workspace(**(place | own))
+
+    def params(self, **params):
+        given = {"model": "model.onnx", "data": "test.csv", "label": "truth", "precision": ["fp32"], "effort": "quick", "rows": 300}
+        return CompileParams.model_validate(given | params)
+
+    def act(self, out="compile", workspace=None, **params):
+        return act(self.params(**params), workspace or self.workspace(out))
+
+    def judged(self, seen, **params):
+        return judge(seen, criteria(self.params(**params), seen), Rules())
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory):
+    root = tmp_path_factory.mktemp("net")
+    onnx.save_model(network(), root / "model.onnx")
+    table(root / "test.csv", 3000, 0)
+    table(root / "train.csv", 400, 1)
+    return Bench(root)
+
+
+@pytest.fixture(scope="session")
+def first(project):
+    """Two targets, one of them of another architecture; fp32 and int8."""
+    foreign = "x86-64-v3" if targets.machine() == "aarch64" else "aarch64"
+    return project.act(target=["host", foreign], train="train.csv", precision=["fp32", "int8"], sensitive=["group"])
+
+
+@pytest.fixture
+def bench(project, tmp_path):
+    """The same project in a folder of the test's own."""
+    for path in project.root.iterdir():
+        if path.is_file():
+            shutil.copy(path, tmp_path)
+    return Bench(tmp_path)
+
+
+def found(seen, name, target="host"):
+    return next(one.estimate for one in seen.metrics if one.name == name and (not one.slice or one.slice[0][1] == target))
+
+
+def rules(seen):
+    return {one.rule for one in seen.findings}
+
+
+def evidence(bench, seen, out="compile"):
+    return {one.path: (bench.root / "mlops-out" / out / one.path, one.sha256) for one in seen.evidence}
+
+
+def test_every_artefact_ships_with_digest_pedigree_and_provenance(project, first):
+    files = evidence(project, first)
+    assert all(hashlib.sha256(path.read_bytes()).hexdigest() == digest for path, digest in files.values())
+    ships = {one.name: one.sha256 for one in first.subjects if one.role == "artefact"}
+    assert ships.keys() <= files.keys()
+    assert {Path(name).parts[1] for name in ships} == set(first.outputs["targets"].split(","))
+    statement = json.loads(files["evidence/provenance.json"][0].read_text())
+    assert {one["name"]: one["digest"]["sha256"] for one in statement["subject"]} == ships
+    build = statement["predicate"]["buildDefinition"]
+    materials = {one["digest"]["sha256"] for one in build["resolvedDependencies"] if "digest" in one}
+    given = {one.sha256 for one in first.subjects if one.role in {"model", "data", "train"}}
+    assert materials == given
+    source = hashlib.sha256((project.root / "model.onnx").read_bytes()).hexdigest()
+    for one in build["internalParameters"]["artefacts"]:
+        assert source in [ancestor["digest"]["sha256"] for ancestor in one["ancestors"]]
+
+
+def test_what_ships_on_this_machine_answers_as_the_model_does(first):
+    assert found(first, "parity") == Point(1.0, n=300)
+    assert found(first, "label_agreement").value > 0.98
+    assert found(first, "artifact_bytes").value > 0
+    assert "compile/shipped" in rules(first)
+    assert first.outputs["artefact"] == "evidence/host/model.onnx"
+
+
+def test_a_foreign_target_is_made_and_nothing_is_claimed_of_it(project, first):
+    (away,) = set(first.outputs["targets"].split(",")) - {"host"}
+    for name in ("parity", "latency_ratio"):
+        assert isinstance(found(first, name, away), NotEstimable)
+    assert "compile/not-emulated" in rules(first)
+    assert project.judged(first).outcome is not Outcome.PASSED
+    assert (project.root / "mlops-out" / "compile" / "evidence" / away / "model.onnx").is_file()
+
+
+def test_eight_bits_are_tried_where_there_are_rows_and_labels(project, first):
+    told = json.loads(evidence(project, first)["evidence/host.json"][0].read_text())
+    assert [one["precision"] for one in told["variants"]] == ["fp32", "int8"]
+    eight = told["variants"][1]
+    assert "was not tried" not in eight["failure"]
+    assert "parity" in eight or "cannot be made" in eight["failure"]
+
+
+def test_a_rebuild_is_the_same_to_the_byte_and_what_the_cache_holds_is_proven_anew(first, bench):
+    """Whoever can write the cache can write the digest too; the artefact is compared row by row all the same."""
+    built, again = bench.act("a"), bench.act("b")
+    ships = {one.name: one.sha256 for one in first.subjects}
+    assert built.outputs["sha256"] == again.outputs["sha256"] == ships["evidence/host/model.onnx"]
+    assert ["compile/cached" in rules(seen) for seen in (built, again)] == [False, True]
+    (entry,) = (bench.root / ".cache" / "compile").iterdir()
+    forged = bench.root / "forged"
+    forged.mkdir()
+    onnx.save_model(network(-WEIGHTS), forged / "model.onnx")
+    Shelf(bench.root / ".cache").keep(entry.name, Kept(artefact="model.onnx", changed=True, notes=()), forged)
+    seen = bench.act("c")
+    assert "does not answer as the model does" in next(one.message for one in seen.findings if one.rule == "compile/no-artefact")
+    assert bench.judged(seen).outcome is Outcome.FAILED
+    assert not [one for one in seen.subjects if one.role == "artefact"]
+    assert "evidence/private/host-fp32-rows.npz" in evidence(bench, seen, "c")
+
+
+def test_an_export_that_answers_otherwise_than_its_framework_is_found(bench, tmp_path):
+    with (bench.root / "test.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    with (bench.root / "original.csv").open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["truth", "y_pred"])
+        writer.writerows([row["truth"], 1 - int(row["truth"]) if place < 300 else row["truth"]] for place, row in enumerate(rows))
+    params, model = bench.params(original="original.csv"), open_model("model.onnx", bench.root)
+    labelled = gathered(params, model, bench.root, tmp_path).labelled
+    names = [port.name for port in model.outputs]
+    session, feeds = model.session(), arrays.load(labelled.feeds)
+    answers = dict(zip(names, session.run(feeds, names), strict=True))
+    right = predictions_of(model, answers, labelled.table, labelled.question)
+    (metric,), (told,), (subject,) = converted(params, bench.root, right, labelled)
+    assert told.level is Level.ERROR
+    assert "300 rows" in told.message
+    assert metric.estimate.value == 0.9
+    assert (subject.role, subject.name) == ("original", "original.csv")
+
+
+@pytest.mark.parametrize(
+    ("params", "error", "words"),
+    [
+        ({"model": None}, UsageError, "nothing to compile"),
+        ({"model": "absent.onnx"}, UsageError, "does not exist"),
+        ({"model": "test.csv"}, InputError, "is no ONNX model"),
+        ({"target": ["hots"]}, UsageError, "no target 'hots'"),
+        ({"target": ["mine.yaml"]}, UsageError, "does not exist"),
+        ({"precision": ["int4"]}, UsageError, "no 'int4'"),
+        ({"label": "turth"}, UsageError, "no column 'turth'"),
+        ({"sensitive": ["sex"]}, UsageError, "no column 'sex'"),
+        ({"train": "test.csv"}, UsageError, "the same as data"),
+        ({"data": "absent.csv"}, UsageError, "does not exist"),
+        ({"data": None, "label": "y_true", "original": "test.csv"}, UsageError, "without labels"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_in_one_line(bench, params, error, words):
+    with pytest.raises(error) as caught:
+        bench.act(**params)
+    assert words in caught.value.message
+    assert "\n" not in caught.value.message
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("target: mine\nbackend: tvm\n", "no backend 'tvm'"),
+        ("target: private\nbackend: ort\n", "no target can be called 'private'"),
+        ("target: mine\nbackend: ort\nbudgte: {}\n", "mine.yaml:3: unknown key 'budgte'"),
+    ],
+)
+def test_a_target_that_makes_no_sense_is_refused(bench, text, words):
+    (bench.root / "mine.yaml").write_text(text)
+    with pytest.raises(UsageError) as caught:
+        bench.act(target=["mine.yaml"])
+    assert words in caught.value.message
+
+
+def test_a_served_model_has_no_file_to_compile(bench):
+    assert isinstance(bench.act(model="http://127.0.0.1:1/v2/models/m"), NotApplicable)
+
+
+class Offering:
+    """A plugin with a backend whose library is not installed."""
+
+    @staticmethod
+    @hookimpl
+    def mlops_compile_backends():
+        from mlops_stage.stages.compile.hookspecs import CompileBackend
+
+        return [CompileBackend(name="rare", summary="Not here", backend="no_such_library.backend:Backend")]
+
+
+class Raising:
+    """A plugin that cannot answer."""
+
+    @staticmethod
+    @hookimpl
+    def mlops_compile_backends():
+        raise RuntimeError("no licence")
+
+
+def plugin(name, kind):
+    return Plugin(name=name, distribution=name, version="1", load=kind)
+
+
+def test_a_backend_that_is_not_installed_is_left_out_unless_it_is_required(bench):
+    place = replace(bench.workspace(), plugins=(plugin("rare", Offering), plugin("raising", Raising)))
+    (bench.root / "rare.yaml").write_text("target: rare\nbackend: rare\n")
+    seen = bench.act(workspace=place, target=["rare.yaml"])
+    assert isinstance(seen, NotApplicable)
+    assert "no_such_library" in seen.reason
+    both = bench.act(workspace=place, target=["rare.yaml", "host"], rows=100, data=None, label="y_true")
+    assert {"compile/backend-missing", "compile/broken-plugin", "compile/weak-rows"} <= rules(both)
+    assert found(both, "parity") == Point(1.0, n=100)
+    assert both.outputs["targets"] == "host"
+    (bench.root / "rare.yaml").write_text("target: rare\nbackend: rare\nrequired: true\n")
+    with pytest.raises(MissingBackendError, match="no_such_library"):
+        bench.act(workspace=place, target=["rare.yaml"])
