@@ -1,0 +1,119 @@
+"""ONNX Runtime on the processor: the artefact is an ONNX file, optimised ahead of time as far as that stays true on other processors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import onnx
+import onnxruntime
+
+from mlops_stage.inputs.onnx.reader import read_facts
+from mlops_stage.stages.compile import static
+from mlops_stage.stages.compile.backends.backend import BuildError, Built, Coverage, Footprint
+from mlops_stage.stages.compile.backends.kernels import is_covered, oldest
+from mlops_stage.stages.compile.backends.rows import Runner
+from mlops_stage.stages.compile.footprint import alive_bytes
+from mlops_stage.stages.compile.graphs import read_model, write_model
+from mlops_stage.stages.compile.normalise import normalised
+from mlops_stage.stages.compile.precision.half import halved
+from mlops_stage.stages.compile.precision.integer import quantised
+from mlops_stage.stages.compile.runtime import LEVELS, folded, line, optimise, session
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from mlops_stage.inputs.onnx.facts import OnnxFacts
+    from mlops_stage.stages.compile.backends.backend import Arrays, Runnable
+    from mlops_stage.stages.compile.targets import Target
+
+ARTEFACT = "model.onnx"
+
+
+class OrtBackend:
+    """ONNX Runtime's CPU kernels."""
+
+    name: ClassVar[str] = "ort"
+    extra: ClassVar[str] = "compile"
+
+    def versions(self) -> Mapping[str, str]:
+        """ONNX Runtime, and onnx, which converts."""
+        return {"onnxruntime": onnxruntime.__version__, "onnx": onnx.__version__}
+
+    def supports(self, facts: OnnxFacts, target: Target) -> Coverage:
+        """By the kernels that the target's release has."""
+        if not is_covered(target.version, onnxruntime.__version__):
+            reason = f"onnxruntime {onnxruntime.__version__} is installed here, and the target has {target.version}"
+            return Coverage(verdict="unknown", reasons=(reason,))
+        missing = static.without_kernel(facts, target, oldest(target.version, onnxruntime.__version__))
+        return Coverage(verdict="unsupported" if missing else "supported", reasons=missing)
+
+    def compile(self, source: Path, precision: str, target: Target, calibration: Path | None, folder: Path) -> Built:
+        """Convert, optimise, check that the target's release will take the file, and load it once.
+
+        fp32 is optimised by ONNX Runtime with what it calls extended, or everything for a native target. fp16 and int8 are left for the runtime to
+        optimise when it loads them: only there it is known which kernels the processor has.
+
+        Raises:
+            BuildError: it cannot; the message says why.
+        """
+        release = oldest(target.version, onnxruntime.__version__)
+        model, notes = normalised(read_model(source), release.ceiling(target))
+        path = folder / ARTEFACT
+        changed = True
+        if precision == "fp32":
+            notes += self._optimised(model, target, path)
+        else:
+            plain = folded(model)
+            converted, said = halved(plain) if precision == "fp16" else quantised(plain, calibration)
+            changed = converted is not None
+            write_model(model if converted is None else converted, path)
+            notes += said
+        problems = static.faults(read_facts(path), target, onnxruntime.__version__)
+        if problems:
+            raise BuildError(f"{precision}: {problems[0]}", "compile for a newer runtime, or export the model with an older operator set")
+        session(path)
+        return Built(path=path, precision=precision, changed=changed, notes=notes)
+
+    def _optimised(self, model: onnx.ModelProto, target: Target, path: Path) -> tuple[str, ...]:
+        """Write the optimised model; where the target's release lacks a fused operator, with standard operators only."""
+        if target.native:
+            optimise(model, path, LEVELS.ORT_ENABLE_ALL)
+            return ("optimised for this machine's processor: no other will take it",)
+        optimise(model, path, LEVELS.ORT_ENABLE_EXTENDED)
+        problems = static.faults(read_facts(path), target, onnxruntime.__version__)
+        if not problems:
+            return ()
+        for file in path.parent.iterdir():
+            file.unlink()
+        optimise(model, path, LEVELS.ORT_ENABLE_BASIC)
+        return (f"optimised with standard operators only: {problems[0]}",)
+
+    def load(self, artefact: Path, target: Target) -> Runnable:
+        """A session of one thread."""
+        del target
+        opened = session(artefact)
+        ports = [(port.name, port.shape) for port in opened.get_inputs()]
+        return Runner(lambda feeds: _answered(opened, feeds), ports)
+
+    def footprint(self, artefact: Path, target: Target, rows: int = 1) -> Footprint:
+        """By the sizes of its weights and of what is alive between its nodes."""
+        del target
+        size = sum(file.stat().st_size for file in artefact.parent.iterdir())
+        return Footprint(artifact_bytes=size, ram_bytes=alive_bytes(read_model(artefact), rows))
+
+
+def _answered(opened: onnxruntime.InferenceSession, feeds: Arrays) -> dict[str, np.ndarray[Any, Any]]:
+    try:
+        made = opened.run(None, dict(feeds))
+    except Exception as error:
+        raise BuildError(f"ONNX Runtime fails on the rows: {line(error)}", "leave out this precision") from error
+    return {port.name: _plain(value) for port, value in zip(opened.get_outputs(), made, strict=True)}
+
+
+def _plain(value: Any) -> np.ndarray[Any, Any]:
+    """A tensor; the maps from class to score that some exporters end with become a matrix, classes in their order."""
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return np.array([[row[name] for name in sorted(row)] for row in value], dtype=np.float32)
+    return np.asarray(value)
