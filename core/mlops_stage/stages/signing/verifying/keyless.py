@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -76,7 +77,7 @@ class IdentitySigner:
         from sigstore.models import Bundle as Theirs
 
         try:
-            kind, payload = self._verifier.verify_dsse(Theirs.from_json(bundle.raw), self.expected)
+            kind, payload = self._verifier.verify_dsse(Theirs.from_json(_spelt_out(bundle)), self.expected)
         except (Error, ValueError, x509.ExtensionNotFound) as error:
             text = str(error) or type(error).__name__
             rule, words = next(
@@ -92,6 +93,16 @@ class IdentitySigner:
         from sigstore.verify import Verifier
 
         return Verifier(trusted_root=ClientTrustConfig.from_json(self.trust.config()).trusted_root)
+
+
+def _spelt_out(bundle: Bundle) -> str:
+    """The bundle with the zeros that cosign leaves out, as protocol buffers may, and that sigstore's reader asks for: those of a log's first entry."""
+    plain = json.loads(bundle.raw)
+    for entry in plain["verificationMaterial"]["tlogEntries"]:
+        entry.setdefault("logIndex", "0")
+        entry["inclusionProof"].setdefault("logIndex", "0")
+        entry["inclusionProof"].setdefault("hashes", [])
+    return json.dumps(plain)
 
 
 def _certificate(bundle: Bundle) -> x509.Certificate:
