@@ -27,13 +27,13 @@ _IGNORED = (".git", ".gitattributes", ".github", ".gitignore")
 
 
 def statement(folder: Path, digests: Mapping[str, str]) -> bytes:
-    """The statement over every file of a folder: each by name and SHA-256, and one digest over all in the order of their names.
+    """The statement over every file of a folder: each by name and SHA-256, and one digest over all, folder by folder.
 
     Args:
         folder: the model.
         digests: POSIX path relative to the folder -> lower-case hexadecimal SHA-256, as `digests_of` gives it.
     """
-    names = sorted(name for name in digests if name.split("/")[0] not in _IGNORED)
+    names = sorted((name for name in digests if name.split("/")[0] not in _IGNORED), key=lambda name: name.split("/"))
     whole = hashlib.sha256(b"".join(bytes.fromhex(digests[name]) for name in names)).hexdigest()
     plain = {
         "_type": STATEMENT_TYPE,
