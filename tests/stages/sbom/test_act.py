@@ -125,7 +125,7 @@ def test_elements_without_configuration_and_with_all_declared(judged):
     assert len(whole) >= 34, sorted(names - whole)
     told, _ = made(judged, declare={name: f"told of {name}" for name in DECLARABLE if name != "model_base"}, creator="a@example.org")
     missing = sorted(name for name in names if answered(told)[name] < 1.0)
-    assert missing == ["sbom_author_signature", "security_metrics"]  # the stages sign and adversarial did not run
+    assert missing == ["security_metrics"]  # figures are never declared, and the stage adversarial did not run
 
 
 def test_what_is_declared_stands_in_the_document(judged):

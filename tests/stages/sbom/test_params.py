@@ -27,7 +27,7 @@ def test_the_table_holds_the_fifty_elements_in_their_seven_clusters():
 
 def test_every_element_is_answered_by_facts_that_exist():
     named = {fact for element in BY_NAME.values() for fact in element.facts}
-    assert named - set(ELEMENTS) == {"licence", "purl", "parent"}
+    assert named - set(ELEMENTS) == {"purl", "parent"}
     assert all(BY_NAME[name].facts for name in DECLARABLE)
 
 

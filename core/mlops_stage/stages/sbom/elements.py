@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Kind = Literal["document", "system", "model", "dataset"]
+Kind = Literal["system", "model", "dataset"]
 
 SOURCE = (
     "G7 Cybersecurity Working Group, Software Bill of Materials for Artificial Intelligence: Minimum Elements (2026-05-12), "
@@ -29,7 +29,7 @@ class Element:
     asks: str
     """What it asks for, in one phrase for a reader who is no lawyer."""
     of: Kind
-    """What it is an element of."""
+    """What it is an element of; what the document says of itself counts to the system."""
     facts: tuple[str, ...] = ()
     """Names of facts that answer it (`facts.ELEMENTS`; `licence`, `purl` and `parent` are no facts but fields); a declaration becomes the first of them."""
     example: str = ""
@@ -60,12 +60,18 @@ def _cluster(cluster: str, prefix: str, of: Kind, *rows: tuple[str, str, str, st
 METADATA = _cluster(
     "Metadata",
     "MD",
-    "document",
+    "system",
     ("sbom_author", "SBOM author", "who made this document; give it as `creator`", "", ""),
     ("sbom_version", "SBOM version", "which edition of the document this is", "", ""),
     ("sbom_data_format_name", "SBOM data format name", "the format of the document", "", ""),
     ("sbom_data_format_version", "SBOM data format version", "the version of that format", "", ""),
-    ("sbom_author_signature", "SBOM author signature", "how its integrity can be verified", "", ""),
+    (
+        "sbom_author_signature",
+        "SBOM author signature",
+        "where the signature lies by which it can be verified",
+        "attestation",
+        "attestations/sbom.bom.cdx.sigstore.json, made by the stage sign",
+    ),
     ("sbom_tool_name", "SBOM tool name", "the tool that made it", "", ""),
     ("sbom_tool_version", "SBOM tool version", "the version of that tool", "", ""),
     ("sbom_generation_context", "SBOM generation context", "when in the life of the model it was made: build, release, deploy", "", ""),

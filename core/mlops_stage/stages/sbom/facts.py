@@ -36,6 +36,7 @@ ELEMENTS = {
     "contact": "e-mail address or URL of the producer",
     "supplier": "who distributes it, where that is somebody else",
     "identifier": "a stable name in some registry: a purl, a DOI, a URL",
+    "licence": "terms of use, as they were called; `Item.licences` has them by their SPDX names (one fact each)",
     "copyright": "whose it is",
     "timestamp": "when it was made: ISO 8601, UTC",
     "homepage": "URL of a page about it",
@@ -89,6 +90,7 @@ ELEMENTS = {
     "security_policy": "URL or path of the policy for reporting weaknesses",
     "security_control": "measure that protects it (one fact each)",
     "compliance": "norm or law that it claims to follow (one fact each)",
+    "attestation": "where a signature over the bill of materials lies",
     "vulnerability": "where known vulnerabilities are told (one fact each)",
 }
 """What is known by name here; a third party's own elements have a colon, `acme:shelf_life`. All values are text, and a list is several facts."""

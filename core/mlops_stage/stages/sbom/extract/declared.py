@@ -18,6 +18,7 @@ SOURCE = "mlops.yaml"
 """How a declaration is told, also where an option or a CI variable gave it."""
 _DATA = ("data", "train", "reference")
 _ABOUT = {
+    "sbom_author_signature": ("system", "attestation"),
     "system_name": ("system", "name"),
     "system_producer": ("system", "producer"),
     "system_version": ("system", "version"),
@@ -66,14 +67,15 @@ def declared(declare: Mapping[str, str]) -> Iterator[Found]:
     Args:
         declare: name of an element -> text, as `SbomParams` checked it.
     """
-    for key, text in sorted(declare.items(), key=lambda pair: ("." not in pair[0], pair[0])):
+    for key, text in sorted(declare.items()):
         name, _, role = key.partition(".")
         if name == "model_base":
             yield Ancestor(parent=_base(text))
         elif name in _ABOUT:
             about, element = _ABOUT[name]
-            for key_of_part in [about] if about else [role] if role else _DATA:
-                yield claim(key_of_part, element, text, SOURCE, Confidence.DECLARED)
+            keys = [about or role] if about or role else [one for one in _DATA if f"{name}.{one}" not in declare]
+            for one in keys:
+                yield claim(one, element, text, SOURCE, Confidence.DECLARED)
 
 
 def _base(text: str) -> Parent:
