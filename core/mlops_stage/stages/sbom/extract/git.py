@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _SECONDS = 20
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _SSH = re.compile(r"(?:ssh://)?[\w.-]+@([\w.-]+)(?::\d+/|[:/])(.+)")
-_WEB = re.compile(r"(?:https?|git)://(?:[^/@]*@)?([^/?#;]+)/([^?#;]+)")
+_WEB = re.compile(r"(?:https?|git)://(?:\S*@)?([^/?#;]+)/([^?#;]+)")
 _QUIET = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_OPTIONAL_LOCKS": "0",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mlops_stage.stages.sbom.extract.scene import Found, Scene
 
 _MOST = 50
+_MOST_MATTER = 2**17
 _GRAMS = 1e6
 _SECTIONS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("out_of_scope", re.compile(r"out[- ]of[- ]scope|misuse|not intended", re.IGNORECASE)),
@@ -100,12 +101,23 @@ def _adapter(plain: Mapping[str, Any], source: str) -> Iterator[Found]:
 def _card(name: str, path: Path) -> Iterator[Found]:
     try:
         matter, body = _divided(text_of(path))
-        plain = yaml_of(matter) if matter else {}
+        plain = yaml_of(_bounded(matter)) if matter else {}
     except UnreadableError as error:
         yield unread(name, error)
         return
     yield from _matter(plain, name)
     yield from _sections(body, name)
+
+
+def _bounded(matter: str) -> str:
+    """Front matter of a size that somebody may have written; YAML takes its time.
+
+    Raises:
+        UnreadableError: it is longer.
+    """
+    if len(matter) > _MOST_MATTER:
+        raise UnreadableError(f"its front matter has more than {_MOST_MATTER:,} characters")
+    return matter
 
 
 def _divided(text: str) -> tuple[str, str]:

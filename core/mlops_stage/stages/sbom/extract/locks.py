@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mlops_stage.stages.sbom.extract.scene import Found, Scene
 
 _SHA256 = re.compile(r"sha256[:=]([0-9a-f]{64})")
-_LINE = re.compile(r"([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(?:===?\s*([\w.!+*-]+))?\s*([<>~!,;@].*)?")
+_LINE = re.compile(r"([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(?:===?\s*([\w.!+*-]+))?\s*(?:(?:[<>~!,;@]|--).*)?")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 _LOOKED_FOR = ("uv.lock", "pylock.toml", "poetry.lock", "Pipfile.lock", "requirements.lock", "requirements.txt")
 """In this order: those with digests and edges first."""
@@ -122,7 +122,7 @@ def _requirements(text: str) -> tuple[list[_Entry], set[str], bool]:
     entries = []
     for line in re.sub(r"\\\n", " ", text).splitlines():
         asked = re.sub(r"(^|\s)#.*$", "", line).strip()
-        found = _LINE.match(asked)
+        found = _LINE.fullmatch(asked)
         if not found or asked.startswith("-"):
             continue
         version = found[2] if found[2] and "*" not in found[2] else ""

@@ -1,0 +1,155 @@
+"""Libraries by lock file: names, versions, digests, edges and what the project asks for itself."""
+
+import json
+
+import pytest
+
+from mlops_stage.errors import InputError, UsageError
+
+A, B = "a" * 64, "b" * 64
+PYPROJECT = '[project]\nname = "credit"\nversion = "1.4.0"\ndependencies = ["Flask[async]>=3", "numpy"]\n'
+UV = f"""
+version = 1
+[[package]]
+name = "credit"
+version = "1.4.0"
+source = {{ editable = "." }}
+dependencies = [{{ name = "flask" }}]
+[[package]]
+name = "flask"
+version = "3.1.0"
+source = {{ registry = "https://host.example/simple" }}
+dependencies = [{{ name = "jinja2" }}, {{ name = "colorama", marker = "sys_platform == 'win32'" }}]
+sdist = {{ url = "https://host.example/f.tar.gz", hash = "sha256:{A}" }}
+wheels = [{{ url = "https://host.example/f.whl", hash = "sha256:{B}" }}]
+[[package]]
+name = "jinja2"
+version = "3.1.6"
+"""
+PYLOCK = f"""
+lock-version = "1.0"
+created-by = "uv"
+[[packages]]
+name = "flask"
+version = "3.1.0"
+dependencies = [{{ name = "jinja2" }}]
+sdist = {{ hashes = {{ sha256 = "{A}" }} }}
+wheels = [{{ hashes = {{ sha256 = "{B}" }} }}]
+[[packages]]
+name = "jinja2"
+version = "3.1.6"
+"""
+POETRY = f"""
+[[package]]
+name = "Flask"
+version = "3.1.0"
+files = [{{ file = "f.whl", hash = "sha256:{B}" }}, {{ file = "f.tar.gz", hash = "sha256:{A}" }}]
+[package.dependencies]
+Jinja2 = ">=3"
+[[package]]
+name = "jinja2"
+version = "3.1.6"
+files = []
+[metadata]
+lock-version = "2.1"
+"""
+PIPFILE = json.dumps(
+    {
+        "_meta": {},
+        "default": {"flask": {"version": "==3.1.0", "hashes": [f"sha256:{A}", f"sha256:{B}"]}, "jinja2": {"version": "==3.1.6"}},
+        "develop": {"pytest": {"version": "==9"}},
+    }
+)
+REQUIREMENTS = f"""
+# a comment
+--index-url https://me:s3cret@host.example/simple
+Flask[async]==3.1.0 \\
+    --hash=sha256:{A} \\
+    --hash=sha256:{B}
+jinja2==3.1.6  # needed
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "edges", "complete"),
+    [
+        ("uv.lock", UV, True, True),
+        ("pylock.toml", PYLOCK, True, True),
+        ("poetry.lock", POETRY, True, True),
+        ("Pipfile.lock", PIPFILE, False, True),
+        ("requirements.txt", REQUIREMENTS, False, False),
+    ],
+)
+def test_a_lock_is_found_and_read(project, name, content, edges, complete):
+    project.network()
+    project.write(name, content)
+    project.write("pyproject.toml", PYPROJECT)
+    found = project.look(model="model.onnx")
+    flask, jinja = found.libraries
+    assert (found.libraries_from, found.libraries_complete) == (name, complete)
+    assert [one.ref for one in found.libraries] == ["pkg:pypi/flask@3.1.0", "pkg:pypi/jinja2@3.1.6"]
+    assert (flask.sha256s, flask.direct, jinja.direct) == ((A, B), True, False)
+    assert flask.requires == (("pkg:pypi/jinja2@3.1.6",) if edges else ())
+    assert "s3cret" not in repr(found)
+
+
+def test_the_lock_that_was_named_comes_before_others(project):
+    project.network()
+    project.write("uv.lock", UV)
+    project.write("deploy/requirements-prod.txt", "torch==2.9\nnumpy>=2\nscipy==1.*\n")
+    found = project.look(model="model.onnx", lock="deploy/requirements-prod.txt")
+    assert found.libraries_from == "deploy/requirements-prod.txt"
+    assert [(one.name, one.version) for one in found.libraries] == [("numpy", ""), ("scipy", ""), ("torch", "2.9")]
+    assert not found.libraries_complete
+
+
+def test_a_requirements_file_with_digests_throughout_is_complete(project):
+    project.network()
+    project.write("requirements.txt", f"flask==3.1.0 --hash=sha256:{A}\n")
+    assert project.look(model="model.onnx").libraries_complete
+
+
+def test_lines_that_name_no_package_are_passed_over(project):
+    project.network()
+    project.write(
+        "requirements.txt",
+        "-r other.txt\n-e .\n./wheel.whl\nhttps://host.example/x.whl\nx @ https://me:s3cret@host.example/x.whl\n\n\x00\n",
+    )
+    found = project.look(model="model.onnx")
+    assert [one.name for one in found.libraries] == ["x"]
+    assert "s3cret" not in repr(found)
+
+
+@pytest.mark.parametrize("name", ["uv.lock", "pylock.toml", "Pipfile.lock"])
+def test_a_broken_lock_is_an_error_in_one_line(project, name):
+    project.network()
+    project.write(name, "[[[ {")
+    with pytest.raises(InputError, match=r"lock: .* could not be read: not valid (TOML|JSON)") as error:
+        project.look(model="model.onnx")
+    assert "\n" not in error.value.message
+
+
+@pytest.mark.parametrize(
+    "content", ["package = 3", "[[package]]\nname = 7", '[[package]]\nname = "../../x"\nversion = "1"\n[[package]]', "x = 1"]
+)
+def test_a_lock_of_another_shape_names_nothing(project, content):
+    project.network()
+    project.write("uv.lock", content)
+    assert project.look(model="model.onnx").libraries == ()
+
+
+def test_a_lock_that_is_not_there_is_told(project):
+    project.network()
+    with pytest.raises(UsageError, match="lock: gone.lock does not exist"):
+        project.look(model="model.onnx", lock="gone.lock")
+
+
+def test_two_versions_of_a_package_stay_two(project):
+    project.network()
+    project.write(
+        "uv.lock",
+        '[[package]]\nname = "a"\nversion = "1"\ndependencies = [{ name = "b", version = "2" }]\n[[package]]\nname = "b"\nversion = "1"\n'
+        '[[package]]\nname = "b"\nversion = "2"\n',
+    )
+    first, *_ = project.look(model="model.onnx").libraries
+    assert first.requires == ("pkg:pypi/b@2",)
