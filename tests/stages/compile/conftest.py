@@ -1,6 +1,7 @@
 """The zoo of small models, each trained once, and targets to compile them for."""
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from mlops_stage.stages.compile.targets import load_targets
 def zoo():
     """The module beside this one."""
     spec = importlib.util.spec_from_file_location("compile_zoo", Path(__file__).with_name("zoo.py"))
-    module = importlib.util.module_from_spec(spec)
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # dataclasses look themselves up there
     spec.loader.exec_module(module)
     return module
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import onnx
 
@@ -59,10 +60,9 @@ def _operators(facts: OnnxFacts, target: Target, release: Release) -> Iterator[s
             continue
         version = facts.opsets.get(domain, 1)
         plain = "" if domain == "ai.onnx" else domain
-        try:
+        schema: Any = None
+        with suppress(onnx.defs.SchemaError):  # an operator of ONNX Runtime's own
             schema = onnx.defs.get_schema(name, version, plain)
-        except onnx.defs.SchemaError:
-            schema = None
         unfolded = schema is not None and (schema.function_opset_versions or schema.context_dependent_function_opset_versions)
         if not unfolded and not release.runs(operator, schema.since_version if schema else version):
             yield f"ONNX Runtime {release.version} has no kernel for {shown(operator)} {schema.since_version if schema else version}"

@@ -72,7 +72,7 @@ def of_one_score(build: Builder, score: str, transform: str, answer: Answer, *, 
 
     Args:
         build: what it is added to.
-        score: a share from 0 to 1, which is left as it is whatever the transform; or any number, then its negative stands beside it.
+        score: a share from 0 to 1, beside which its complement stands; or any number, and then its negative.
         transform: `NONE` or `LOGISTIC`.
         answer: what comes out.
         share: which of both the score is.
@@ -81,8 +81,9 @@ def of_one_score(build: Builder, score: str, transform: str, answer: Answer, *, 
     second = build.add("Cast", [build.add("Greater", [score, half])], to=TensorProto.INT64)
     chosen(build, build.add("Reshape", [second, build.constant(np.array([-1]))]), answer)
     if share:
-        other = build.add("Sub", [build.constant(np.array(1, np.float32)), score])
-        build.add("Concat", [other, score], answer.scores, axis=1)
+        plain = transformed(build, score, transform, "")
+        other = build.add("Sub", [build.constant(np.array(1, np.float32)), plain])
+        build.add("Concat", [other, plain], answer.scores, axis=1)
     else:
         both = build.add("Concat", [build.add("Neg", [score]), score], axis=1)
         transformed(build, both, transform, answer.scores)

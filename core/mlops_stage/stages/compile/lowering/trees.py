@@ -114,7 +114,7 @@ def _forest(node: onnx.NodeProto, said: Attributes, build: Builder) -> _Forest:
         true=np.where(swapped, false, true),
         false=np.where(swapped, true, false),
         equal=np.isin(modes, _EQUAL),
-        missing=np.where(leaf, False, missing ^ swapped),  # noqa: FBT003  (an array's value)
+        missing=~leaf & (modes != "BRANCH_NEQ") & (missing ^ swapped),  # NaN differs from every number
         leaf=leaf,
         roots=roots,
         depth=_depth(said, true, false, leaf, roots),
@@ -192,8 +192,9 @@ def _sums(node: onnx.NodeProto, build: Builder, forest: _Forest, table: NDArray[
         threshold = build.add("Gather", [held["thresholds"], at])
         holds = build.add("LessOrEqual", [value, threshold])
         if "equal" in masks:
-            same = build.add("Equal", [value, threshold])
-            holds = build.add("Where", [build.add("Gather", [masks["equal"], at]), same, holds])
+            asked = build.add("Gather", [masks["equal"], at])
+            same = build.add("And", [asked, build.add("Equal", [value, threshold])])
+            holds = build.add("Or", [same, build.add("And", [build.add("Not", [asked]), holds])])
         if "missing" in masks:
             gone = build.add("And", [build.add("IsNaN", [value]), build.add("Gather", [masks["missing"], at])])
             holds = build.add("Or", [holds, gone])
