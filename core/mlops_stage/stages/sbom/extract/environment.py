@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_stage.stages.sbom.extract.scene import Packages, harmless
-from mlops_stage.stages.sbom.facts import Library
+from mlops_stage.stages.sbom.facts import Fact, Library
 from mlops_stage.stages.sbom.identity import licence, normalised, pypi_purl
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SOURCE = "environment"
 _NAME = re.compile(r"\s*([A-Za-z0-9][\w.-]*)")
+_PERSON = re.compile(r"\s*<[^>]*>")
 _MOST = 20_000
 
 
@@ -34,6 +35,8 @@ class _Package:
     expression: str
     classifiers: tuple[str, ...]
     terms: str
+    makers: tuple[str, ...]
+    """Who wrote or maintains it, as its fields say: names, or `name <address>`."""
 
     @property
     def ref(self) -> str:
@@ -51,6 +54,7 @@ def extract(scene: Scene) -> Iterator[Found]:
             version=one.version,
             purl=refs[name],
             licences=_licences(one),
+            facts=_maker(one),
             requires=tuple(sorted({refs[other] for other in one.requires if other in refs} - {refs[name]})),
         )
         for name, one in found.items()
@@ -60,13 +64,23 @@ def extract(scene: Scene) -> Iterator[Found]:
 
 
 def with_licences(libraries: tuple[Library, ...], env: Mapping[str, str]) -> tuple[Library, ...]:
-    """Libraries of a lock file, with the licences of those that are installed in exactly that version."""
+    """Libraries of a lock file, with the licences and makers of those that are installed in exactly that version."""
     if all(one.licences for one in libraries):
         return libraries
     installed = {one.ref: one for one in _installed(env)}
     return tuple(
-        replace(one, licences=_licences(installed[one.ref])) if one.ref in installed and not one.licences else one for one in libraries
+        replace(one, licences=_licences(installed[one.ref]), facts=(*one.facts, *_maker(installed[one.ref])))
+        if one.ref in installed and not one.licences
+        else one
+        for one in libraries
     )
+
+
+def _maker(one: _Package) -> tuple[Fact, ...]:
+    """Who wrote or maintains a package: the first name that its metadata tells, or the address where there is no name."""
+    told = (_PERSON.sub("", text).strip(' ,"') or text.strip() for text in one.makers)
+    name = next((harmless(text, 200) for text in told if text), "")
+    return (Fact(element="producer", value=name, source=SOURCE),) if name else ()
 
 
 def _licences(one: _Package) -> tuple[Licence, ...]:
@@ -102,6 +116,7 @@ def _read(header: str) -> _Package | None:
         expression=about.get("License-Expression", ""),
         classifiers=tuple(text for text in about.get_all("Classifier") or [] if text.startswith("License ::") and text.count("::") > 1),
         terms=about.get("License", ""),
+        makers=tuple(about.get(field, "") for field in ("Author", "Author-email", "Maintainer", "Maintainer-email")),
     )
 
 
