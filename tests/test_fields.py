@@ -6,7 +6,7 @@ import pytest
 from pydantic import Field as Described
 
 from mlops_stage.fields import PATH, describe
-from mlops_stage.params import Params
+from mlops_stage.params import Params, RunWide
 
 
 class Colour(Enum):
@@ -69,3 +69,9 @@ def test_spellings():
     assert FIELDS["min_denominator"].variable == "MLOPS_INPUT_MIN_DENOMINATOR"
     assert FIELDS["min_denominator"].option == "--min-denominator"
     assert FIELDS["gates"].option == "--gate"
+
+
+def test_lists_repeat_whose_option_is_given_for_it():
+    assert FIELDS["gates"].repeats
+    assert not FIELDS["names"].repeats
+    assert {item.name for item in describe(RunWide) if item.repeats} == {"gates", "target"}

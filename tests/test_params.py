@@ -1,11 +1,12 @@
 import pytest
 from pydantic import ValidationError
 
-from mlops_stage.params import RUN_WIDE, Limits, Params, TextList, TextMapping
+from mlops_stage.params import RUN_WIDE, Limits, Params, Targets, TextList, TextMapping
 
 
 class Some(Params):
     names: TextList = ()
+    target: Targets = ()
     pairs: TextMapping = {}
     share: float = 0.0
     loud: bool = False
@@ -22,6 +23,11 @@ class Some(Params):
 )
 def test_lists_come_as_commas_or_json(given, expected):
     assert Some(names=given).names == expected
+
+
+@pytest.mark.parametrize("given", ["host,aarch64,own.yaml", ["host,aarch64", "own.yaml"], ["host", "aarch64", "own.yaml"]])
+def test_targets_come_with_commas_one_by_one_or_both(given):
+    assert Some(target=given).target == ("host", "aarch64", "own.yaml")
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,8 @@ class Field:
     choices: tuple[str, ...] = ()
     option: str = ""
     """As written on the command line: `--row-id`; a repeatable one in the singular, `--gate`."""
+    repeats: bool = False
+    """Whether the option may be given several times, once for each item of a list."""
     path: bool = False
     argument: bool = False
     names_variable: bool = False
@@ -72,6 +74,7 @@ def _field(name: str, info: FieldInfo) -> Field:
         required=info.is_required(),
         choices=choices,
         option="--" + str(extra.get("option", name)).replace("_", "-"),
+        repeats=kind == "list" and "option" in extra,
         path=bool(extra.get("path")),
         argument=bool(extra.get("argument")),
         names_variable=bool(extra.get("names_variable")),

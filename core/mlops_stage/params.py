@@ -32,6 +32,13 @@ def _listed(value: Any) -> Any:
     return _json(value) if value.lstrip().startswith("[") else [part.strip() for part in value.split(",") if part.strip()]
 
 
+def _each_listed(value: Any) -> Any:
+    """The same, also where the option is repeated: `--target a,b --target c`."""
+    if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+        return [part for item in value for part in _listed(item)]
+    return _listed(value)
+
+
 def _lines(value: Any) -> Any:
     """One per line, or a JSON list; never split at commas, which a gate may hold."""
     if not isinstance(value, str):
@@ -138,7 +145,8 @@ Profile = Annotated[
 ]
 Standard = Annotated[TextList, Field(description="sets of criteria taken from a law or norm, such as equalized-odds or four-fifths")]
 Targets = Annotated[
-    TextList,
+    tuple[str, ...],
+    BeforeValidator(_each_listed),
     Field(
         description="hardware to compile for: names such as host or x86-64-v3, or files that describe one",
         json_schema_extra={"option": "target"},

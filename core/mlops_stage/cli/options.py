@@ -23,17 +23,16 @@ def _option(item: Field) -> click.Option:
     text = f"{item.help}{_default(item)}"
     if item.kind == "flag":
         return click.Option([f"{item.option}/--no-{item.option[2:]}", item.name], default=None, help=text)
-    repeats = item.kind == "list" and item.option != f"--{item.kebab}"
     kind: Any = click.Choice(item.choices) if item.choices else click.Path() if item.path else str
-    metavar = None if item.choices else "PATH" if item.path else "TEXT" if repeats else _METAVARS[item.kind]
-    return click.Option([item.option, item.name], type=kind, metavar=metavar, multiple=repeats, default=None, help=text)
+    metavar = None if item.choices else "PATH" if item.path else "TEXT" if item.repeats else _METAVARS[item.kind]
+    return click.Option([item.option, item.name], type=kind, metavar=metavar, multiple=item.repeats, default=None, help=text)
 
 
 def _default(item: Field) -> str:
     if item.default is None or item.default in ((), "") or item.kind == "mapping":
-        return "; repeats" if item.kind == "list" and item.option != f"--{item.kebab}" else ""
+        return "; repeats" if item.repeats else ""
     shown = ",".join(map(str, item.default)) if item.kind == "list" else str(item.default)
-    return f"  [default: {shown}]"
+    return f"{'; repeats' if item.repeats else ''}  [default: {shown}]"
 
 
 def given(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -45,7 +45,7 @@ JsonEstimate = Annotated[
 ]
 
 
-COUNT_UNITS = frozenset({"rows", "cells", "columns", "records", "statements"})
+COUNT_UNITS = frozenset({"bytes", "rows", "cells", "columns", "records", "statements"})
 """Units of metrics that count things."""
 
 

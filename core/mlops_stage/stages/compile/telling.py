@@ -38,7 +38,7 @@ class Source:
 def metrics(compiled: Sequence[Compiled], source: Source) -> Iterator[Metric]:
     """Figures of every target that something was tried for, sliced by `target`; never a time, only ratios of times."""
     for one in compiled:
-        if not one.absent:
+        if one.variants:
             yield from _of_target(one, source)
 
 
@@ -61,9 +61,9 @@ def _of_target(one: Compiled, source: Source) -> Iterator[Metric]:
 
 
 def _budgets(one: Compiled, where: Slice) -> Iterator[Metric]:
-    """What the target allows; of an artefact that is not there no size can be judged."""
+    """What the target allows, where there is something to judge by it: the size of an artefact that is there, the time of one that runs here."""
     target = one.target
-    if target.latency_ratio is not None:
+    if target.latency_ratio is not None and not one.foreign:
         yield Metric(name=f"{LATENCY}_budget", estimate=Point(target.latency_ratio), slice=where)
     if one.shipped is None or one.shipped.footprint is None:
         return
