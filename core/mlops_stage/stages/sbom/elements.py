@@ -279,8 +279,14 @@ CARD = _cluster(
         "pkg:huggingface/google-bert/bert-base-uncased@86b5e09",
     ),
 )
+DATA_CARD = _cluster(
+    "Dataset properties",
+    "",
+    "dataset",
+    ("dataset_producer", "Dataset producer", "who made or publishes it", "producer", "UCI Machine Learning Repository"),
+)
 
 G7 = (*METADATA, *SYSTEM, *MODELS, *DATASETS, *INFRASTRUCTURE, *SECURITY, *INDICATORS)
 """The 50 elements of `SOURCE`; titles and numbers are theirs, the phrases are ours."""
-BY_NAME: Mapping[str, Element] = {element.name: element for element in (*G7, *CARD)}
+BY_NAME: Mapping[str, Element] = {element.name: element for element in (*G7, *CARD, *DATA_CARD)}
 DECLARABLE = tuple(element.name for element in BY_NAME.values() if element.declarable)

@@ -53,6 +53,7 @@ _ABOUT = {
     "dataset_description": ("", "description"),
     "dataset_content": ("", "content"),
     "dataset_identifier": ("", "identifier"),
+    "dataset_producer": ("", "producer"),
     "dataset_provenance": ("", "provenance"),
     "dataset_statistical_properties": ("", "statistics"),
     "dataset_sensitivity": ("", "sensitivity"),
