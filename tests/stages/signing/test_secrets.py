@@ -1,0 +1,126 @@
+"""Tokens, keys and passwords stand in no file, no output, no argument and no environment but that of the stage that needs them."""
+
+import os
+import struct
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from signed_project import pem
+
+WHO = "https://ci.example/org/repo/.ci/ml.yml@refs/heads/main"
+PASSWORD = "CANARY-password-7f3a"
+
+
+@pytest.fixture
+def project(tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(struct.pack("<Q", 2) + b"{}")
+    key = ec.generate_private_key(ec.SECP256R1())
+    (tmp_path / "signing.key").write_bytes(pem(key, PASSWORD))
+    (tmp_path / "plain.key").write_bytes(pem(key))
+    return tmp_path
+
+
+def cli(project, *args, env=None):
+    passed = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.Popen(
+        [sys.executable, "-m", "mlops_stage", *args],
+        cwd=project,
+        env={**passed, "MLOPS_STAGE_PLUGINS": "none", "MLOPS_STAGE_CACHE": str(project / ".cache"), **(env or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def config(project, sign):
+    lines = "".join(f"    {name}: {value}\n" for name, value in sign.items())
+    (project / "mlops.yaml").write_text(f"version: 1\nmodel: model.safetensors\nstages:\n  scan: {{}}\n  sign:\n{lines}")
+
+
+def written(project):
+    """Everything that the run left behind, but what the test put there itself."""
+    own = {project / name for name in ("signing.key", "plain.key", "token", "mlops.yaml")}
+    return {path: path.read_bytes() for path in project.rglob("*") if path.is_file() and path not in own}
+
+
+def holding(secret, places):
+    """Where a secret stands, whole, or any third of it."""
+    third = len(secret) // 3
+    pieces = [piece.encode() for piece in (secret[:third], secret[third : 2 * third], secret[2 * third :])]
+    return [str(place) for place, content in places.items() if any(piece in content for piece in pieces)]
+
+
+class Watch:
+    """Arguments and environment of every process below one, as often as they can be read."""
+
+    def __init__(self, root):
+        self.root, self.seen, self.stop = root, {}, threading.Event()
+        self.thread = threading.Thread(target=self.look, daemon=True)
+        self.thread.start()
+
+    def look(self):
+        while not self.stop.is_set():
+            for place in Path("/proc").glob("[0-9]*"):
+                with suppress(OSError, ValueError, IndexError):
+                    arguments = (place / "cmdline").read_bytes()
+                    if b"mlops_stage" in arguments and int(place.name) != self.root:
+                        kind = next((word for word in arguments.split(b"\0") if word.startswith(b"mlops_stage")), b"").decode()
+                        self.seen[kind, place.name, "arguments"] = arguments
+                        self.seen[kind, place.name, "environment"] = (place / "environ").read_bytes()
+            time.sleep(0.02)
+
+    def close(self):
+        self.stop.set()
+        self.thread.join()
+        return self.seen
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks into /proc")
+@pytest.mark.parametrize("outage", [False, True], ids=["signed", "outage"])
+def test_a_token_stands_nowhere(double, project, outage):
+    token = double.token(WHO)
+    config(project, {"identity_token_env": "JOB_TOKEN", "trust_config": double.trust_file(2), "deadline": 20})
+    if outage:
+        double.fail("rekor", "400")
+    begun = cli(project, "run", "--verbose", env={"JOB_TOKEN": token, "SIGSTORE_ID_TOKEN": token, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": token})
+    watch = Watch(begun.pid)
+    said, _ = begun.communicate(timeout=120)
+    seen = watch.close()
+    assert begun.returncode == (3 if outage else 0), said
+    assert holding(token, {"the terminal": said.encode(), **written(project)}) == []
+    arguments = {place: content for place, content in seen.items() if place[2] == "arguments"}
+    assert holding(token, arguments) == []
+    workers = [place for place in seen if place[0].endswith("worker") and place[2] == "environment"]
+    assert workers, "the worker was never seen"
+    assert holding(token, {place: seen[place] for place in workers}) == []
+
+
+def test_a_key_and_its_password_stand_nowhere(project):
+    config(project, {"key": "signing.key", "key_password_env": "KEY_PASSWORD"})
+    begun = cli(project, "run", "--verbose", env={"KEY_PASSWORD": PASSWORD})
+    said, _ = begun.communicate(timeout=120)
+    assert begun.returncode == 0, said
+    places = {"the terminal": said.encode(), **written(project)}
+    assert holding(PASSWORD, places) == []
+    for name in ("signing.key", "plain.key"):
+        assert holding("".join((project / name).read_text().splitlines()[1:-1]), places) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks into /proc")
+def test_no_other_stage_sees_a_token(double, project):
+    token = double.token(WHO)
+    (project / "mlops.yaml").write_text("version: 1\nmodel: model.safetensors\nstages:\n  scan: {}\n")
+    begun = cli(project, "run", env={"SIGSTORE_ID_TOKEN": token, "GITLAB_CI": "true", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": token})
+    watch = Watch(begun.pid)
+    said, _ = begun.communicate(timeout=120)
+    seen = watch.close()
+    assert begun.returncode == 0, said
+    children = {place: content for place, content in seen.items() if place[0] == "mlops_stage.child" and place[2] == "environment"}
+    assert children, "the stage was never seen"
+    assert holding(token, children) == []
