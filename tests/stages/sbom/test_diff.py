@@ -105,7 +105,7 @@ def test_two_files_of_one_name_are_paired_by_their_digests():
     other = replace(compiled, sha256=inventories.digest("a digest that sorts first"))
     two = later(results=replace(FOUND, compiled=(compiled, other)))
     (change,) = [one for one in compare(two, later(results=replace(FOUND, compiled=(compiled,)))) if one.kind == "model"]
-    assert (change.name, change.before, change.after) == ("m.onnx", other.sha256[:12], None)
+    assert (change.name, change.before, change.after) == ("m.onnx", f"sha256-{other.sha256[:12]}", None)
 
 
 def test_hostile_texts_stay_on_their_line(said):

@@ -3,6 +3,7 @@ import copy
 import pytest
 
 from mlops_stage.errors import InputError
+from mlops_stage.stages.sbom import validate
 from mlops_stage.stages.sbom.validate import SPECS, faults
 
 DOCUMENT = {
@@ -91,3 +92,35 @@ def test_equal_objects_are_found_whatever_the_order_of_their_keys():
     first = document["components"][0]
     document["components"].append(dict(reversed(first.items())))
     assert [fault.path for fault in faults(document)] == ["components"]
+
+
+def references(schema):
+    if isinstance(schema, dict):
+        yield from (value for key, value in schema.items() if key == "$ref" and isinstance(value, str))
+        schema = schema.values()
+    if isinstance(schema, list | type({}.values())):
+        for one in schema:
+            yield from references(one)
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_every_reference_in_a_schema_leads_somewhere(spec):
+    whole = validate._whole(f"bom-{spec}-strict" if spec in ("1.2", "1.3") else f"bom-{spec}")
+    found = {ref for schema in whole.values() for ref in references(schema)}
+    assert "spdx.SNAPSHOT.schema.json" in found
+    assert found - whole.keys() == set()
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ({"signature": {"algorithm": "ES256"}}, "signature"),
+        ({"definitions": {"standards": [{"bom-ref": "s", "name": 1}]}}, "definitions.standards[0].name"),
+        ({"definitions": {"standards": [{"bom-ref": "s", "name": "s"}]}}, None),
+        ({"signature": {"algorithm": "ES256", "value": "abc", "publicKey": {"kty": "EC", "crv": "P-256", "x": "a", "y": "b"}}}, None),
+        ({"signature": {"algorithm": "ES256", "value": "abc", "publicKey": {"kty": "EC", "crv": "P-1", "x": "a", "y": "b"}}}, "signature"),
+    ],
+)
+def test_parts_that_stand_in_schemas_of_their_own_are_held_against_them(change, path):
+    found = list(faults({**DOCUMENT, **change}))
+    assert [fault.path.startswith(path or "nowhere") for fault in found[:1]] == ([] if path is None else [True])

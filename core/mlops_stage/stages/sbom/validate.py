@@ -11,8 +11,6 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft7Validator, FormatChecker, ValidationError, validators
-from referencing import Registry
-from referencing.jsonschema import DRAFT7
 
 from mlops_stage.errors import InputError
 from mlops_stage.evidence.redact import shown
@@ -27,6 +25,7 @@ SPECS = ("1.2", "1.3", "1.4", "1.5", "1.6", "1.7")
 _STRICT_FILES = frozenset({"1.2", "1.3"})  # later schemas allow no unknown keys by themselves
 _COMMON = ("spdx", "jsf-0.82", "cryptography-defs")
 _IRI = re.compile(r"[^\x00-\x20<>\"{}|\\^`]*")
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:" + _IRI.pattern)
 _PART_OF_MOST = 60
 _TYPES = {
     "object": "an object",
@@ -67,12 +66,35 @@ def faults(document: Document, spec: str = "") -> Iterator[Fault]:
 
 @cache
 def _validator(spec: str) -> Any:
-    registry: Registry[Any] = Registry().with_resources(
-        [(f"http://cyclonedx.org/schema/{name}.SNAPSHOT.schema.json", DRAFT7.create_resource(_schema(name))) for name in _COMMON]
-    )
-    quick: Any = validators.extend(Draft7Validator, {"uniqueItems": _unique})  # type: ignore[no-untyped-call]  # its stubs leave it so
     name = f"bom-{spec}-strict" if spec in _STRICT_FILES else f"bom-{spec}"
-    return quick(_schema(name), registry=registry, format_checker=_formats())
+    whole = _whole(name)
+
+    def referred(validator: Any, ref: str, instance: Any, _schema: Any) -> Iterator[ValidationError]:
+        yield from validator.descend(instance, whole[ref])
+
+    quick: Any = validators.extend(Draft7Validator, {"uniqueItems": _unique, "$ref": referred})  # type: ignore[no-untyped-call]  # its stubs leave it so
+    return quick(whole["#"], format_checker=_formats())
+
+
+def _whole(name: str) -> dict[str, Any]:
+    """Every schema that a reference in the schema of a document leads to, by that reference; looking each up anew took most of the time."""
+    found: dict[str, Any] = {}
+    for place in (*_COMMON, name):
+        schema = _schema(place)
+        own = "" if place == name else f"{place}.SNAPSHOT.schema.json"
+        for part, inner in (("", schema), *((f"/definitions/{key}", value) for key, value in schema.get("definitions", {}).items())):
+            found[f"{own}#{part}"] = _resolved(inner, own)
+        found[own] = found[f"{own}#"]
+    return found
+
+
+def _resolved(schema: Any, own: str) -> Any:
+    """The schema with references that say which file they lead into."""
+    if isinstance(schema, list):
+        return [_resolved(one, own) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {key: f"{own}{value}" if key == "$ref" and value.startswith("#") else _resolved(value, own) for key, value in schema.items()}
 
 
 def _schema(name: str) -> Any:
@@ -91,6 +113,7 @@ def _formats() -> FormatChecker:
     checker = FormatChecker(formats=())
     checker.checks("date-time", raises=ValueError)(_is_time)
     checker.checks("iri-reference")(lambda value: not isinstance(value, str) or _IRI.fullmatch(value) is not None)
+    checker.checks("uri")(lambda value: not isinstance(value, str) or _URI.fullmatch(value) is not None)
     checker.checks("idn-email")(lambda value: not isinstance(value, str) or "@" in value)
     return checker
 

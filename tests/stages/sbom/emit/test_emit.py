@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from mlops_stage.stages.sbom.emit import About, emit
-from mlops_stage.stages.sbom.facts import ELEMENTS
 from mlops_stage.stages.sbom.lint import lint
 from mlops_stage.stages.sbom.results import Results
 
@@ -54,7 +53,7 @@ def test_a_document_with_everything_in_it_is_valid_and_clean(spec):
 
 def test_every_fact_is_told_somewhere(document):
     text = json.dumps(document, ensure_ascii=False)
-    for element in ELEMENTS:
+    for element in inventories.EVERY:
         value = inventories.fact(element).value
         shown = {
             "hyperparameter": "0.1",

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _VERSIONS = {"1.6": SchemaVersion.V1_6, "1.7": SchemaVersion.V1_7}
 _MANAGERS = {"uv.lock": "uv", "poetry.lock": "poetry", "pdm.lock": "pdm", "Pipfile.lock": "pipenv"}
+_PORTION = 100
 _MAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
@@ -65,8 +66,7 @@ def emit(inventory: Inventory, results: Results, spec: str = "1.6", epoch: int |
         InputError: the other BOM cannot be merged.
     """
     artefacts = _artefacts(results, inventory)
-    document: Document = json.loads(_output(_bom(inventory, artefacts), spec))
-    document = overlaid(document, inventory, results, artefacts)
+    document = overlaid(_output(inventory, artefacts, spec), inventory, results, artefacts)
     del document["metadata"]["timestamp"]  # the library's is the clock's
     document["metadata"] = {**document["metadata"], **_metadata(inventory, inventory.epoch if epoch is None else epoch, about)}
     if about.environment is not None:
@@ -84,8 +84,26 @@ def _artefacts(results: Results, inventory: Inventory) -> Mapping[str, Sequence[
     return {sha256: found[sha256] for sha256 in sorted(found)}
 
 
-def _bom(inventory: Inventory, artefacts: Mapping[str, Sequence[Compiled]]) -> Bom:
-    """All components in the library's model, with references of their own: it would make up those that lack one."""
+def _output(inventory: Inventory, artefacts: Mapping[str, Sequence[Compiled]], spec: str) -> Document:
+    """The document as the library writes it; components in portions, for its time grows with the square of their number."""
+    made = [
+        *map(components.model, inventory.models),
+        *map(components.dataset, inventory.datasets),
+        *map(components.library, inventory.libraries),
+        *(components.compiled(sha256, found, inventory.models[0]) for sha256, found in artefacts.items()),
+    ]
+    document = _written(_frame(inventory), spec)
+    portions = [_written(Bom(components=made[start : start + _PORTION]), spec) for start in range(0, len(made), _PORTION)]
+    return {**document, "components": [one for portion in portions for one in portion["components"]]}
+
+
+def _written(bom: Bom, spec: str) -> Document:
+    document: Document = json.loads(make_outputter(bom, OutputFormat.JSON, _VERSIONS[spec]).output_as_string())
+    return document
+
+
+def _frame(inventory: Inventory) -> Bom:
+    """What stands around the components; every reference is given, for the library would make up those that lack one."""
     bom = Bom(serial_number=uuid.UUID(int=0))
     bom.metadata.component = components.system(inventory.system, _of_system(inventory), _addresses(inventory))
     bom.metadata.lifecycles = [PredefinedLifecycle(LifecyclePhase.BUILD)]
@@ -100,17 +118,7 @@ def _bom(inventory: Inventory, artefacts: Mapping[str, Sequence[Compiled]]) -> B
                 description=tool.what or None,
             )
         )
-    models = [components.model(model) for model in inventory.models]
-    bom.register_dependency(bom.metadata.component, models)  # the library warns where there is none; the graph is laid over
-    bom.components.update(models)
-    bom.components.update(map(components.dataset, inventory.datasets))
-    bom.components.update(map(components.library, inventory.libraries))
-    bom.components.update(components.compiled(sha256, found, inventory.models[0]) for sha256, found in artefacts.items())
     return bom
-
-
-def _output(bom: Bom, spec: str) -> str:
-    return make_outputter(bom, OutputFormat.JSON, _VERSIONS[spec]).output_as_string()
 
 
 def _addresses(inventory: Inventory) -> Iterator[tuple[ExternalReferenceType, str]]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cyclonedx.model.license import License
 
     from mlops_stage.stages.sbom.emit.properties import Pair
-    from mlops_stage.stages.sbom.facts import Dataset, File, Item, Library, Licence, Model, Parent
+    from mlops_stage.stages.sbom.facts import Dataset, Fact, File, Item, Library, Licence, Model, Parent
     from mlops_stage.stages.sbom.results import Compiled
 
 _REFERENCES = {
@@ -32,6 +32,7 @@ _REFERENCES = {
     "download": ExternalReferenceType.DISTRIBUTION,
     "security_policy": ExternalReferenceType.SECURITY_CONTACT,
     "vulnerability": ExternalReferenceType.EXPLOITABILITY_STATEMENT,
+    "attestation": ExternalReferenceType.ATTESTATION,
 }
 _ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*://|mailto:|(?!/)[\w.-]+/)[^\s<>\"{}|\\^`]+", re.IGNORECASE)
 _MAIL = re.compile(r"[^@\s]+@[^@\s]+")
@@ -52,8 +53,7 @@ OF_DATA = frozenset(
 )  # fmt: skip
 """Elements that the description of a data set holds."""
 _ELSEWHERE = {ComponentType.MACHINE_LEARNING_MODEL: OF_CARD, ComponentType.DATA: OF_DATA}
-SHORT = 12
-"""Digits of a digest that serve as a version where none is known."""
+_SHORT = 12
 
 
 def system(item: Item, more: Iterable[Pair], addresses: Iterable[tuple[ExternalReferenceType, str]]) -> Component:
@@ -102,7 +102,7 @@ def compiled(sha256: str, artefacts: Sequence[Compiled], source: Model) -> Compo
     return Component(
         type=ComponentType.MACHINE_LEARNING_MODEL,
         name=first.name,
-        version=sha256[:SHORT],
+        version=version_of(sha256),
         bom_ref=model_ref(sha256),
         hashes=_hashes([sha256]),
         purl=PackageURL.from_string(generic_purl(PurePosixPath(first.name).name, "", sha256)),
@@ -114,7 +114,7 @@ def compiled(sha256: str, artefacts: Sequence[Compiled], source: Model) -> Compo
                 Component(
                     type=ComponentType.MACHINE_LEARNING_MODEL,
                     name=source.name,
-                    version=source.version or source.sha256[:SHORT] or None,
+                    version=source.version or (version_of(source.sha256) if source.sha256 else None),
                     bom_ref=f"{model_ref(sha256)}#source",
                     hashes=_hashes([source.sha256]),
                     purl=_purl(source.purl),
@@ -130,6 +130,11 @@ def model_ref(sha256: str) -> str:
     return f"model:sha256:{sha256}"
 
 
+def version_of(sha256: str) -> str:
+    """What tells versions apart where nobody numbers them: the first digits of the digest."""
+    return f"sha256-{sha256[:_SHORT]}"
+
+
 def _component(
     item: Item,
     kind: ComponentType,
@@ -141,12 +146,13 @@ def _component(
     digests = [digest for digest in sha256s if digest]
     own = kind in _ELSEWHERE and digests
     referred = {fact: _REFERENCES[fact.element] for fact in item.facts if fact.element in _REFERENCES and _ADDRESS.fullmatch(fact.value)}
-    told = properties.of_facts((fact for fact in item.facts if fact not in referred), _FIELDS | _ELSEWHERE.get(kind, frozenset()))
+    plain = (fact for fact in item.facts if fact not in referred and not _repeats(fact, item))
+    told = properties.of_facts(plain, _FIELDS | _ELSEWHERE.get(kind, frozenset()))
     found = dict.fromkeys([*((kind, fact.value) for fact, kind in referred.items()), *addresses])
     return Component(
         type=kind,
         name=item.name,
-        version=item.version or (digests[0][:SHORT] if own else None),
+        version=item.version or (version_of(digests[0]) if own else None),
         bom_ref=item.ref,
         description=item.text("description") or None,
         supplier=_supplier(item),
@@ -159,6 +165,13 @@ def _component(
         external_references=[ExternalReference(type=kind, url=XsUri(url)) for kind, url in found],
         properties=_properties([*told, *properties.sources(item), *more]),
     )
+
+
+def _repeats(fact: Fact, item: Item) -> bool:
+    """Whether a fact says what a field says already: a licence, an identifier that is the Package URL, an interface concluded from inputs and outputs."""
+    if fact.element == "licence":
+        return any(fact.value == licence.text for licence in item.licences)
+    return fact.value == item.purl or (fact.element == "interface" and fact.confidence is Confidence.INFERRED)
 
 
 def _properties(pairs: Iterable[Pair]) -> list[Property]:
@@ -206,7 +219,7 @@ def _file(file: File, ref: str) -> Component:
     return Component(
         type=ComponentType.FILE,
         name=file.path,
-        version=file.sha256[:SHORT],
+        version=version_of(file.sha256),
         bom_ref=f"{ref}#{file.path}",
         hashes=_hashes([file.sha256]),
         properties=_properties(_of_file(file, "mlops:file")),

@@ -38,7 +38,7 @@ def sources(item: Item) -> Iterator[Pair]:
     told: dict[str, list[str]] = {}
     for fact in item.facts:
         told.setdefault(fact.element, []).append(f"{fact.confidence}: {fact.source}")
-    for licence in item.licences:
+    for licence in () if "licence" in told else item.licences:
         told.setdefault("licence", []).append(f"{licence.confidence}: {licence.source}")
     return ((f"mlops:source:{element}", "; ".join(dict.fromkeys(texts))) for element, texts in told.items())
 
