@@ -119,7 +119,7 @@ def _told(one: Compiled, source: Source) -> Iterator[Finding]:
     for variant in one.variants:
         if variant is not one.shipped:
             yield _left_out(one, variant, source)
-        if variant.cached:
+        elif variant.cached:
             message = f"{one.target.name}: {variant.precision} is of an earlier run, from the cache, and was proven anew"
             yield Finding(rule="compile/cached", level=Level.NOTE, message=message)
 

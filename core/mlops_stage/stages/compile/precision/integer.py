@@ -52,6 +52,8 @@ def quantised(model: onnx.ModelProto, calibration: Path | None) -> tuple[onnx.Mo
     """
     if any(node.op_type in _QUANTISED for graph in graphs(model) for node in graph.node):
         return None, ("it is quantised already",)
+    if not any(node.op_type in _HEAVY for node in model.graph.node):
+        return None, ("no operator of the model takes whole numbers",)
     if calibration is None:
         raise BuildError("int8 needs rows to learn the ranges of numbers from", "give train or reference")
     rows = arrays.load(calibration)
