@@ -4,6 +4,7 @@ import hashlib
 
 import pytest
 
+from mlops_stage.errors import InputError
 from mlops_stage.hookspecs import Plugin, hookimpl
 from mlops_stage.stages.sbom.extract.scene import Claim, Interface, claim
 from mlops_stage.stages.sbom.facts import ELEMENTS, Confidence, Fact
@@ -193,6 +194,17 @@ def test_an_extractor_that_fails_costs_itself_only(project, monkeypatch, rules, 
     assert "\n" not in found.findings[0].message
     assert not found.models[0].text("tag")
     assert found.models[0].text("format") == "ONNX"
+
+
+def test_a_model_that_is_written_meanwhile_is_refused(project, monkeypatch):
+    def writing(scene):
+        project.network(doc_string="other")
+        yield claim("model", "tag", "x", str(scene.root.name))
+
+    project.network()
+    project.plugins = plugin(monkeypatch, writing)
+    with pytest.raises(InputError, match="changed while it was read"):
+        project.look(model="model.onnx")
 
 
 def test_an_unclean_fact_of_a_third_party_is_made_harmless(project, monkeypatch):

@@ -90,9 +90,12 @@ def model_part(source: str, root: Path, apart: AbstractSet[Path] = frozenset()) 
         raise InputError(f"model: {shown(source)} is neither a file nor a folder", "name the file or folder of the model itself")
     if not found:
         raise InputError(f"model: the folder {shown(source)} holds no file", "check the step that wrote it")
-    outside = {path: _outside(path) for path in found if path.suffix.lower() == ".onnx"}
+    states = states_of(found)
+    facts = {path: read_facts(path) for path in found if path.suffix.lower() == ".onnx"}
+    outside = {path: _outside(path, told) for path, told in facts.items()}
     weights = {path for one in outside.values() for path in one}
     every = list(dict.fromkeys([*found, *sorted(weights)]))
+    states += states_of(every[len(found) :])
     digests = sha256_many(every)
     files = sorted(
         (_file(path, root, digests[path], path in weights) for path in every), key=lambda file: (file.role != "weights", file.path)
@@ -110,8 +113,15 @@ def model_part(source: str, root: Path, apart: AbstractSet[Path] = frozenset()) 
         files=tuple(files),
         paths=paths,
         sha256=_digest(base, outside, digests, files, paths),
+        states=states,
+        onnx={relative(root, path): told for path, told in facts.items()},
         purl=_hub(place) if place.is_dir() else "",
     ), findings
+
+
+def states_of(paths: Iterable[Path]) -> tuple[tuple[int, int, int], ...]:
+    """What changes when a file is written: facts and digests must be of the same bytes."""
+    return tuple((about.st_ino, about.st_size, about.st_mtime_ns) for about in (path.stat() for path in paths))
 
 
 def file_format(path: Path) -> str:
@@ -194,13 +204,12 @@ def _unreadable(error: OSError) -> None:
     raise InputError(f"model: cannot list {shown(error.filename)}: {error.strerror}", "check that the folder may be read") from error
 
 
-def _outside(path: Path) -> tuple[Path, ...]:
+def _outside(path: Path, facts: OnnxFacts) -> tuple[Path, ...]:
     """The files beside an ONNX file that hold its weights.
 
     Raises:
-        InputError: no ONNX model, or one whose weights lie outside its folder, are not there, or cannot be told.
+        InputError: they lie outside its folder, are not there, or cannot be told.
     """
-    facts: OnnxFacts = read_facts(path)
     names = sorted({tensor.external.location for tensor in facts.tensors if tensor.external is not None})
     if names:
         fault = next((one for one in screen(facts, path) if one.rule.startswith("scan/external-data")), None)

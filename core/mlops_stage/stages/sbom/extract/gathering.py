@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
 from mlops_stage import __version__, hookspecs
+from mlops_stage.errors import InputError
 from mlops_stage.evidence.paths import existing, relative
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.oip.address import is_url
@@ -16,7 +17,7 @@ from mlops_stage.stages.sbom.extract import offered
 from mlops_stage.stages.sbom.extract.assembly import assembled
 from mlops_stage.stages.sbom.extract.ci import ci_of, epoch_of
 from mlops_stage.stages.sbom.extract.declared import declared
-from mlops_stage.stages.sbom.extract.files import model_part
+from mlops_stage.stages.sbom.extract.files import model_part, states_of
 from mlops_stage.stages.sbom.extract.git import git_of
 from mlops_stage.stages.sbom.extract.scene import Ancestor, Claim, Interface, Packages, Remark, Scene, Table, Usage
 from mlops_stage.stages.sbom.extract.tables import ROLES, table_part
@@ -60,7 +61,7 @@ def inventory(params: Asked, workspace: Workspace) -> Inventory:
 
     Raises:
         UsageError: a path that does not exist.
-        InputError: a model, table or lock file that cannot be read, or a hostile one.
+        InputError: a model, table or lock file that cannot be read, a hostile one, or one that is being written.
     """
     remarks: list[Finding] = []
     parts: dict[str, Part] = {}
@@ -91,6 +92,8 @@ def inventory(params: Asked, workspace: Workspace) -> Inventory:
     for offer in gathered.offers:
         found += _extracted(offer, scene, remarks)
     remarks += [one.finding for one in found if isinstance(one, Remark)]
+    if any(states_of(part.paths.values()) != part.states for part in parts.values()):
+        raise InputError("the model or its data was changed while it was read", "let no other step write them while this one runs")
     return assembled(scene, found, tuple(remarks))
 
 

@@ -6,7 +6,6 @@ from collections import Counter
 from math import prod
 from typing import TYPE_CHECKING
 
-from mlops_stage.inputs.onnx.reader import read_facts
 from mlops_stage.stages.sbom.extract.scene import Claim, Interface, claim, harmless
 from mlops_stage.stages.sbom.facts import Confidence, Port
 
@@ -55,17 +54,17 @@ _WRITERS = {"skl2onnx": "scikit-learn", "pytorch": "PyTorch", "tf2onnx": "Tensor
 
 
 def extract(scene: Scene) -> Iterator[Found]:
-    """What the ONNX files of the model say about it; of several, of each in turn, the interface only of a single one."""
+    """What the ONNX file of the model says about it; of several the first by name, without its interface."""
     part = scene.parts.get("model")
     if part is None:
         return
-    found = [(file.path, part.paths[file.path]) for file in part.files if file.format == "ONNX"]
-    for name, path in found:
-        facts = read_facts(path)
-        if len(found) == 1:
-            yield Interface(inputs=tuple(map(_port, facts.inputs)), outputs=tuple(map(_port, facts.outputs)))
-        if (name, path) == found[0]:
-            yield from _told(facts, name)
+    first = next(iter(sorted(part.onnx)), None)
+    if first is None:
+        return
+    facts = part.onnx[first]
+    if len(part.onnx) == 1:
+        yield Interface(inputs=tuple(map(_port, facts.inputs)), outputs=tuple(map(_port, facts.outputs)))
+    yield from _told(facts, first)
 
 
 def family(operators: Mapping[str, int]) -> str:

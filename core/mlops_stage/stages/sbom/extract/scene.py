@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from mlops_stage.inputs.onnx.facts import OnnxFacts
     from mlops_stage.report import Finding
     from mlops_stage.stages.sbom.facts import Ci, Column, DatasetUse, File, Git, Library, Parent, Port
 
@@ -31,6 +32,10 @@ class Part:
     sha256: str
     hash_scope: Literal["content", "pointer", "none"] = "content"
     snapshot: str = ""
+    states: tuple[tuple[int, int, int], ...] = field(default=(), repr=False)
+    """What told, before they were hashed, that no file is being written; in the order of `paths`."""
+    onnx: Mapping[str, OnnxFacts] = field(default_factory=dict, repr=False)
+    """`File.path` of each ONNX file -> what it says, read once."""
     purl: str = ""
     """Where the place itself tells it, such as a folder of the cache of Hugging Face."""
 

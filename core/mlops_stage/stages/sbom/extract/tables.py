@@ -9,7 +9,7 @@ from mlops_stage.errors import InputError
 from mlops_stage.evidence.digest import of_json, sha256_many
 from mlops_stage.evidence.paths import relative
 from mlops_stage.evidence.redact import personal
-from mlops_stage.stages.sbom.extract.files import files_in
+from mlops_stage.stages.sbom.extract.files import files_in, states_of
 from mlops_stage.stages.sbom.extract.scene import Part, Table, claim, harmless
 from mlops_stage.stages.sbom.facts import Column, File
 
@@ -40,11 +40,12 @@ def table_part(key: str, source: str, root: Path) -> Part:
     from mlops_stage.inputs.tables.open import files_of  # DuckDB and NumPy, which a model without data has no use for
 
     paths, _ = files_of(source, root, key)
+    states = states_of(paths)
     files, named = files_in(paths, root, "data")
     listed = [(file.path, file.sha256) for file in files]
     sha256 = listed[0][1] if len(listed) == 1 else of_json(listed)
     name = listed[0][0] if len(listed) == 1 else source
-    return Part(key=key, source=name, place=root / source, files=files, paths=named, sha256=sha256)
+    return Part(key=key, source=name, place=root / source, files=files, paths=named, sha256=sha256, states=states)
 
 
 def extract(scene: Scene) -> Iterator[Found]:
@@ -115,6 +116,7 @@ def _pointed(key: str, source: str, root: Path, pointer: Path) -> Part:
         place=pointer,
         files=(file,),
         paths={name: pointer},
+        states=states_of([pointer]),
         sha256=sha256,
         hash_scope="pointer",
         snapshot=f"{found[1]}:{found[2]}",
