@@ -147,6 +147,14 @@ def test_an_unknown_metric_or_slice_is_an_error_with_the_nearest_name(text, says
     assert hint in caught.value.hint
 
 
+def test_of_many_values_of_a_slice_the_nearest_come_first():
+    known = [*(f"a{number}" for number in range(20)), "model_license"]
+    metrics = observed(*(metric(Rate(8, 10), "element", slice=(("name", name),)) for name in known))
+    with pytest.raises(UsageError) as caught:
+        judge(metrics, [parse("element[name=model_licence] >= 1")], RULES)
+    assert caught.value.hint.startswith("the values of name are model_license, a0, ")
+
+
 def test_an_unknown_metric_among_none_says_so():
     with pytest.raises(UsageError) as caught:
         judge(observed(), [parse("accuracy > 0")], RULES)

@@ -110,7 +110,8 @@ def _values(criterion: Criterion, same: Sequence[Metric]) -> str:
     for column, value in criterion.slice:
         known = sorted({where[column] for where in alike})
         if known and value not in known:
-            some = ", ".join(known[:8]) + (" …" if len(known) > 8 else "")  # noqa: PLR2004  (what fits on a line)
+            first = dict.fromkeys((*difflib.get_close_matches(value, known, n=3), *known))
+            some = ", ".join(list(first)[:8]) + (" …" if len(known) > 8 else "")  # noqa: PLR2004  (what fits on a line)
             return f"the values of {column} are {some}"
     return ""
 

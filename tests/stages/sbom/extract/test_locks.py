@@ -113,7 +113,7 @@ def test_lines_that_name_no_package_are_passed_over(project):
     project.network()
     project.write(
         "requirements.txt",
-        "-r other.txt\n-e .\n./wheel.whl\nhttps://host.example/x.whl\nx @ https://me:s3cret@host.example/x.whl\n\n\x00\n",
+        "-r other.txt\n-e .\n./wheel.whl\nhttps://host.example/x.whl\nx @ https://me:s3cret@host.example/x.whl\n\n",
     )
     found = project.look(model="model.onnx")
     assert [one.name for one in found.libraries] == ["x"]
@@ -153,3 +153,10 @@ def test_two_versions_of_a_package_stay_two(project):
     )
     first, *_ = project.look(model="model.onnx").libraries
     assert first.requires == ("pkg:pypi/b@2",)
+
+
+def test_a_file_that_is_no_text_is_refused(project):
+    project.network()
+    (project.root / "requirements.txt").write_bytes(b"PAR1\x00\x00numpy==1.0\n")
+    with pytest.raises(InputError, match="it is no text"):
+        project.look(model="model.onnx")

@@ -118,7 +118,13 @@ def _pipfile(plain: Mapping[str, Any]) -> tuple[list[_Entry], set[str], bool]:
 
 
 def _requirements(text: str) -> tuple[list[_Entry], set[str], bool]:
-    """A requirements file; complete only where every line is pinned and hashed, as pip then demands it of all."""
+    """A requirements file; complete only where every line is pinned and hashed, as pip then demands it of all.
+
+    Raises:
+        UnreadableError: it is no text.
+    """
+    if "\0" in text:
+        raise UnreadableError("it is no text")
     entries = []
     for line in re.sub(r"\\\n", " ", text).splitlines():
         asked = re.sub(r"(^|\s)#.*$", "", line).strip()
