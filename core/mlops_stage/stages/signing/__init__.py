@@ -35,6 +35,7 @@ VERIFY = Stage(
     params="mlops_stage.stages.signing.verifying.params:VerifyParams",
     measure="mlops_stage.stages.signing.verify:measure",
     criteria="mlops_stage.stages.signing.criteria:verified",
+    plan="mlops_stage.stages.signing.verifying.plan:plan",
     consumes=("*", "sign"),
     outputs={
         "statements": "number of statements that hold",

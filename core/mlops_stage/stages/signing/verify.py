@@ -140,11 +140,18 @@ def _with_place(place: str, message: str) -> str:
 def _told(checked: Checked, tree: Tree | None) -> Iterator[Finding]:
     """What the signatures show, and what they were not asked."""
     if checked.level is not None:
+        yield Finding(rule="verify/verified", level=Level.NOTE, message=_holds(checked, tree))
         message = f"what the signatures show: {levels.WORDS[checked.level]}"
         yield Finding(rule="verify/level", level=Level.NOTE, message=message)
     if tree is None:
         message = "no file was named, so nothing says that these statements are about what is deployed"
         yield Finding(rule="verify/no-model", level=Level.WARNING, message=message, hint="give model: the file or folder that is deployed")
+    for one in checked.about:
+        if one.said.outcome == "failed":
+            message = f"the report of {one.said.id or shown(one.bundle)} holds, and says failed"
+            yield Finding(
+                rule="verify/failed-report", level=Level.WARNING, message=message, hint=f"require: {one.said.id or 'what must have passed'}"
+            )
     unchecked = sorted({what for one in checked.about for what in one.origin.unchecked})
     if unchecked:
         message = f"the bundles hold {' and '.join(unchecked)}, which nobody looked at"
@@ -153,6 +160,15 @@ def _told(checked: Checked, tree: Tree | None) -> Iterator[Finding]:
         if one not in checked.about:
             message = f"{shown(one.bundle)} holds, and is about other files than those that are delivered"
             yield Finding(rule="verify/other-files", level=Level.WARNING, message=message)
+
+
+def _holds(checked: Checked, tree: Tree | None) -> str:
+    """Who said what about which files, in one sentence."""
+    signers = sorted({f"{one.origin.signer} ({one.origin.issuer})" if one.origin.issuer else one.origin.signer for one in checked.about})
+    reports = sorted({f"{one.said.id} {one.said.outcome}" for one in checked.about if one.said.id})
+    said = f" ({', '.join(map(shown, reports))})" if reports else ""
+    files = f", about {counted(len(tree.files), 'file')}" if tree else ""
+    return f"{counted(len(checked.about), 'statement')}{files}, signed by {' and '.join(map(shown, signers))}{said}"
 
 
 def _metrics(checked: Checked, found: Sequence[Found], tree: Tree | None) -> tuple[Metric, ...]:

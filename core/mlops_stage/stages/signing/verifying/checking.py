@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from cryptography.exceptions import UnsupportedAlgorithm
+
+from mlops_stage.evidence.redact import shown
 from mlops_stage.stages.signing.verifying import statement, subjects
 from mlops_stage.stages.signing.verifying.bundle import read
 from mlops_stage.stages.signing.verifying.levels import Level, least, level_of
@@ -88,7 +91,10 @@ def check(found: Sequence[Found], files: Sequence[File] | None, asked: Asked) ->
 
 def _believed(found: Found, asked: Asked) -> Believed:
     bundle = read(found.raw, found.name)
-    origin = asked.signer.verify(bundle)
+    try:
+        origin = asked.signer.verify(bundle)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:  # libraries that read certificates and time stamps of a stranger
+        raise RefusalError("verify/refused", f"a part of the bundle cannot be read: {shown(error) or type(error).__name__}") from error
     level = level_of(origin)
     if level.rank < asked.assurance.rank:
         raise RefusalError(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.utils import CryptographyDeprecationWarning
 
 from mlops_stage.evidence.redact import shown
 from mlops_stage.stages.signing.verifying.identity import identity_of, issuer_of
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from mlops_stage.stages.signing.verifying.trust import Trust
 
 _SAID = (
+    ("failed to load bundle", "verify/bundle", "the bundle has a field that sigstore's reader does not take"),
     ("SCT", "verify/certificate-log", "no trusted log has the signer's certificate"),
     ("certificate chain", "verify/certificate", "no trusted authority issued the signer's certificate for that time"),
     ("sage", "verify/certificate", "the signer's certificate is not for signing code"),
@@ -110,13 +113,18 @@ def _certificate(bundle: Bundle) -> x509.Certificate:
         hint = "give key instead of identity and issuer, if that key is what you trust"
         raise RefusalError("verify/other-signer", "a key signed the bundle, and an identity is expected", hint)
     try:
-        return x509.load_der_x509_certificate(bundle.certificate)
-    except ValueError as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", CryptographyDeprecationWarning)  # what no authority issues, and the library still reads
+            return x509.load_der_x509_certificate(bundle.certificate)
+    except (ValueError, CryptographyDeprecationWarning) as error:
         raise RefusalError("verify/certificate", "the signer's certificate cannot be read") from error
 
 
 def _check_signature(bundle: Bundle, certificate: x509.Certificate) -> None:
-    key = certificate.public_key()
+    try:
+        key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise RefusalError("verify/certificate", "the key in the signer's certificate cannot be read") from error
     if not isinstance(key, ec.EllipticCurvePublicKey):
         raise RefusalError("verify/certificate", "the signer's certificate is not of an ECDSA key")
     try:

@@ -43,6 +43,18 @@ def parsed(content: bytes, rule: str, what: str) -> Mapping[str, Any]:
     return plain
 
 
+def decoded(text: Any, rule: str, what: str) -> bytes:
+    """The bytes that base64 spells.
+
+    Raises:
+        RefusalError: it is none, under that rule.
+    """
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError, TypeError) as error:
+        raise RefusalError(rule, f"{what} is no base64", AGAIN) from error
+
+
 class Reader:
     """Takes the parts of a JSON object by name and kind."""
 
@@ -66,15 +78,13 @@ class Reader:
         value = self.plain.get(name)
         if not isinstance(value, str) or not value:
             self._lacks(name, "a text")
+        if any(0xD800 <= ord(mark) <= 0xDFFF for mark in value):  # noqa: PLR2004  (surrogates, which no encoding takes)
+            self._lacks(name, "a text of Unicode")
         return value
 
     def content(self, name: str) -> bytes:
         """Bytes in base64 that are not empty."""
-        try:
-            found = base64.b64decode(self.text(name), validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise RefusalError(self.rule, f"{self.what}: {name} is no base64", AGAIN) from error
-        return found or self._lacks(name, "bytes")
+        return decoded(self.text(name), self.rule, f"{self.what}: {name}") or self._lacks(name, "bytes")
 
     def number(self, name: str) -> int:
         """A whole number that is not negative, also as a text, as protocol buffers write large ones."""

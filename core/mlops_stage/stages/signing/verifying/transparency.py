@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from mlops_stage.evidence.redact import shown
-from mlops_stage.stages.signing.verifying.plain import Reader, parsed
+from mlops_stage.stages.signing.verifying.plain import Reader, decoded, parsed
 from mlops_stage.stages.signing.verifying.refusal import RefusalError
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _proof(entry: Reader) -> _Proof:
     if not entry.has("inclusionProof"):
         raise RefusalError(_PROOF, "nothing proves that the entry stands in the log")
     proof = Reader(entry.plain["inclusionProof"], _PROOF, "the proof of the log's entry")
-    hashes = tuple(base64.b64decode(one) if isinstance(one, str) else b"" for one in proof.items("hashes"))
+    hashes = tuple(decoded(one, _PROOF, "a hash of the proof") for one in proof.items("hashes"))
     found = _Proof(
         index=proof.number("logIndex") if proof.has("logIndex") else 0,
         size=proof.number("treeSize"),
@@ -153,7 +153,7 @@ def _check_checkpoint(proof: _Proof, name: bytes, log: LogKey) -> None:
     lines = note.split("\n")
     if not blank or len(lines) < 3:  # noqa: PLR2004  (origin, size, root)
         raise RefusalError(_CHECKPOINT, "the log's checkpoint is none")
-    signatures = [base64.b64decode(content) for _, content in _SIGNATURE.findall(tail)]
+    signatures = [decoded(content, _CHECKPOINT, "the signature on the log's checkpoint") for _, content in _SIGNATURE.findall(tail)]
     ours = [one[4:] for one in signatures if one[:4] == name[:4]]
     if not ours:
         raise RefusalError(_CHECKPOINT, "the log's checkpoint is not signed by that log")
