@@ -68,7 +68,7 @@ def cnn(folder: Path) -> Toy:
     tensors += [_constant("w", last.coef_.T), _constant("b", last.intercept_)]
     nodes = [*nodes, helper.make_node("Gemm", ["flat", "w", "b"], ["logits"])]
     whole = helper.make_graph(nodes, "cnn", [_tensor("x", ["n", 1, 8, 8])], [_tensor("logits", ["n", 10])], tensors)
-    return _written("cnn", _model(whole), pictures[train], pictures[test], data.target[test], folder)
+    return _written(_model(whole), pictures[train], pictures[test], data.target[test], folder / "cnn.onnx")
 
 
 def res(folder: Path) -> Toy:
@@ -94,11 +94,9 @@ def res(folder: Path) -> Toy:
         helper.make_node("Flatten", ["pooled"], ["flat"]),
         helper.make_node("Gemm", ["flat", "w", "b"], ["logits"]),
     ]
-    model = _model(
-        helper.make_graph(nodes, "res", [_tensor("x", ["n", 3, 32, 32])], [_tensor("logits", ["n", 10])], tensors)
-    )
+    model = _model(helper.make_graph(nodes, "res", [_tensor("x", ["n", 3, 32, 32])], [_tensor("logits", ["n", 10])], tensors))
     pictures = rng.normal(size=(400, 3, 32, 32)).astype(np.float32)
-    return _written("res", model, pictures[:200], pictures[200:], _run(model, {"x": pictures[200:]}).argmax(axis=1), folder)
+    return _written(model, pictures[:200], pictures[200:], _run(model, {"x": pictures[200:]}).argmax(axis=1), folder / "res.onnx")
 
 
 TOYS: dict[str, Callable[[Path], Toy]] = {"rf": rf, "gb": gb, "mlp": mlp, "cnn": cnn, "res": res}
@@ -121,13 +119,12 @@ def _sklearn(name: str, model: Any, data: Any, folder: Path) -> Toy:
     del made.opset_import[:]
     made.opset_import.extend(helper.make_opsetid(domain, version) for domain, version in held.items())
     made.metadata_props.add(key="mlops_stage.columns", value=json.dumps([f"c{place}" for place in range(rows.shape[1])]))
-    return _written(name, made, rows[train], rows[test], data.target[test], folder)
+    return _written(made, rows[train], rows[test], data.target[test], folder / f"{name}.onnx")
 
 
-def _written(name: str, model: onnx.ModelProto, train: Any, test: Any, labels: Any, folder: Path) -> Toy:
-    path = folder / f"{name}.onnx"
+def _written(model: onnx.ModelProto, train: Any, test: Any, labels: Any, path: Path) -> Toy:
     path.write_bytes(model.SerializeToString())
-    return Toy(name, path, train, test, np.asarray(labels, dtype=np.int64))
+    return Toy(path.stem, path, train, test, np.asarray(labels, dtype=np.int64))
 
 
 def _split(rows: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

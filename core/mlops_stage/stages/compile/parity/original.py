@@ -51,7 +51,10 @@ def _plain(one: Predictions, other: Predictions, places: NDArray[np.intp] | None
     if one.score is None or other.score is None or one.score.ndim != other.score.ndim:
         return found
     if one.score.ndim == 1:
-        return {**found, "score": one.score[rows] if one.classes == other.classes else 1 - one.score[rows]}
+        return {
+            **found,
+            "score": one.score[rows] if one.classes[1] == max(one.classes) else 1 - one.score[rows],
+        }  # of the same class in both
     common = sorted({*one.classes} & {*other.classes})
     columns = np.array([one.classes.index(name) for name in common], dtype=np.intp)
     return {**found, "score": one.score[np.ix_(rows, columns)]}
