@@ -18,7 +18,7 @@ class VerifyParams(Params):
     bundles: Annotated[
         str | None,
         Field(
-            description="folder with the signed statements (*.sigstore.json, *.jsonl), or one such file; unset: those of this run",
+            description="folder with the signed statements (*.sigstore.json, *.jsonl, model.sig), or one such file; unset: those of this run",
             json_schema_extra=PATH,
         ),
     ] = None

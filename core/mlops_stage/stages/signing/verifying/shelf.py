@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mlops_stage.errors import InputError
 from mlops_stage.evidence.redact import shown
 from mlops_stage.stages.signing.dsse import MOST_BUNDLE_BYTES, SUFFIX
-from mlops_stage.stages.signing.verifying.subjects import SIGNATURE
+from mlops_stage.stages.signing.oms import FILE as SIGNATURE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LINES = ".jsonl"
 MOST_BUNDLES = 10_000
-_HINT = "name a folder with *.sigstore.json or *.jsonl files, or one such file"
+_HINT = f"name a folder with *.sigstore.json, *.jsonl and {SIGNATURE} files, or one such file"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,11 @@ def bundles_at(place: Path) -> tuple[Found, ...]:
         InputError: unreadable, no regular file, or more than a verifier looks at.
     """
     try:
-        paths = sorted(path for path in place.iterdir() if path.name.endswith((SUFFIX, LINES))) if place.is_dir() else [place]
+        paths = (
+            sorted(path for path in place.iterdir() if path.name.endswith((SUFFIX, LINES)) or path.name == SIGNATURE)
+            if place.is_dir()
+            else [place]
+        )
     except OSError as error:
         raise InputError(f"cannot list {shown(place)}: {error.strerror}", "check that the folder may be read") from error
     found: list[Found] = []

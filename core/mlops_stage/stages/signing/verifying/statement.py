@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_stage.evidence.redact import shown
 from mlops_stage.stages.signing import manifest
 from mlops_stage.stages.signing.dsse import PAYLOAD_TYPE
+from mlops_stage.stages.signing.oms import PREDICATE_TYPE as MODEL_SIGNATURE
 from mlops_stage.stages.signing.statements import EXTENSION, STATEMENT_TYPE, TEST_RESULT
 from mlops_stage.stages.signing.verifying.names import fault_of
 from mlops_stage.stages.signing.verifying.plain import Reader, parsed
@@ -22,8 +23,6 @@ _RULE = "verify/statement"
 _HEX = re.compile(r"[0-9a-f]{64}")
 _ID = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _OUTCOMES = {"passed": "PASSED", "inconclusive": "WARNED", "failed": "FAILED"}
-MODEL_SIGNATURE = "https://model_signing/signature/v1.0"
-"""Predicate type of the OpenSSF's Model Signing."""
 
 
 @dataclass(frozen=True, kw_only=True)

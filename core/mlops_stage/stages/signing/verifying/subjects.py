@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mlops_stage.evidence.redact import shown
 from mlops_stage.report.words import counted
 from mlops_stage.stages.signing import manifest
+from mlops_stage.stages.signing.oms import FILE as SIGNATURE
 from mlops_stage.stages.signing.verifying.refusal import RefusalError
 
 if TYPE_CHECKING:
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from mlops_stage.stages.signing.verifying.origin import Origin
     from mlops_stage.stages.signing.verifying.statement import Named, Said
     from mlops_stage.stages.signing.verifying.trees import File
-
-SIGNATURE = "model.sig"
-"""The signature of a model folder lies in the folder itself; it cannot sign itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +52,7 @@ def faults(files: Sequence[File], statements: Sequence[Believed]) -> Iterator[Re
         files: what is delivered.
         statements: all that hold, whatever they are about: a file that was changed is in none that is about these files.
     """
-    delivered = [file for file in files if file.name != SIGNATURE]
+    delivered = [file for file in files if file.name != SIGNATURE]  # the signature of a folder may lie in it, and cannot sign itself
     if not delivered:
         yield RefusalError("verify/missing-file", "no file is delivered", "name the model's file or folder")
     listings = [one.said.listing for one in statements if one.said.listing is not None]
