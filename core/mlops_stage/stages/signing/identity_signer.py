@@ -41,6 +41,8 @@ class IdentitySigner:
     given: str = field(repr=False)
     """The trust config, JSON; empty for the public Sigstore."""
     worker: waiting.Worker
+    _verifiers: dict[Expected, Verifier] = field(default_factory=dict, repr=False)
+    """For each identity that a bundle names: making one is dear, and almost always it is the same."""
 
     @cached_property
     def config(self) -> str:
@@ -64,7 +66,9 @@ class IdentitySigner:
     def check(self, statement: bytes, bundle: bytes) -> Origin:
         """See `Signer`."""
         found = signers.read(statement, bundle)
-        return Verifier(_named_by(found), self._trust).verify(found)
+        named = _named_by(found)
+        verifier = self._verifiers.setdefault(named, Verifier(named, self._trust))
+        return verifier.verify(found)
 
     def sign(self, items: Sequence[Item], finished: Callable[[Item, bytes], None]) -> None:
         """See `Signer`."""
