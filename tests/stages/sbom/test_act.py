@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from mlops_stage.errors import UsageError
-from mlops_stage.report import Level, read_report
+from mlops_stage.estimates import Rate
+from mlops_stage.report import Level, Metric, Outcome, Report, read_report
 from mlops_stage.stages.sbom.act import BOM, COMPLETE, PAGE, act
 from mlops_stage.stages.sbom.elements import DECLARABLE, G7
 from mlops_stage.stages.sbom.params import SbomParams
@@ -51,9 +52,9 @@ def mlops_stage(root, *words, **env):
     return subprocess.run(command, cwd=root, check=False, capture_output=True, env={**os.environ, **env}).returncode
 
 
-def workspace(root, *, reports=True, **env):
+def workspace(root, *more, reports=True, **env):
     out = root / "mlops-out"
-    found = [read_report(path) for path in sorted(out.glob("*/report.json"))] if reports else []
+    found = [*(read_report(path) for path in sorted(out.glob("*/report.json")) if reports), *more]
     return Workspace(
         root=root,
         run_dir=out,
@@ -64,9 +65,9 @@ def workspace(root, *, reports=True, **env):
     )
 
 
-def made(root, *, reports=True, env=None, **params):
+def made(root, *more, reports=True, env=None, **params):
     given = {"model": "candidate.onnx", "data": "data/test.parquet", "train": "data/train.parquet"}
-    space = workspace(root, reports=reports, **(env or {}))
+    space = workspace(root, *more, reports=reports, **(env or {}))
     seen = act(SbomParams(**{**given, **params}), space)
     return seen, json.loads((space.out / BOM).read_bytes())
 
@@ -124,9 +125,18 @@ def test_elements_without_configuration_and_with_all_declared(judged):
     bare, _ = made(judged)
     whole = {name for name, share in answered(bare).items() if share == 1.0} & names
     assert len(whole) >= 34, sorted(names - whole)
-    told, _ = made(judged, declare={name: f"told of {name}" for name in DECLARABLE if name != "model_base"}, creator="a@example.org")
-    missing = sorted(name for name in names if answered(told)[name] < 1.0)
-    assert missing == ["security_metrics"]  # figures are never declared, and the stage adversarial did not run
+    attacked = Report(
+        stage="adversarial",
+        id="adversarial",
+        outcome=Outcome.PASSED,
+        summary="It withstood.",
+        subjects=tuple(one for one in bare.subjects if one.role == "model"),
+        metrics=(Metric(name="robust_accuracy", estimate=Rate(77, 100), slice=(("epsilon", "0.1"),)),),
+    )
+    told, _ = made(
+        judged, attacked, declare={name: f"told of {name}" for name in DECLARABLE if name != "model_base"}, creator="a@example.org"
+    )
+    assert sorted(name for name in names if answered(told)[name] < 1.0) == []
 
 
 def test_what_is_declared_stands_in_the_document(judged):
@@ -193,6 +203,29 @@ def test_what_is_confidential_stays_private(judged):
     assert "withholds system_data_flow;" in note  # nothing was known of the other
     assert answered(seen)["system_data_flow"] == 1.0
     assert {"name": "mlops:withheld", "value": "system_data_flow"} in document["metadata"]["properties"]
+
+
+def test_another_document_is_merged_whole(judged, tmp_path):
+    """Row 16: nothing that it says is lost, a card and a description of data among it."""
+    project = tmp_path / "project"
+    shutil.copytree(judged, project)
+    card = {"modelParameters": {"task": "ranking"}}
+    data = [{"type": "dataset", "name": "clicks", "classification": "public"}]
+    components = [
+        {"type": "machine-learning-model", "bom-ref": "m", "name": "ranker", "version": "2", "modelCard": card},
+        {"type": "data", "bom-ref": "d", "name": "clicks", "data": data},
+        {"type": "operating-system", "bom-ref": "os", "name": "debian", "version": "13"},
+    ]
+    about = {"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1, "components": components}
+    (project / "image.cdx.json").write_text(json.dumps(about), encoding="utf-8")
+    seen, document = made(project, environment="image.cdx.json")
+    kept = {one["name"]: one for one in document["components"]}
+    assert (kept["ranker"]["modelCard"], kept["clicks"]["data"], kept["debian"]["version"]) == (card, data, "13")
+    assert "candidate" in kept
+    assert list(faults(document)) == []
+    assert {metric.slice: metric.estimate.value for metric in seen.metrics if metric.name == "components"}[
+        ("type", "operating-system"),
+    ] == 1
 
 
 def test_on_the_command_line_it_publishes_the_document_and_judges_elements(judged, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +72,7 @@ def act(params: SbomParams, workspace: Workspace) -> Observations:
     evidence = (_written(workspace.out, BOM, content, PREDICATE), _written(workspace.out, PAGE, drawn.encode()))
     workspace.progress(1.0, "done")
     return Observations(
-        metrics=(*completeness.metrics(answers), *minimum.metrics(bom), *_counts(found)),
+        metrics=(*completeness.metrics(answers), *minimum.metrics(bom), *_counts(bom)),
         findings=(*found.findings, *lint(bom, params.spec), *_remarks(answers, results, withheld)),
         subjects=_subjects(found),
         evidence=evidence,
@@ -135,11 +136,11 @@ def _subjects(found: Inventory) -> tuple[Subject, ...]:
     )
 
 
-def _counts(found: Inventory) -> Iterator[Metric]:
-    kinds = {"model": len(found.models), "data": len(found.datasets), "library": len(found.libraries)}
-    yield Metric(name="components", estimate=Point(float(sum(kinds.values()))))
-    for kind, number in kinds.items():
-        yield Metric(name="components", estimate=Point(float(number)), slice=(("kind", kind),))
+def _counts(bom: Mapping[str, Any]) -> Iterator[Metric]:
+    kinds = Counter(one["type"] for one in bom["components"])
+    yield Metric(name="components", estimate=Point(float(kinds.total())))
+    for kind, number in sorted(kinds.items()):
+        yield Metric(name="components", estimate=Point(float(number)), slice=(("type", kind),))
 
 
 def _outputs(bom: Mapping[str, Any], found: Inventory, answers: Sequence[Answer]) -> dict[str, str]:
