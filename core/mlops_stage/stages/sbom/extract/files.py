@@ -12,7 +12,7 @@ from mlops_stage.errors import InputError
 from mlops_stage.evidence.digest import of_json, sha256_many
 from mlops_stage.evidence.paths import existing, relative
 from mlops_stage.evidence.redact import shown
-from mlops_stage.inputs.content import sniffed
+from mlops_stage.inputs.content import HEAD_BYTES, sniffed
 from mlops_stage.inputs.onnx.reader import read_facts
 from mlops_stage.inputs.onnx.screen import screen
 from mlops_stage.inputs.safetensors import looks_like
@@ -90,6 +90,8 @@ def model_part(source: str, root: Path, apart: AbstractSet[Path] = frozenset()) 
         raise InputError(f"model: {shown(source)} is neither a file nor a folder", "name the file or folder of the model itself")
     if not found:
         raise InputError(f"model: the folder {shown(source)} holds no file", "check the step that wrote it")
+    for path in found:
+        _refuse_stand_in(path)
     states = states_of(found)
     facts = {path: read_facts(path) for path in found if path.suffix.lower() == ".onnx"}
     outside = {path: _outside(path, told) for path, told in facts.items()}
@@ -133,13 +135,14 @@ def file_format(path: Path) -> str:
         if looks_like(head, path.stat().st_size):
             return "safetensors"
         content = sniffed(head)
-        if content is not None and content.kind in {"git-lfs", "html", "parquet", "hdf5", "arrow"}:
-            return {"git-lfs": "Git LFS pointer", "html": "HTML", "parquet": "Parquet", "hdf5": "HDF5", "arrow": "Arrow"}[content.kind]
+        if content is not None and content.kind in {"html", "parquet", "hdf5", "arrow"}:
+            return {"html": "HTML", "parquet": "Parquet", "hdf5": "HDF5", "arrow": "Arrow"}[content.kind]
         if _PICKLED.match(head) and path.suffix.lower() not in {".pt", ".pth", ".ckpt", ".bin"}:
             return "pickle"
         if path.suffix.lower() == ".bin" and (head[:4] == b"PK\x03\x04" or _PICKLED.match(head)):
             return "PyTorch"
-    return _WEIGHTS.get(path.suffix.lower(), path.suffix.lower().lstrip(".").upper() or "unknown")
+    suffix = path.suffix.lower()
+    return _WEIGHTS.get(suffix, suffix[1:].upper() if suffix[1:].isascii() and suffix[1:].isalnum() else "unknown")
 
 
 def files_in(paths: Iterable[Path], root: Path, role: str) -> tuple[tuple[File, ...], dict[str, Path]]:
@@ -212,10 +215,26 @@ def _outside(path: Path, facts: OnnxFacts) -> tuple[Path, ...]:
     """
     names = sorted({tensor.external.location for tensor in facts.tensors if tensor.external is not None})
     if names:
-        fault = next((one for one in screen(facts, path) if one.rule.startswith("scan/external-data")), None)
+        fault = next((one for one in screen(facts, path) if "/external-data-" in one.rule), None)
         if fault is not None:
             raise InputError(f"the model is not described: {fault.message}", fault.hint)
     return tuple(path.parent / name for name in names)
+
+
+def _refuse_stand_in(path: Path) -> None:
+    """A pointer's digest must not be told as that of the weights, and a name that is no text cannot be told at all.
+
+    Raises:
+        InputError: a pointer of Git LFS or DVC, or a name that is not UTF-8.
+    """
+    try:
+        path.name.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"model: the name of {shown(path.name)} is not UTF-8", "rename the file") from error
+    with suppress(OSError), path.open("rb") as stream:
+        content = sniffed(stream.read(HEAD_BYTES))
+        if content is not None and content.kind in {"git-lfs", "dvc"}:
+            raise InputError(f"model: {shown(path.name)} is {content.name}", content.hint)
 
 
 def _file(path: Path, root: Path, sha256: str, external: bool) -> File:  # noqa: FBT001  (one of two roles)
