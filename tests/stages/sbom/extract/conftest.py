@@ -4,7 +4,7 @@ import json
 import os
 import pickle
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -98,6 +98,28 @@ def project(tmp_path):
     made.env["VIRTUAL_ENV"] = str(tmp_path / "bare")
     (tmp_path / "bare" / "lib" / "python3.11" / "site-packages").mkdir(parents=True)
     return made
+
+
+def texts_of(value):
+    """Every text in an inventory, however deep."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for one in value.values():
+            yield from texts_of(one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from texts_of(one)
+
+
+@pytest.fixture
+def unclean():
+    """The texts of an inventory that hold control characters, or that no file can hold as UTF-8."""
+    return lambda found: [
+        text
+        for text in texts_of(asdict(found))
+        if any(not (mark.isprintable() or mark == "\n") for mark in text) or "\udc80" <= max(text, default="") <= "\udfff"
+    ]
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 
 from mlops_stage.errors import InputError
 from mlops_stage.hookspecs import Plugin, hookimpl
-from mlops_stage.stages.sbom.extract.scene import Claim, Interface, claim
-from mlops_stage.stages.sbom.facts import ELEMENTS, Confidence, Fact
+from mlops_stage.stages.sbom.extract.scene import Ancestor, Claim, Interface, Packages, Usage, claim
+from mlops_stage.stages.sbom.facts import ELEMENTS, Confidence, DatasetUse, Fact, Library, Parent
 from mlops_stage.stages.sbom.hookspecs import Extractor
 
 PYPROJECT = """
@@ -175,12 +175,13 @@ def plugin(monkeypatch, function):
     return (Plugin(name="acme", distribution="acme-sbom", version="1", load=lambda: module),)
 
 
-def test_third_parties_add_facts_through_the_hook(project, monkeypatch, rules):
+def test_third_parties_add_facts_through_the_hook(project, monkeypatch, rules, unclean):
     project.network()
     project.plugins = plugin(monkeypatch, theirs)
     found = project.look(model="model.onnx")
     assert found.models[0].text("acme:shelf_life") == "two years"
-    assert "\x1b" not in repr(found)
+    assert "]evil" in found.models[0].text("format")
+    assert unclean(found) == []
     assert rules(found) == []
 
 
@@ -207,11 +208,27 @@ def test_a_model_that_is_written_meanwhile_is_refused(project, monkeypatch):
         project.look(model="model.onnx")
 
 
-def test_an_unclean_fact_of_a_third_party_is_made_harmless(project, monkeypatch):
-    def unclean(scene):
+def test_whatever_text_a_third_party_gives_is_made_harmless(project, monkeypatch, unclean):
+    def odd(scene):
         del scene
-        yield Claim(about="model", fact=Fact(element="acme:x", value="a\x1b[31mb", source="s\x00"))
+        yield Claim(about="model", fact=Fact(element="acme:x", value="a\x1b[31mb", source="s\x00\udcff"))
+        yield Ancestor(parent=Parent(name="p\x1b", relation="base\r", source="s"))
+        yield Usage(use=DatasetUse(role="train", name="d\x07", source="s"))
+        yield Packages(source="acme\x1b", libraries=(Library(ref="pkg:x/y", name="y\x1b"),), complete=False)
 
     project.network()
-    project.plugins = plugin(monkeypatch, unclean)
-    assert "\x1b" not in repr(project.look(model="model.onnx"))
+    project.plugins = plugin(monkeypatch, odd)
+    found = project.look(model="model.onnx")
+    assert found.models[0].parents
+    assert found.models[0].datasets
+    assert found.libraries_from.startswith("acme")
+    assert unclean(found) == []
+
+
+@pytest.mark.parametrize("element", ["lisence", "ACME:x", "acme:", "acme: x y"])
+def test_an_element_that_nobody_knows_is_refused(project, monkeypatch, rules, element):
+    project.network()
+    project.plugins = plugin(monkeypatch, lambda _: [claim("model", element, "x", "y")])
+    found = project.look(model="model.onnx")
+    assert rules(found) == ["sbom/extractor-failed"]
+    assert "neither known nor has a colon" in found.findings[0].message

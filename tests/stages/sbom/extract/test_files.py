@@ -149,3 +149,35 @@ def test_a_pickle_is_described_and_never_loaded(project):
     (model,) = project.look(model="model.joblib").models
     assert (model.text("format"), model.name, len(model.files)) == ("pickle", "model", 1)
     assert model.purl.startswith("pkg:generic/model@sha256-")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("model.onnx", b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "a Git LFS pointer"),
+        ("weights.pt", b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "a Git LFS pointer"),
+        ("model.onnx.dvc", b"outs:\n- md5: 0123456789abcdef\n  path: model.onnx\n", "a DVC pointer"),
+    ],
+)
+def test_a_pointer_is_not_taken_for_weights(project, name, content, why):
+    project.write(f"m/{name}", content)
+    with pytest.raises(InputError, match=why) as error:
+        project.look(model="m")
+    assert "pull" in error.value.hint
+
+
+def test_a_name_that_is_no_text_is_refused(project):
+    project.network("m/model.onnx")
+    (project.root / "m" / os.fsdecode(b"\xff.json")).write_text("{}")
+    with pytest.raises(InputError, match="is not UTF-8"):
+        project.look(model="m")
+
+
+def test_odd_names_and_texts_of_files_are_made_harmless(project, unclean):
+    path = project.network("m/model.onnx", doc_string="a\x1b[31mb", domain="d\x07")
+    model = onnx.load(path)
+    model.graph.input[0].name = model.graph.node[0].input[0] = "x\x1b"
+    onnx.save(model, path)
+    project.write("m/odd.\x1bx", "1")
+    found = project.look(model="m")
+    assert [text for text in unclean(found) if text not in {file.path for file in found.models[0].files}] == []

@@ -160,3 +160,10 @@ def test_a_file_that_is_no_text_is_refused(project):
     (project.root / "requirements.txt").write_bytes(b"PAR1\x00\x00numpy==1.0\n")
     with pytest.raises(InputError, match="it is no text"):
         project.look(model="model.onnx")
+
+
+def test_the_libraries_of_the_models_own_folder_come_first(project):
+    project.network("m/model.onnx")
+    project.write("m/requirements.txt", "mine==1\n")
+    project.write("requirements.txt", "other==1\n")
+    assert project.look(model="m").libraries_from == "m/requirements.txt"

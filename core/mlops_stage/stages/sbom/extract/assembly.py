@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from mlops_stage import __version__
 from mlops_stage.evidence.redact import shown, without_credentials
 from mlops_stage.report import Finding, Level
+from mlops_stage.stages.sbom.extract.environment import SOURCE as INSTALLED
 from mlops_stage.stages.sbom.extract.environment import with_licences
 from mlops_stage.stages.sbom.extract.scene import Ancestor, Claim, Interface, Packages, Table, Usage, claim, harmless
 from mlops_stage.stages.sbom.facts import (
@@ -69,7 +70,8 @@ def assembled(scene: Scene, found: Sequence[Found], remarks: tuple[Finding, ...]
         remarks: what went wrong on the way.
     """
     datasets, refs = _datasets(scene, found)
-    packages = next((one for one in found if isinstance(one, Packages)), None)
+    listed = sorted((one for one in found if isinstance(one, Packages)), key=lambda one: one.source == INSTALLED)
+    packages = listed[0] if listed else None
     libraries = with_licences(packages.libraries, scene.env) if packages else ()
     about = {name: [one.fact for one in found if isinstance(one, Claim) and one.about == name] for name in ("system", "model")}
     about["system"] += [one.fact for one in _of_repository(scene)]

@@ -19,8 +19,9 @@ from mlops_stage.stages.sbom.extract.ci import ci_of, epoch_of
 from mlops_stage.stages.sbom.extract.declared import declared
 from mlops_stage.stages.sbom.extract.files import model_part, states_of
 from mlops_stage.stages.sbom.extract.git import git_of
-from mlops_stage.stages.sbom.extract.scene import Ancestor, Claim, Interface, Packages, Remark, Scene, Table, Usage
+from mlops_stage.stages.sbom.extract.scene import Ancestor, Claim, Interface, Packages, Remark, Scene, Table, Usage, cleaned
 from mlops_stage.stages.sbom.extract.tables import ROLES, table_part
+from mlops_stage.stages.sbom.facts import ELEMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 OURS = hookspecs.Plugin(name="sbom", distribution=hookspecs.OURS, version=__version__, load=lambda: offered)
 _FOUND = (Claim, Ancestor, Usage, Interface, Table, Packages, Remark)
 _CARDS = re.compile(r"model[_-]?card.*\.md|readme\.md")
+_THEIRS = re.compile(r"[a-z][\w.-]{0,40}:[\w.:-]{1,80}")
 _MOST = 100_000
 
 
@@ -102,7 +104,7 @@ def _extracted(offer: Offer, scene: Scene, remarks: list[Finding]) -> Sequence[F
     if offer.distribution == hookspecs.OURS:
         return list(_records(offer, scene))
     try:
-        return list(_records(offer, scene))
+        return [_checked(one) for one in _records(offer, scene)]
     except Exception as error:  # noqa: BLE001  (a plugin may raise anything)
         remarks.append(_broken(getattr(offer.record, "name", "an extractor"), offer.distribution, hookspecs.told(error)))
         return []
@@ -118,6 +120,18 @@ def _records(offer: Offer, scene: Scene) -> Iterator[Found]:
         if place >= _MOST:
             raise ValueError(f"it gave more than {_MOST:,} facts")
         yield one
+
+
+def _checked(one: Found) -> Found:
+    """What others found, its text made harmless, and its elements such as they may have.
+
+    Raises:
+        ValueError: an element that is neither known nor has a colon.
+    """
+    found: Found = cleaned(one)
+    if isinstance(found, Claim) and found.fact.element not in ELEMENTS and not _THEIRS.fullmatch(found.fact.element):
+        raise ValueError(f"it gave the element {found.fact.element!r}, which is neither known nor has a colon, as in acme:shelf_life")
+    return found
 
 
 def _broken(name: str, distribution: str, reason: str) -> Finding:

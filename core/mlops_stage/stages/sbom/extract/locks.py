@@ -39,13 +39,13 @@ class _Entry:
 
 
 def extract(scene: Scene) -> Iterator[Found]:
-    """The libraries of the lock file that was named, or of the first that lies in the project's folder.
+    """The libraries of the lock file that was named, or of the first that lies in the model's or the project's folder.
 
     Raises:
         UsageError: the file that was named is not there.
         InputError: it is no lock file of a known kind.
     """
-    path = existing(scene.root, scene.lock, "lock") if scene.lock else _found(scene.root)
+    path = existing(scene.root, scene.lock, "lock") if scene.lock else _found(scene)
     if path is None:
         return
     source = relative(scene.root, path)
@@ -59,8 +59,11 @@ def extract(scene: Scene) -> Iterator[Found]:
     yield Packages(source=source, libraries=_libraries(entries, direct), complete=complete)
 
 
-def _found(root: Path) -> Path | None:
-    return next((root / name for name in _LOOKED_FOR if (root / name).is_file()), None)
+def _found(scene: Scene) -> Path | None:
+    """In the model's own folder, as MLflow writes it, before that of the project."""
+    model = scene.parts.get("model")
+    folders = [model.place] if model is not None and model.place.is_dir() else []
+    return next((folder / name for folder in [*folders, scene.root] for name in _LOOKED_FOR if (folder / name).is_file()), None)
 
 
 def _read(path: Path) -> tuple[list[_Entry], set[str], bool]:

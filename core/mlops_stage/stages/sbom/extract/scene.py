@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 from mlops_stage.stages.sbom.facts import MOST_TEXT, Confidence, Fact
 
@@ -125,6 +125,19 @@ Found = Claim | Ancestor | Usage | Interface | Table | Packages | Remark
 def claim(about: str, element: str, value: object, source: str, confidence: Confidence = Confidence.EXTRACTED) -> Claim:
     """A fact about a part, its text made harmless."""
     return Claim(about=about, fact=Fact(element=element, value=harmless(value), source=source, confidence=confidence))
+
+
+def cleaned(record: Any) -> Any:
+    """A record of somebody else with every text in it made harmless."""
+    if isinstance(record, Confidence):
+        return Confidence(record)
+    if isinstance(record, str):
+        return harmless(record)
+    if isinstance(record, tuple):
+        return tuple(map(cleaned, record))
+    if is_dataclass(record) and not isinstance(record, type):
+        return replace(record, **{one.name: cleaned(getattr(record, one.name)) for one in fields(record)})
+    return record
 
 
 def harmless(value: object, most: int = MOST_TEXT) -> str:

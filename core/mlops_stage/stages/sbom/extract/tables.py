@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mlops_stage.errors import InputError
@@ -72,7 +73,7 @@ def _table(key: str, part: Part, table: OpenTable) -> Iterator[Found]:
     columns = [
         Column(
             name=harmless(name, 200),
-            type="" if table.format != "parquet" else kind,
+            type="" if table.format != "parquet" else harmless(kind, 200),
             sensitive="looks personal" if personal(name) else "",
             missing=round(shares[name], 6) if name in shares else None,
         )
@@ -95,10 +96,12 @@ def _counted(part: Part, table: OpenTable) -> tuple[int | None, Mapping[str, int
 
 def _pointer(path: Path) -> Path | None:
     """The `.dvc` file that stands for a data set: the one named, or the one beside a path that is not there."""
-    if path.suffix == ".dvc" and path.is_file():
-        return path
-    beside = path.with_name(f"{path.name}.dvc") if path.name else path
-    return beside if not path.exists() and beside.is_file() and beside != path else None
+    with suppress(OSError, ValueError):  # a name that no file can have; whoever opens the table says so
+        if path.suffix == ".dvc" and path.is_file():
+            return path
+        beside = path.with_name(f"{path.name}.dvc")
+        return beside if not path.exists() and beside.is_file() else None
+    return None
 
 
 def _pointed(key: str, source: str, root: Path, pointer: Path) -> Part:
