@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mlops_stage.params import Limits
     from mlops_stage.stages.compile.material import Material
     from mlops_stage.stages.compile.params import CompileParams
-    from mlops_stage.stages.compile.parity.tiers import Outputs
+    from mlops_stage.stages.compile.parity.tiers import Agreement, Outputs
 
 _ROUNDS = {"quick": ROUNDS, "standard": ROUNDS, "deep": 2 * ROUNDS}
 """Of the first look at latency, by effort."""
@@ -171,7 +171,7 @@ def _proven(bench: Bench, target: Target, backend: str, made: Variant, artefact:
     agreement = agree(bench.reference, answers[0], TIERS[made.precision])
     made = replace(made, agreement=agreement, footprint=footprint)
     if not agreement.passed:
-        return replace(made, failure=f"does not answer as the model does: {'; '.join(agreement.reasons)}")
+        return replace(made, failure=_differing(agreement))
     if not eight or labelled is None or right is None:
         return made
     drop = measured_drop(right, predictions_of(bench.model, answers[1], labelled.table, labelled.question), bench.params.drop)
@@ -179,6 +179,13 @@ def _proven(bench: Bench, target: Target, backend: str, made: Variant, artefact:
     if not drop.passed:
         return replace(made, failure=f"costs too much: {'; '.join(drop.reasons)}")
     return replace(made, failure=_overflowing(bench, target, backend, artefact))
+
+
+def _differing(agreement: Agreement) -> str:
+    reasons = "; ".join(agreement.reasons)
+    if agreement.verdict == "inconclusive":
+        return f"was not shown to answer as the model does: {reasons}; more rows (rows, or effort) may show it"
+    return f"does not answer as the model does: {reasons}"
 
 
 def _overflowing(bench: Bench, target: Target, backend: str, artefact: Path) -> str:

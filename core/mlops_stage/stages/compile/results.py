@@ -73,35 +73,32 @@ class Compiled:
 def chosen(compiled: Compiled, prefer: str) -> Variant | None:
     """The variant that ships: of those that answer as the model does, fp32 unless another is better beyond doubt.
 
-    Better by `latency`: its upper bound lies below the ratio of fp32; by `size`: it is smaller, and its upper bound within what the target allows.
-    Where no time could be taken nothing is better by latency. A foreign target gets fp32: nothing else can be justified unseen.
+    Better by `latency`: its upper bound lies below the ratio of fp32, or where that could not be timed, below that of the model as given, which is 1; by
+    `size`: it is smaller, and its upper bound within what the target allows. What could not be timed is not better by latency. A foreign target gets fp32: nothing else can be justified unseen.
     """
     full = compiled.full
     if compiled.foreign:
         return full
-    proven = [one for one in compiled.variants if one.proven]
-    others = [one for one in proven if one is not full]
+    if full is None or not full.proven:
+        return None
+    others = [one for one in compiled.variants if one.proven and one is not full]
     if prefer == "size":
         better = [one for one in others if _fast_enough(one, compiled.target.latency_ratio) and _bytes(one) < _bytes(full)]
         best = min(better, key=_bytes, default=None)
     else:
         better = [one for one in others if _faster(one, full)]
         best = min(better, key=lambda one: one.timed.ratio if one.timed else 0.0, default=None)
-    if best is not None:
-        return best
-    return full if full is not None and full.proven else None
+    return best if best is not None else full
 
 
-def _faster(one: Variant, full: Variant | None) -> bool:
-    """Beyond doubt; where fp32 could not be timed, nothing is compared with it."""
-    if full is None or full.timed is None or one.timed is None:
-        return False
-    return one.timed.high < full.timed.ratio
+def _faster(one: Variant, full: Variant) -> bool:
+    """Beyond doubt."""
+    return one.timed is not None and one.timed.high < (full.timed.ratio if full.timed is not None else 1.0)
 
 
 def _fast_enough(one: Variant, most: float | None) -> bool:
     return most is None or (one.timed is not None and one.timed.high <= most)
 
 
-def _bytes(one: Variant | None) -> int:
-    return one.footprint.artifact_bytes if one is not None and one.footprint is not None else 0
+def _bytes(one: Variant) -> int:
+    return one.footprint.artifact_bytes if one.footprint is not None else 0
