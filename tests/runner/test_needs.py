@@ -12,6 +12,7 @@ TOKENS = {
     "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "canary-2",
     "ACTIONS_ID_TOKEN_REQUEST_URL": "https://ci/canary-3",
 }
+PROXIES = {"HTTPS_PROXY": "http://proxy:3128", "no_proxy": "localhost"}
 NAMES = {"GITHUB_SHA": "0" * 40, "CI_PROJECT_URL": "https://forge/project"}
 
 
@@ -19,10 +20,10 @@ def given(needs):
     stage = Stage(name="s", summary="s", params="a:b", measure="a:b", needs=needs)
     settings = Settings(root=Path(), out=Path("out"), cache=Path("cache"), env={})
     order = process.task(stage, Params(), settings, Path("out/s"), [])
-    return process.passed_on({**TOKENS, **NAMES, "HOME": "/h", "SECRET": "canary-4"}, order["variables"])
+    return process.passed_on({**TOKENS, **NAMES, **PROXIES, "HOME": "/h", "SECRET": "canary-4"}, order["variables"])
 
 
-@pytest.mark.parametrize(("needs", "seen"), [((), {}), (("network",), {}), (("oidc",), TOKENS), (("ci",), NAMES)])
+@pytest.mark.parametrize(("needs", "seen"), [((), {}), (("network",), PROXIES), (("oidc",), TOKENS), (("ci",), NAMES)])
 def test_a_stage_sees_the_token_or_the_names_of_the_pipeline_only_where_it_needs_them(needs, seen):
     assert given(needs) == {"HOME": "/h", **seen}
 

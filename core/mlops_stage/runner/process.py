@@ -57,8 +57,11 @@ _NEEDED = {
         "CI_PROJECT_URL", "CI_COMMIT_SHA", "CI_COMMIT_REF_NAME", "CI_CONFIG_PATH", "CI_PIPELINE_ID", "CI_JOB_ID", "JENKINS_URL", "JOB_NAME", "BUILD_NUMBER",
         "BUILD_URL", "GIT_COMMIT", "GIT_URL", "SOURCE_DATE_EPOCH",
     ),
+    "network": (
+        "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+    ),
 }  # fmt: skip
-"""Variables that go to the stages whose `needs` ask for them, and to no other: the identity token to `sign`, the names of things to `sbom`."""
+"""Variables that go to the stages whose `needs` ask for them, and to no other: the identity token and the proxies to `sign`, the names of things to `sbom`."""
 
 _ALWAYS = {"PYTHONHASHSEED": "0", "PYDANTIC_DISABLE_PLUGINS": "__all__", "DO_NOT_TRACK": "1", "ORT_DISABLE_TELEMETRY": "1"}
 """The same order of sets in every run, and no library that reports on its user."""

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
 from signed_project import files, metric, outcome, payload_of, pem, reported, workspace
@@ -10,6 +11,7 @@ from mlops_stage.errors import InputError, UsageError
 from mlops_stage.report import Outcome
 from mlops_stage.stages.signing import waiting
 from mlops_stage.stages.signing.act import act
+from mlops_stage.stages.signing.identity_signer import from_params
 from mlops_stage.stages.signing.params import SignParams
 from mlops_stage.stages.signing.signers import OutageError
 
@@ -242,3 +244,21 @@ def test_a_trusted_root_alone_names_nobody_to_sign_with(double, project):
     (project / "trust.json").write_text(json.dumps(double.trusted_root()))
     with pytest.raises(InputError, match="names no services to sign with"):
         act(asked(double, project, trust_config="trust.json"), workspace(project, reported(project)))
+
+
+def test_the_public_sigstore_that_cannot_be_reached_is_an_outage(double, project):
+    nowhere = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9", "HOME": str(project)}
+    params = asked(double, project, trust_config=None, deadline=20)
+    with pytest.raises(OutageError, match="the public Sigstore's trust repository failed") as told:
+        act(params, workspace(project, reported(project), env=nowhere))
+    assert "\n" not in told.value.message
+    assert "pending/quality.json" in files(project)
+
+
+def test_a_token_that_would_travel_in_the_clear_is_said(double, project):
+    signer = from_params(asked(double, project), workspace(project))
+    config = json.loads(double.trust_config())
+    config["signingConfig"]["caUrls"][0]["url"] = "http://fulcio.example"
+    remarks = replace(signer, given=json.dumps(config)).remarks
+    assert "the token goes to http://fulcio.example without encryption" in remarks
+    assert not any("token" in remark for remark in signer.remarks)

@@ -222,3 +222,27 @@ def test_the_key_stands_nowhere(project):
     for secret in (raw[:60], inner):
         assert secret not in written
         assert secret not in repr(seen)
+
+
+def test_what_a_report_no_longer_says_is_taken_away(project):
+    params = SignParams(key="signing.key")
+    act(params, workspace(project, reported(project), reported(project, "scan")))
+    waiting = project / "mlops-out" / "attestations" / "pending"
+    waiting.mkdir()
+    (waiting / "quality.json").write_bytes(b'{"_type":"https://in-toto.io/Statement/v1"}')
+    act(params, workspace(project, reported(project, outcome=Outcome.ERROR, subjects=()), reported(project, "scan")))
+    assert set(files(project)) == {"scan.json", "scan.sigstore.json"}
+
+
+def test_statements_of_reports_that_are_not_here_stay(project):
+    act(SignParams(key="signing.key"), workspace(project, reported(project)))
+    act(SignParams(key="signing.key"), workspace(project, reported(project, "scan")))
+    assert set(files(project)) == {"quality.json", "quality.sigstore.json", "scan.json", "scan.sigstore.json"}
+
+
+def test_cosign_s_own_format_is_named(project):
+    (project / "cosign.key").write_text(
+        "-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED SIGSTORE PRIVATE KEY-----\n"
+    )
+    with pytest.raises(UsageError, match="is in cosign's own format"):
+        act(SignParams(key="cosign.key"), workspace(project, reported(project)))

@@ -80,6 +80,8 @@ def act(params: SignParams, workspace: Workspace) -> Observations:
     """
     found = gathering.items(params, workspace)
     work = _Work(_signer(params, workspace))
+    for path in gathering.stale(found, workspace):
+        path.unlink(missing_ok=True)
     for item in found:
         _write_statement(item, workspace)
 

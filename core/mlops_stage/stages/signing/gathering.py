@@ -53,7 +53,8 @@ def items(params: SignParams, workspace: Workspace) -> tuple[Item, ...]:
         InputError: the model is not the one that was judged; a statement is too large; evidence is gone.
     """
     home = workspace.run_dir / FOLDER
-    made = {one.name: one.content for one in _waiting(home / PENDING)}
+    ids = {earlier.report.id for earlier in workspace.reports}
+    made = {one.name: one.content for one in _waiting(home / PENDING) if _id_of(one.name) not in ids}
     for earlier in workspace.reports:
         made |= {one.name: one.content for one in statements.of(earlier.report, _reading(earlier))}
     found = [Item(name=name, content=content, bundle=home / f"{name}{SUFFIX}") for name, content in sorted(made.items())]
@@ -70,9 +71,27 @@ def items(params: SignParams, workspace: Workspace) -> tuple[Item, ...]:
     return tuple(found)
 
 
+def stale(found: Iterable[Item], workspace: Workspace) -> tuple[Path, ...]:
+    """Statements and bundles of reports that were replaced and say this no longer: who finds them would take them for the answer."""
+    home = workspace.run_dir / FOLDER
+    names = {item.name for item in found}
+    ids = {earlier.report.id for earlier in workspace.reports}
+    files = [path for folder in (home, home / PENDING) for path in folder.glob("*.json")]
+    return tuple(path for path in files if _id_of(path.name) in ids and _name_of(path) not in names)
+
+
 def judged(reports: Iterable[EarlierReport]) -> tuple[Subject, ...]:
     """The files of models that the reports judged, each once."""
     return tuple(dict.fromkeys(one for earlier in reports for one in earlier.report.subjects if one.role == "model"))
+
+
+def _id_of(name: str) -> str:
+    """The id of the report that a statement is of; ids hold no dot."""
+    return name.partition(".")[0]
+
+
+def _name_of(path: Path) -> str:
+    return path.name.removesuffix(SUFFIX).removesuffix(".json")
 
 
 def _reading(earlier: EarlierReport) -> statements.Read:

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from cryptography import x509
 
@@ -19,7 +20,8 @@ from mlops_stage.stages.signing.verifying.keyless import IdentitySigner as Verif
 from mlops_stage.stages.signing.verifying.refusal import RefusalError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from mlops_stage.stages.signing.gathering import Item
     from mlops_stage.stages.signing.params import SignParams
@@ -60,8 +62,12 @@ class IdentitySigner:
     @property
     def remarks(self) -> Sequence[str]:
         """See `Signer`."""
-        old = any(service.get("majorApiVersion") == 1 for service in json.loads(self.config)["signingConfig"].get("rekorTlogUrls", ()))
-        return ("the log is sent whole statements (its version is 1), and keeps their digests",) if old else ()
+        services = json.loads(self.config)["signingConfig"]
+        said = []
+        if any(service.get("majorApiVersion") == 1 for service in services.get("rekorTlogUrls", ())):
+            said.append("the log is sent whole statements (its version is 1), and keeps their digests")
+        said += [f"the token goes to {shown(url)} without encryption" for url in _plain(services.get("caUrls", ()))]
+        return said
 
     def check(self, statement: bytes, bundle: bytes) -> Origin:
         """See `Signer`."""
@@ -89,6 +95,12 @@ class IdentitySigner:
         return trusting.from_json(self.config.encode())
 
 
+def _plain(services: Sequence[Mapping[str, str]]) -> list[str]:
+    """Addresses that are read without encryption, but for those on this machine."""
+    asked = [urlsplit(service["url"]) for service in services]
+    return [one.geturl() for one in asked if one.scheme != "https" and one.hostname not in {"localhost", "127.0.0.1", "::1"}]
+
+
 def _named_by(bundle: Bundle) -> Expected:
     """Whom the certificate itself names: whether it is the right one is for who verifies to say."""
     if bundle.certificate is None:
@@ -111,7 +123,7 @@ def from_params(params: SignParams, workspace: Workspace) -> IdentitySigner:
     """
     given = ""
     if params.trust_config:
-        given = _text(existing(workspace.root, params.trust_config, "trust_config").read_bytes(), params.trust_config)
+        given = _text(existing(workspace.root, params.trust_config, "trust_config"), params.trust_config)
         _check_config(given, params.trust_config)
     return IdentitySigner(token=_token(params, workspace), ambient=params.ambient, given=given, worker=waiting.worker_of(params, workspace))
 
@@ -146,11 +158,9 @@ def _token(params: SignParams, workspace: Workspace) -> str:
     )
 
 
-def _text(content: bytes, name: str) -> str:
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        raise InputError(f"{shown(name)} is no trust config: it is not UTF-8", _CONFIG_HINT) from error
+def _text(path: Path, name: str) -> str:
+    trusting.open_trust(path, name)  # readable, of a size to read, and JSON
+    return path.read_text(encoding="utf-8")
 
 
 def _check_config(text: str, name: str) -> None:
@@ -159,9 +169,6 @@ def _check_config(text: str, name: str) -> None:
     from sigstore.models import ClientTrustConfig
 
     try:
-        trusting.from_json(text.encode())
         _ = ClientTrustConfig.from_json(text).signing_config
-    except RefusalError as error:
-        raise InputError(f"{shown(name)}: {error.message}", _CONFIG_HINT) from error
     except (Error, ValueError) as error:
         raise InputError(f"{shown(name)} names no services to sign with: {shown(str(error).splitlines()[0])}", _CONFIG_HINT) from error

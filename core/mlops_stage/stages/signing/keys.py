@@ -36,13 +36,16 @@ def open_key(path: Path, name: str, password: str | None) -> EllipticCurvePrivat
         InputError: unreadable, or no PEM file with a private key.
     """
     try:
-        content = path.read_bytes()[: _MOST_BYTES + 1]
+        with path.open("rb") as stream:
+            content = stream.read(_MOST_BYTES)
     except OSError as error:
         raise InputError(f"cannot read the key {shown(name)}: {error.strerror}", "check that the file exists and may be read") from error
-    if password is None and (b"ENCRYPTED" in content):
+    if b"SIGSTORE PRIVATE KEY" in content or b"COSIGN PRIVATE KEY" in content:
+        raise UsageError(f"the key {shown(name)} is in cosign's own format, which other tools do not read", _HOW)
+    encrypted = b"ENCRYPTED" in content
+    if encrypted and password is None:
         raise UsageError(f"the key {shown(name)} is encrypted", "give key_password_env: the name of the variable with its password")
-    plain = password is not None and b"ENCRYPTED" not in content
-    if plain:
+    if password is not None and not encrypted:
         raise UsageError(f"the key {shown(name)} is not encrypted, and a password was given for it", "leave key_password_env out")
     try:
         key = load_pem_private_key(content, password.encode() if password is not None else None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlops_stage.errors import StageError
 from mlops_stage.stages.signing import statements
 
 if TYPE_CHECKING:
@@ -14,5 +15,13 @@ if TYPE_CHECKING:
 
 def render(run: Run, read: statements.Read) -> Mapping[str, str]:
     """One file for each statement: `attestations/<id>.json`, and `attestations/<id>.<name>.json` for evidence that is a statement's content."""
-    made = [one for report in run.reports for one in statements.of(report, read)]
-    return {f"{statements.FOLDER}/{one.name}.json": one.content.decode() for one in made}
+    made: dict[str, str] = {}
+    for report in run.reports:
+        try:
+            found = statements.of(report, read)
+        except StageError:
+            if report.id in run.ids:
+                raise
+            continue  # an earlier run's, whose evidence is gone: `sign` refuses it and says why
+        made |= {f"{statements.FOLDER}/{one.name}.json": one.content.decode() for one in found}
+    return made

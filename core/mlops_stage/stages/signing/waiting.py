@@ -55,7 +55,7 @@ class Worker:
                     process.stdin.write(json.dumps({**job, "patience": PATIENCE}).encode() + b"\n")
                     process.stdin.close()
                 for line in _lines(process.stdout.fileno(), until):
-                    result = json.loads(line)
+                    result = _parsed(line)
                     if "failure" in result:
                         raise _failure(result)
                     yield result
@@ -92,6 +92,16 @@ def _lines(descriptor: int, until: float) -> Iterator[bytes]:
             *lines, rest = bytes(buffer).split(b"\n")
             buffer = bytearray(rest)
             yield from lines
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    try:
+        result = json.loads(line)
+    except ValueError:
+        result = None
+    if not isinstance(result, dict):
+        raise StageError("the process that talks to the services said something that is no result", "--verbose shows what it printed")
+    return result
 
 
 def _failure(result: Mapping[str, Any]) -> StageError:

@@ -1,0 +1,40 @@
+"""The reporter that writes statements nobody has signed."""
+
+import json
+
+import pytest
+
+from mlops_stage.errors import StageError
+from mlops_stage.report import Evidence, Outcome, Report, Run, Subject
+from mlops_stage.stages.signing.reporter import render
+
+SUBJECT = Subject(role="model", name="m.onnx", sha256="a" * 64)
+BOM = Evidence(path="evidence/bom.json", sha256="b" * 64, predicate_type="https://cyclonedx.org/bom")
+
+
+def run(*reports, ids=("sbom", "quality")):
+    return Run(reports=reports, ids=ids, started="2026-01-01T00:00:00Z", seconds=1.0)
+
+
+def reported(name, **changes):
+    return Report(stage=name, id=name, outcome=Outcome.PASSED, summary="s", subjects=(SUBJECT,), **changes)
+
+
+def gone(_report, _evidence):
+    raise StageError("the evidence is gone")
+
+
+def test_each_report_and_each_predicate_is_a_file():
+    made = render(run(reported("quality"), reported("sbom", evidence=(BOM,))), lambda _report, _evidence: b'{"a": 1}')
+    assert set(made) == {"attestations/quality.json", "attestations/sbom.json", "attestations/sbom.bom.json"}
+    assert json.loads(made["attestations/sbom.bom.json"])["predicate"] == {"a": 1}
+
+
+def test_evidence_of_this_run_that_is_gone_is_told():
+    with pytest.raises(StageError, match="the evidence is gone"):
+        render(run(reported("sbom", evidence=(BOM,))), gone)
+
+
+def test_an_earlier_run_whose_evidence_is_gone_changes_nothing():
+    made = render(run(reported("quality"), reported("sbom", evidence=(BOM,)), ids=("quality",)), gone)
+    assert set(made) == {"attestations/quality.json"}
