@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -15,26 +16,81 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def alive_bytes(model: onnx.ModelProto, rows: int) -> int:
-    """Bytes of the weights and of the most that is alive of inputs, outputs and what lies between, for so many rows at once.
+_UNPACKED = frozenset({"DequantizeLinear"})
+"""Operators on weights that runtimes take together with the product behind them."""
+_IN_PLACE = frozenset(
+    {
+        *(
+            "Relu",
+            "LeakyRelu",
+            "Clip",
+            "Sigmoid",
+            "Tanh",
+            "Identity",
+            "Reshape",
+            "Flatten",
+            "Squeeze",
+            "Unsqueeze",
+            "Dropout",
+            "Add",
+            "Sub",
+            "Mul",
+        ),
+        *("Div", "Sqrt", "Exp", "Abs", "Neg", "Not", "And", "Or", "BatchNormalization"),
+    }
+)
+"""Operators that runtimes let write over an input that nobody needs any more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """Bytes by kind."""
+
+    weights: int
+    """The file: weights and graph; and what is made of weights alone."""
+    convolved: int
+    """Those of them that convolutions take, which runtimes lay out anew for the processor."""
+    alive: int
+    """The most that is alive at once of inputs, outputs and what lies between."""
+
+
+def reckoned(model: onnx.ModelProto, rows: int) -> Memory:
+    """What a model takes for so many rows at once.
 
     A tensor is alive from the node that makes it to the last that takes it. Dimensions that nobody knows count as the number of rows, which is what
-    they nearly always are.
+    they nearly always are. What is made of weights alone is made once, and counts as a weight.
     """
-    graph = _sized(model, rows).graph
-    held = {tensor.name for tensor in graph.initializer}
-    sizes = {port.name: _bytes(port, rows) for port in (*graph.value_info, *graph.output, *graph.input)}
-    alive = {port.name: sizes.get(port.name, 0) for port in graph.input if port.name not in held}
+    graph = model.graph
+    sizes = _sizes(model, rows)
+    constant = {tensor.name for tensor in graph.initializer}
+    alive = {port.name: sizes.get(port.name, 0) for port in graph.input if port.name not in constant}
+    given = frozenset(alive)
     last = _last_use(graph)
-    now = most = sum(alive.values())
+    most = sum(alive.values())
+    held = int(model.ByteSize())
     for place, node in enumerate(graph.node):
-        made = {name: sizes.get(name, 0) for name in node.output if name}
-        now += sum(made.values())
-        most = max(most, now)
+        if constant.issuperset(node.input) and not any(subgraphs(node)):
+            constant.update(node.output)
+            held += 0 if node.op_type in _UNPACKED else sum(sizes.get(name, 0) for name in node.output)
+            continue
+        made = {name: sizes.get(name, max((alive.get(one, 0) for one in node.input), default=0)) for name in node.output if name}
+        dying = [name for name in (*node.input, *made) if last.get(name, place) <= place]
+        reused = {alive[name] for name in dying if name in alive and name not in given} if node.op_type in _IN_PLACE else set()
+        most = max(most, sum(alive.values()) + sum(size for size in made.values() if size not in reused))
         alive |= made
-        for name in [name for name in (*node.input, *node.output) if name in alive and last.get(name, place) <= place]:
-            now -= alive.pop(name)
-    return int(model.ByteSize()) + most
+        for name in dying:
+            alive.pop(name, None)
+    weights = {tensor.name: tensor.ByteSize() for tensor in graph.initializer}
+    convolved = sum(weights.get(name, 0) for node in graph.node if "Conv" in node.op_type for name in node.input)
+    return Memory(weights=held, convolved=convolved, alive=most)
+
+
+def _sizes(model: onnx.ModelProto, rows: int) -> dict[str, int]:
+    """Bytes of each tensor: by inference anew with that number of rows, and where inference knows no operator by what the file says of shapes."""
+    said = {port.name: _bytes(port, rows) for port in (*model.graph.value_info, *model.graph.output)}
+    found = _sized(model, rows).graph
+    anew = {port.name: _bytes(port, rows) for port in (*found.value_info, *found.output) if port.type.tensor_type.HasField("shape")}
+    return {**said, **anew, **{port.name: _bytes(port, rows) for port in found.input}}
 
 
 def _last_use(graph: onnx.GraphProto) -> Mapping[str, int]:
