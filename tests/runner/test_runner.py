@@ -181,6 +181,12 @@ def test_reports_of_earlier_jobs_are_read_but_those_of_this_run_win(bench, tmp_p
     assert [finding.message for finding in reports["reader"].findings] == ["one=passed True", "two=failed True"]
 
 
+def test_a_stage_of_a_later_run_reads_the_reports_in_the_output_directory(bench):
+    bench.run(bench.request("fail", name="one"), bench.request("fail", name="two"))
+    reports = bench.run(bench.request(stage="reader"), bench.request("pass", name="two"))
+    assert [finding.message for finding in reports["reader"].findings] == ["one=failed True", "two=passed True"]
+
+
 def test_a_reporter_that_raises_costs_its_own_page_only(bench, tmp_path):
     reports = bench.run(bench.request("break_reporter", name="first"), bench.request(name="second"))
     assert {report.outcome for report in reports.values()} == {"passed"}

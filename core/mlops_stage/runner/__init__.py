@@ -165,11 +165,14 @@ class _Recorder:
         return verdict.report(about, stage, request.params, answer.frame, folder), answer.cost
 
     def _consumed(self, consumes: Iterable[str]) -> list[Path]:
-        """Folders of the reports a stage reads: those of this run win over those of earlier jobs."""
-        names = set(consumes)
-        found = {item.report.id: item.folder for item in self._settings.reports if names & {item.report.stage, "*"}}
-        found |= {name: self._settings.out / name for name, report in self._finished.items() if names & {report.stage, "*"}}
-        return [found[name] for name in sorted(found)]
+        """Folders of the reports a stage reads: those of this run win over those of `--reports`, and these over earlier ones in the output directory."""
+        names, out = set(consumes), self._settings.out
+        if not names:
+            return []
+        known = {report.id: (report, out / report.id) for report in folders.others(out, self._asked)[0]}
+        known |= {item.report.id: (item.report, item.folder) for item in self._settings.reports}
+        known |= {name: (report, out / name) for name, report in self._finished.items()}
+        return [folder for _, (report, folder) in sorted(known.items()) if names & {report.stage, "*"}]
 
     def fail(self, error: StageError, where: str = "") -> None:
         """Something went wrong that no report can tell."""
