@@ -30,9 +30,13 @@ LOOKS = 3
 CONTROL = 0.02
 """The source beside itself must come out within so much of 1, or nothing is said."""
 _WARM_UP = 30
-_MOST_RUNS = 20
+_MOST_RUNS = 10
 _BLOCK = 2e-3
 """Seconds of a block of runs of one model, where that takes no more than `_MOST_RUNS`."""
+_LOOK = 0.5
+"""Seconds of a look: models that are fast get more rounds, for they cost nothing."""
+_MOST_ROUNDS = 8
+"""Times the rounds that were asked for."""
 _NANO = 1e9
 
 
@@ -74,15 +78,15 @@ def measure_latency(  # noqa: PLR0913  (what is compared, on what, how long, and
 ) -> Latency:
     """Measure two forms of a model in turn, and the first against itself.
 
-    In each round the source, the candidate and a second copy of the source run one block each, in random order; the ratio of two blocks' medians in
-    the same round is free of what slows the machine for longer than a round. The median over rounds has bounds by order statistics, which assume
+    In each round the source, the candidate and a second copy of the source run one block each, in random order; the ratio of the candidate's median to
+    the geometric mean of the source's two, in the same round, is free of what slows the machine for longer than a round. The median over rounds has bounds by order statistics, which assume
     nothing of how times are distributed. While neither is shown, up to twice as many rounds again are added.
 
     Args:
         load_a: loads the source, one thread.
         load_b: loads the candidate, one thread.
         feeds: what each run is given: one row measures latency, many measure throughput.
-        rounds: of the first look, at least 10.
+        rounds: of each look, at least 10; models that are fast get up to eight times as many.
         seed: of the order.
         limit: the ratio to decide about.
         clock: nanoseconds.
@@ -93,14 +97,16 @@ def measure_latency(  # noqa: PLR0913  (what is compared, on what, how long, and
     """
     first, second, control = load_a(), load_b(), load_a()
     runs = [_timed(one, feeds, clock) for one in (first, second, control)]
-    lengths = [_warmed(run) for run in runs]
+    warmed = [_warmed(run) for run in runs]
+    lengths = [length for length, _ in warmed]
+    count = max(rounds, min(_MOST_ROUNDS * rounds, int(_LOOK / sum(length * seconds for length, seconds in warmed))))
     generator = np.random.Generator(np.random.PCG64(seed))
     blocks: list[tuple[float, float, float]] = []
     collecting = gc.isenabled()
     gc.disable()
     try:
         for _ in range(LOOKS):
-            blocks += [_round(runs, lengths, generator) for _ in range(rounds)]
+            blocks += [_round(runs, lengths, generator) for _ in range(count)]
             found = _judged(blocks, limit)
             if found.verdict != "undetermined":
                 break
@@ -119,12 +125,12 @@ def _timed(model: Runnable, feeds: Mapping[str, NDArray[Any]], clock: Callable[[
     return run
 
 
-def _warmed(run: Callable[[], float]) -> int:
-    """Warm up, and say how many runs make a block."""
+def _warmed(run: Callable[[], float]) -> tuple[int, float]:
+    """Warm up, and say how many runs make a block, and how many seconds one takes."""
     first = run()
     times = [run() for _ in range(max(2, min(_WARM_UP, int(1 / max(first, 1e-9)))))]
-    typical = float(np.median(times[len(times) // 2 :]))
-    return max(1, min(_MOST_RUNS, math.ceil(_BLOCK / max(typical, 1e-9))))
+    typical = max(float(np.median(times[len(times) // 2 :])), 1e-9)
+    return max(1, min(_MOST_RUNS, math.ceil(_BLOCK / typical))), typical
 
 
 def _round(runs: Sequence[Callable[[], float]], lengths: Sequence[int], generator: np.random.Generator) -> tuple[float, float, float]:
@@ -137,7 +143,8 @@ def _round(runs: Sequence[Callable[[], float]], lengths: Sequence[int], generato
 
 def _judged(blocks: Sequence[tuple[float, float, float]], limit: float) -> Latency:
     times = np.array(blocks)
-    ratios = np.sort(times[:, 1] / times[:, 0])
+    source = np.sqrt(times[:, 0] * times[:, 2])  # both copies, for what one of them owes to where it lies in memory
+    ratios = np.sort(times[:, 1] / source)
     control = float(np.median(times[:, 2] / times[:, 0]))
     middle = float(np.median(ratios))
     estimate = Sampled.from_limits(middle, len(ratios), lambda score: _order_statistic(ratios, score))
@@ -146,7 +153,7 @@ def _judged(blocks: Sequence[tuple[float, float, float]], limit: float) -> Laten
     reason = "" if verdict != "undetermined" else f"the ratio lies between {low:.3f} and {high:.3f}, on both sides of {limit:g}"
     if abs(control - 1) > CONTROL:
         verdict, reason = "undetermined", f"the source beside itself came out at {control:.3f}: this machine is too busy to measure on"
-    seconds = (float(np.median(times[:, 0])), float(np.median(times[:, 1])))
+    seconds = (float(np.median(source)), float(np.median(times[:, 1])))
     return Latency(
         ratio=middle, low=low, high=high, quantiles=estimate.quantiles, control=control, rounds=len(ratios), seconds=seconds, verdict=verdict, reason=reason
     )  # fmt: skip
