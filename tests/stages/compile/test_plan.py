@@ -1,0 +1,64 @@
+"""What is said before anything is compiled."""
+
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from mlops_stage.errors import UsageError
+from mlops_stage.stages.compile import targets
+from mlops_stage.stages.compile.init import init
+from mlops_stage.stages.compile.params import CompileParams
+from mlops_stage.stages.compile.plan import plan
+from mlops_stage.workspace import Workspace
+
+
+@pytest.fixture
+def place(tmp_path):
+    graph = helper.make_graph(
+        [helper.make_node("Relu", ["x"], ["y"])],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 1])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 1])],
+    )
+    onnx.save_model(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "model.onnx")
+    for name in ("test", "train"):
+        (tmp_path / f"{name}.csv").write_text(f"x,label\n1,{name}\n")
+    return Workspace(root=tmp_path, run_dir=tmp_path, out=tmp_path / "out", cache=tmp_path / "cache")
+
+
+def planned(place, **params):
+    return plan(CompileParams.model_validate({"model": "model.onnx", **params}), place)
+
+
+def test_each_target_is_told_with_what_is_tried_for_it(place):
+    foreign = "x86-64-v3" if targets.machine() == "aarch64" else "aarch64"
+    found = planned(place, target=["host", foreign], data="test.csv", train="train.csv", label="label", effort="deep")
+    assert found.rows == 20_000
+    assert found.notes[0] == "host: fp32, fp16 and int8 with the backend ort"
+    assert found.notes[1].startswith(f"{foreign}: fp32 with the backend ort; it is not emulated and stays inconclusive: ")
+    assert len(found.notes) == 2
+    assert found.cost.startswith("4 variants, ")
+
+
+def test_what_is_missing_for_a_proof_is_told(place):
+    notes = planned(place).notes
+    assert any("made-up rows" in note for note in notes)
+    assert any("int8 will not be tried" in note for note in notes)
+    assert not any("int8" in note for note in planned(place, precision=["fp32"]).notes)
+
+
+def test_a_served_model_is_not_applicable(place):
+    assert "served" in planned(place, model="https://localhost/v2/models/m").notes[0]
+
+
+@pytest.mark.parametrize("params", [{"model": None}, {"precision": ["fp8"]}, {"target": ["toaster"]}, {"data": "absent.csv"}])
+def test_what_cannot_be_is_refused(place, params):
+    with pytest.raises(UsageError):
+        planned(place, **params)
+
+
+def test_init_names_what_lies_there(place, tmp_path):
+    assert init(place.root) == {"model": "model.onnx", "target": ["host"], "data": "test.csv", "train": "train.csv"}
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert init(empty) is None
