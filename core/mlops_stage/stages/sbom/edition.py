@@ -81,7 +81,7 @@ def _without(item: _Kept, elements: frozenset[str], secret: frozenset[str]) -> _
     if "purl" in elements and not item.purl.startswith("pkg:generic/"):  # a generic one holds the name and the digest alone
         changed["purl"] = ""
     if isinstance(item, Model) and "parent" in elements:
-        changed |= {"parents": (), "lineage_complete": False}
+        changed |= {"parents": ()}
     if isinstance(item, Model) and elements & _PORTS:
         changed |= {"inputs": (), "outputs": ()}
     if isinstance(item, Dataset) and elements & _COLUMNS:

@@ -218,16 +218,15 @@ class Model(Item):
     """A model: one file, or a folder with everything that belongs to it."""
 
     role: str = "model"
-    """`model` for the one the stage was asked about, which comes first; `source` for the one it was exported from; `component` for further ones."""
+    """`model` for the one the stage was asked about; whoever adds further ones names what they are."""
     sha256: str = ""
-    """Of its one file; of several, of the JSON list of `[path relative to the model's folder, digest]`, the weights first."""
+    """As `open_model` names a model by digest, where the folder holds nothing but one ONNX model and its papers; of its one file; or of the JSON list of
+    `[path relative to the model's folder, digest]`, the weights first."""
     files: tuple[File, ...] = ()
     inputs: tuple[Port, ...] = ()
     outputs: tuple[Port, ...] = ()
     parents: tuple[Parent, ...] = ()
     datasets: tuple[DatasetUse, ...] = ()
-    lineage_complete: bool = False
-    """Whether parents and data sets are all there are; only a person can declare that."""
 
 
 @dataclass(frozen=True, kw_only=True)

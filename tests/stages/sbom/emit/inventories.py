@@ -245,7 +245,6 @@ def corpus(count):
             inputs=full.models[0].inputs if draw.random() < 0.5 else (),
             parents=full.models[0].parents if draw.random() < 0.5 else (),
             datasets=tuple(use for use in full.models[0].datasets if use.ref in known or not use.ref),
-            lineage_complete=draw.random() < 0.2,
         )
         yield Inventory(
             system=Item(ref=f"system:s{seed}", name=f"s{seed}", facts=facts if seed % 3 else ()),

@@ -24,6 +24,7 @@ def hub_folder(project, name="hub"):
     project.write(f"{name}/model.safetensors", safetensors.numpy.save({"w": np.ones((3, 5), dtype=np.float16)}, {"format": "pt"}))
     project.explosive(f"{name}/pytorch_model.bin")
     project.explosive(f"{name}/scaler.joblib")
+    project.explosive(f"{name}/training_args.bin")
     project.write(f"{name}/tokenizer.json", "{}")
     project.write(f"{name}/config.json", "{}")
     project.write(f"{name}/modeling.py", "raise SystemExit('executed')")
@@ -45,6 +46,7 @@ def test_every_weight_file_of_a_folder_is_hashed_and_no_other_is_called_one(proj
         "hub/tokenizer.json": "tokenizer",
         "hub/README.md": "card",
         "hub/scaler.joblib": "preprocessor",
+        "hub/training_args.bin": "other",
     }
 
 
@@ -54,7 +56,11 @@ def test_what_is_no_pickle_is_not_called_one(project):
     formats = {file.path: file.format for file in model.files}
     assert formats["hub/onnx/model.onnx.data"] == "external data of ONNX"
     assert formats["hub/model.safetensors"] == "safetensors"
-    assert [path for path, kind in formats.items() if kind in {"pickle", "PyTorch"}] == ["hub/pytorch_model.bin", "hub/scaler.joblib"]
+    assert sorted(path for path, kind in formats.items() if kind in {"pickle", "PyTorch"}) == [
+        "hub/pytorch_model.bin",
+        "hub/scaler.joblib",
+        "hub/training_args.bin",
+    ]
 
 
 @pytest.mark.parametrize("external", [False, True])

@@ -92,7 +92,7 @@ def _compositions(inventory: Inventory, artefacts: Mapping[str, Sequence[Compile
     libraries = "complete" if inventory.libraries_complete else "incomplete" if inventory.libraries else "unknown"
     told = [{"aggregate": libraries, "dependencies": [inventory.system.ref]}]
     for model in inventory.models:
-        told.append({"aggregate": "complete" if model.lineage_complete else "incomplete", "dependencies": [model.ref]})
+        told.append({"aggregate": "incomplete", "dependencies": [model.ref]})
         told.append({"aggregate": "complete" if model.files else "unknown", "assemblies": [model.ref]})
     told += [{"aggregate": "complete", "assemblies": [model_ref(sha256)]} for sha256 in artefacts]
     told += [{"aggregate": "complete" if one.files else "unknown", "assemblies": [one.ref]} for one in inventory.datasets]

@@ -35,6 +35,8 @@ _TOKENIZERS = re.compile(
 _PREPROCESSORS = re.compile(r"(pre)?processor_config\.json|feature_extractor.*|image_processor.*|scaler\..*|preprocess.*")
 _CONFIGS = re.compile(r".*\.(json|ya?ml|toml|cfg|ini)|mlmodel")
 _CARDS = re.compile(r"(readme|model_?card|license|licence|notice|copying)(\..*)?")
+_STATES = re.compile(r"(training_args|optimizer|scheduler|rng_state|trainer_state|scaler_state)[\w.-]*\.(bin|pt|pth|pkl)")
+"""What trainers leave beside the weights; loading it runs code as well, but it is none of them."""
 _CODE = frozenset({".py", ".sh", ".js", ".r", ".ipynb", ".so", ".dll", ".dylib"})
 _WEIGHTS = {
     ".onnx": "ONNX",
@@ -247,7 +249,7 @@ def _file(path: Path, root: Path, sha256: str, external: bool) -> File:  # noqa:
 def _role(path: Path, kind: str) -> str:
     name, suffix = path.name.lower(), path.suffix.lower()
     weights = suffix in _WEIGHTS or suffix == ".bin" or kind in {"GGUF", "safetensors", "pickle", "PyTorch", "HDF5"}
-    by_name = ((_CARDS, "card"), (_TOKENIZERS, "tokenizer"), (_PREPROCESSORS, "preprocessor"))
+    by_name = ((_STATES, "other"), (_CARDS, "card"), (_TOKENIZERS, "tokenizer"), (_PREPROCESSORS, "preprocessor"))
     told = next((role for pattern, role in by_name if pattern.fullmatch(name)), "")
     if told or weights:
         return told or "weights"
