@@ -11,11 +11,15 @@ from mlops_stage.evidence.redact import shown
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+(?:[./][A-Za-z0-9_-]+)*")
+"""What nearly all names are like, and nothing is wrong with."""
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
 def fault_of(name: str) -> str:
     """What is wrong with a relative POSIX path, as the rest of a sentence; empty where nothing is."""
+    if _PLAIN.fullmatch(name):
+        return ""
     parts = name.split("/")
     checks = {
         "is empty": not name,

@@ -78,7 +78,9 @@ class Reader:
         value = self.plain.get(name)
         if not isinstance(value, str) or not value:
             self._lacks(name, "a text")
-        if any(0xD800 <= ord(mark) <= 0xDFFF for mark in value):  # noqa: PLR2004  (surrogates, which no encoding takes)
+        try:
+            value.encode()
+        except UnicodeEncodeError:  # half of a pair that JSON may spell and no encoding takes
             self._lacks(name, "a text of Unicode")
         return value
 

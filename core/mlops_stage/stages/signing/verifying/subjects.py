@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from mlops_stage.stages.signing.oms import FILE as SIGNATURE
 from mlops_stage.stages.signing.verifying.refusal import RefusalError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from mlops_stage.stages.signing.verifying.origin import Origin
     from mlops_stage.stages.signing.verifying.statement import Named, Said
@@ -33,16 +34,13 @@ class Believed:
 def about(files: Sequence[File], statements: Sequence[Believed]) -> tuple[Believed, ...]:
     """The statements about these files, and those about what such a statement names: the data that a model was tested on, the model that one was compiled from."""
     known = {file.sha256 for file in files}
-    found: list[Believed] = []
-    waiting = list(statements)
-    while True:
-        reached = [one for one in waiting if known & {named.sha256 for named in _named(one)}]
-        if not reached:
-            return tuple(one for one in statements if one in found)
-        found += reached
-        waiting = [one for one in waiting if one not in reached]
-        for one in reached:
-            known |= {named.sha256 for named in _named(one) if named.name != manifest.NAME} | one.said.used
+    digests = [{named.sha256 for named in _named(one)} for one in statements]
+    found: set[int] = set()
+    while reached := {place for place, own in enumerate(digests) if place not in found and not known.isdisjoint(own)}:
+        found |= reached
+        for place in reached:
+            known |= digests[place] | statements[place].said.used
+    return tuple(one for place, one in enumerate(statements) if place in found)
 
 
 def faults(files: Sequence[File], statements: Sequence[Believed]) -> Iterator[RefusalError]:
@@ -55,10 +53,14 @@ def faults(files: Sequence[File], statements: Sequence[Believed]) -> Iterator[Re
     delivered = [file for file in files if file.name != SIGNATURE]  # the signature of a folder may lie in it, and cannot sign itself
     if not delivered:
         yield RefusalError("verify/missing-file", "no file is delivered", "name the model's file or folder")
-    listings = [one.said.listing for one in statements if one.said.listing is not None]
-    subjects = [named for one in statements for named in _named(one) if named.name != manifest.NAME]
+    by_digest: defaultdict[str, set[str]] = defaultdict(set)
+    by_last_name: defaultdict[str, set[str]] = defaultdict(set)
+    for named in (named for one in statements for named in _named(one) if named.name != manifest.NAME):
+        by_digest[named.sha256].add(named.name)
+        by_last_name[PurePosixPath(named.name).name].add(named.name)
     for file in delivered:
-        yield from _fault(file, subjects)
+        yield from _fault(file, by_digest[file.sha256], by_last_name[PurePosixPath(file.name).name])
+    listings = [one.said.listing for one in statements if one.said.listing is not None]
     # of several versions of a folder it need be one; where it is none, the nearest tells what is wrong
     yield from min((list(_against(delivered, listing)) for listing in _sharing(delivered, listings)), key=len, default=())
 
@@ -67,17 +69,22 @@ def _named(one: Believed) -> tuple[Named, ...]:
     return one.said.subjects if one.said.listing is None else one.said.listing
 
 
-def _fault(file: File, subjects: Iterable[Named]) -> Iterator[RefusalError]:
-    """Why a file is not believed, if it is not."""
-    same = [named.name for named in subjects if named.sha256 == file.sha256]
+def _fault(file: File, same: Collection[str], alike: Collection[str]) -> Iterator[RefusalError]:
+    """Why a file is not believed, if it is not.
+
+    Args:
+        file: one that is delivered.
+        same: the names under which these very bytes were signed.
+        alike: the names that end as its own does.
+    """
     if any(_ends_with(name, file.name) for name in same):
         return
     if same:
         hint = "deliver it under the name under which it was signed"
         yield RefusalError(
-            "verify/renamed", f"{shown(file.name)} is what was signed as {shown(same[0] or 'something without a name')}", hint
+            "verify/renamed", f"{shown(file.name)} is what was signed as {shown(min(same) or 'something without a name')}", hint
         )
-    elif any(_ends_with(named.name, file.name) for named in subjects):
+    elif any(_ends_with(name, file.name) for name in alike):
         yield RefusalError(
             "verify/changed", f"{shown(file.name)} is not what was signed under this name", "deliver the very bytes that were tested"
         )
