@@ -252,6 +252,10 @@ def test_figures_show_three_digits(value, text):
     assert f'<td class="number">{text}</td>' in html
 
 
+def test_what_is_counted_shows_no_decimals():
+    assert '<td class="number">0 rows</td>' in drawn(inventory(), Results(figures=(figure(value=0.0, unit="rows", low=None, high=None),)))
+
+
 def test_text_of_unknown_origin_stays_text():
     html = drawn(
         inventory(

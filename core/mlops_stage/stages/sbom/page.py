@@ -146,7 +146,7 @@ def _figures(figures: Iterable[Figure]) -> Iterator[tuple[Figure, str, str]]:
     """Figures of all rows, and the largest gaps: what a reader asks first; the document holds all of them."""
     wanted = [one for one in figures if not one.slice or one.slice[0][0] in {"epsilon", "by", "target"}]
     for one in sorted(wanted, key=lambda one: _STAGES.index(one.stage))[:_MOST_FIGURES]:
-        digits = _digits(one.value)
+        digits = 0 if one.unit and one.value == int(one.value) else _digits(one.value)
         interval = "" if one.low is None or one.high is None else f"{one.low:,.{digits}f} to {one.high:,.{digits}f}"
         yield one, f"{one.value:,.{digits}f}{f' {one.unit}' if one.unit else ''}", interval
 
