@@ -121,7 +121,11 @@ def test_a_gap_that_nobody_judged_and_a_gate_of_another_stage_are_no_assessment(
 
 
 def test_compiled_artefacts_are_what_ships_and_budgets_are_no_figures():
-    artefacts = Subject(role="artefact", name="evidence/host/model.onnx", sha256=OTHER), Subject(role="original", name="m.pkl", sha256=DATA)
+    artefacts = (
+        Subject(role="artefact", name="evidence/host/model.onnx", sha256=OTHER),
+        Subject(role="artefact", name="somewhere", sha256=DATA),  # a report may come from anywhere
+        Subject(role="original", name="m.pkl", sha256=DATA),
+    )
     where = (("target", "host"),)
     metrics = tuple(Metric(name=name, estimate=Point(1.0), slice=where) for name in ("latency_ratio", "latency_ratio_budget"))
     found = read((earlier("compile", subjects=(*OWN, *artefacts), metrics=metrics),), {MODEL})

@@ -260,8 +260,6 @@ def _assessed(metric: Metric, gate: Gate, source: str) -> Assessment:
 def _compiled(report: Report) -> Iterator[Compiled]:
     """What ships: each file lies in the folder of its target."""
     for one in report.subjects:
-        if one.role == _ARTEFACT:
-            _, target, *_ = PurePosixPath(one.name).parts
-            yield Compiled(
-                target=target, name=PurePosixPath(one.name).name, path=f"{report.id}/{one.name}", sha256=one.sha256, source=report.id
-            )
+        parts = PurePosixPath(one.name).parts
+        if one.role == _ARTEFACT and len(parts) > 2 and parts[0] == "evidence":  # noqa: PLR2004  (evidence, target, file)
+            yield Compiled(target=parts[1], name=parts[-1], path=f"{report.id}/{one.name}", sha256=one.sha256, source=report.id)
