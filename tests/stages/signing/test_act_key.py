@@ -3,9 +3,11 @@
 import base64
 import json
 import os
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 from signed_project import files, metric, outcome, payload_of, pem, reported, workspace
 
 from mlops_stage.errors import InputError, UsageError
@@ -14,6 +16,8 @@ from mlops_stage.report import Evidence, Outcome
 from mlops_stage.stages.signing import dsse
 from mlops_stage.stages.signing.act import act
 from mlops_stage.stages.signing.params import SignParams
+
+EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "income"
 
 
 @pytest.fixture
@@ -186,12 +190,14 @@ def test_statements_that_waited_are_signed_without_their_reports(project):
 def test_a_report_wins_over_a_statement_that_waited_for_an_older_one(project):
     waiting = project / "mlops-out" / "attestations" / "pending"
     waiting.mkdir(parents=True)
-    (waiting / "quality.json").write_bytes(b'{"_type":"https://in-toto.io/Statement/v1"}')
+    (waiting / "quality.json").write_bytes(b'{"_type":"https://in-toto.io/Statement/v1","subject":[]}')
     act(SignParams(key="signing.key"), workspace(project, reported(project)))
     assert "predicate" in json.loads(payload_of(files(project)["quality.sigstore.json"]))
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff", b'{"_type":"other"}', b"[" * 100_000])
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"{}", b"\xff", b'{"_type":"other"}', b'{"_type":"https://in-toto.io/Statement/v1"}', b"[" * 100_000]
+)
 def test_what_waits_and_is_no_statement_is_refused(project, content):
     waiting = project / "mlops-out" / "attestations" / "pending"
     waiting.mkdir(parents=True)
@@ -229,7 +235,7 @@ def test_what_a_report_no_longer_says_is_taken_away(project):
     act(params, workspace(project, reported(project), reported(project, "scan")))
     waiting = project / "mlops-out" / "attestations" / "pending"
     waiting.mkdir()
-    (waiting / "quality.json").write_bytes(b'{"_type":"https://in-toto.io/Statement/v1"}')
+    (waiting / "quality.json").write_bytes(b'{"_type":"https://in-toto.io/Statement/v1","subject":[]}')
     act(params, workspace(project, reported(project, outcome=Outcome.ERROR, subjects=()), reported(project, "scan")))
     assert set(files(project)) == {"scan.json", "scan.sigstore.json"}
 
@@ -246,3 +252,21 @@ def test_cosign_s_own_format_is_named(project):
     )
     with pytest.raises(UsageError, match="is in cosign's own format"):
         act(SignParams(key="cosign.key"), workspace(project, reported(project)))
+
+
+def test_a_model_file_that_no_statement_is_about_is_said(project):
+    (project / "other.onnx").write_bytes(b"other weights")
+    seen = act(SignParams(key="signing.key", model="other.onnx"), workspace(project, reported(project)))
+    assert "no statement is about other.onnx" in next(one.message for one in seen.findings if one.rule == "sign/other-model")
+    seen = act(SignParams(key="signing.key", model="model.onnx"), workspace(project, reported(project)))
+    assert [one.rule for one in seen.findings] == ["sign/signed", "sign/level"]
+
+
+def test_the_key_of_the_example_says_so_itself_and_so_do_we(project):
+    content = (EXAMPLE / "throw-away.key").read_bytes()
+    assert content.startswith(b"This key is public")
+    (project / "throw-away.key").write_bytes(content)
+    seen = act(SignParams(key="throw-away.key"), workspace(project, reported(project)))
+    assert [one.rule for one in seen.findings] == ["sign/signed", "sign/level", "sign/example-key"]
+    public = load_pem_public_key((EXAMPLE / "throw-away.pub").read_bytes())
+    assert public == load_pem_private_key(content, None).public_key()

@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mlops_stage.errors import StageError, UsageError
-from mlops_stage.estimates import Point
-from mlops_stage.evidence.digest import sha256
 from mlops_stage.evidence.paths import write_aside
-from mlops_stage.evidence.redact import shown
-from mlops_stage.report import Direction, Evidence, Finding, Level, Metric, Observations
-from mlops_stage.report.words import counted, listed
-from mlops_stage.stages.signing import dsse, gathering
+from mlops_stage.report.words import counted
+from mlops_stage.stages.signing import dsse, gathering, telling
 from mlops_stage.stages.signing.gathering import PENDING, Item
 from mlops_stage.stages.signing.signers import OutageError, Signer
 from mlops_stage.stages.signing.statements import FOLDER
-from mlops_stage.stages.signing.verifying import levels
 from mlops_stage.stages.signing.verifying.refusal import RefusalError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
+    from mlops_stage.report import Observations
     from mlops_stage.stages.signing.params import SignParams
     from mlops_stage.stages.signing.verifying.origin import Origin
     from mlops_stage.workspace import Workspace
 
-_EVIDENCE = "evidence/signatures.json"
-
 
 @dataclass
-class _Work:
+class Work:
     """What became of each statement so far."""
 
     signer: Signer
@@ -61,8 +54,8 @@ class _Work:
 
     def of_others(self) -> list[Item]:
         """What is kept, and was signed by another than who has just signed the rest: one run has one signer."""
-        now = {_who(origin) for origin in self.signed.values()}
-        return [item for item, origin in self.kept.items() if now and _who(origin) not in now]
+        now = {telling.who(origin) for origin in self.signed.values()}
+        return [item for item, origin in self.kept.items() if now and telling.who(origin) not in now]
 
     @property
     def done(self) -> dict[Item, Origin]:
@@ -78,8 +71,9 @@ def act(params: SignParams, workspace: Workspace) -> Observations:
         InputError: a key, a model, evidence or a trust config that cannot be used.
         OutageError: a service failed; what was signed is kept, the rest waits in `attestations/pending/`.
     """
-    found = gathering.items(params, workspace)
-    work = _Work(_signer(params, workspace))
+    gathered = gathering.gather(params, workspace)
+    found = gathered.items
+    work = Work(_signer(params, workspace))
     for path in gathering.stale(found, workspace):
         path.unlink(missing_ok=True)
     for item in found:
@@ -102,7 +96,7 @@ def act(params: SignParams, workspace: Workspace) -> Observations:
     except StageError as error:
         raise _postponed(error, found, work, workspace) from error
     _settle(found, work, workspace)
-    return _observed(found, work, workspace)
+    return telling.observed(gathered, work, workspace)
 
 
 def _signer(params: SignParams, workspace: Workspace) -> Signer:
@@ -124,7 +118,7 @@ def _write_statement(item: Item, workspace: Workspace) -> None:
         write_aside(workspace.run_dir / FOLDER / f"{item.name}.json", item.content)
 
 
-def _settle(found: Sequence[Item], work: _Work, workspace: Workspace) -> None:
+def _settle(found: Sequence[Item], work: Work, workspace: Workspace) -> None:
     """Nothing waits any longer for what is signed."""
     for item in found:
         if item in work.done:
@@ -133,7 +127,7 @@ def _settle(found: Sequence[Item], work: _Work, workspace: Workspace) -> None:
         (workspace.run_dir / FOLDER / PENDING).rmdir()
 
 
-def _postponed(error: StageError, found: Sequence[Item], work: _Work, workspace: Workspace) -> StageError:
+def _postponed(error: StageError, found: Sequence[Item], work: Work, workspace: Workspace) -> StageError:
     """Put aside what is still to be signed, and say so."""
     waiting = [item for item in found if item not in work.done]
     _settle(found, work, workspace)
@@ -143,59 +137,3 @@ def _postponed(error: StageError, found: Sequence[Item], work: _Work, workspace:
     done = f"{len(work.done)} of {counted(len(found), 'statement')} signed, the others wait in {FOLDER}/{PENDING}"
     hint = f"sign again later: what is signed is kept; {error.hint}" if isinstance(error, OutageError) else error.hint
     return type(error)(f"{error.message}; {done}", hint)
-
-
-def _observed(found: Sequence[Item], work: _Work, workspace: Workspace) -> Observations:
-    listing = [_listed(item, work) for item in found if item in work.done]
-    path = workspace.out / _EVIDENCE
-    write_aside(path, json.dumps(listing, indent=1) + "\n")
-    who = sorted({_who(origin) for origin in work.done.values()})
-    level = levels.least(work.done.values())
-    counts = {"statements": len(found), "signed": len(work.signed), "kept": len(work.kept), "unverified": len(work.unverified)}
-    return Observations(
-        metrics=tuple(_metric(name, count) for name, count in counts.items()),
-        findings=tuple(_findings(work, who, level)),
-        subjects=gathering.judged(workspace.reports),
-        evidence=(Evidence(path=_EVIDENCE, sha256=sha256(path)),),
-        outputs={
-            "attestations": FOLDER,
-            "signer": ", ".join(who),
-            "signed": str(len(work.done)),
-            "level": level.value if level else "none",
-        },
-    )
-
-
-def _who(origin: Origin) -> str:
-    return f"{shown(origin.signer, 300)} ({shown(origin.issuer, 200)})" if origin.issuer else origin.signer
-
-
-def _listed(item: Item, work: _Work) -> dict[str, str]:
-    origin = work.done[item]
-    return {
-        "name": item.name,
-        "statement_sha256": item.sha256,
-        "bundle": f"{FOLDER}/{item.bundle.name}",
-        "bundle_sha256": sha256(item.bundle),
-        "signer": origin.signer,
-        "issuer": origin.issuer,
-        "level": levels.level_of(origin).value,
-    }
-
-
-def _metric(name: str, count: int) -> Metric:
-    direction: Direction = "lower" if name == "unverified" else ""
-    return Metric(name=name, estimate=Point(float(count)), unit="statements", direction=direction)
-
-
-def _findings(work: _Work, who: Sequence[str], level: levels.Level | None) -> Iterator[Finding]:
-    for item, why in work.unverified.items():
-        message = f"the bundle of {item.name} was made and does not hold: {why}"
-        yield Finding(rule="sign/unverified", level=Level.ERROR, message=message)
-    if level is None:
-        return
-    kept = f", {len(work.kept)} of them by an earlier run" if work.kept else ""
-    yield Finding(rule="sign/signed", level=Level.NOTE, message=f"{counted(len(work.done), 'statement')} signed as {listed(who)}{kept}")
-    yield Finding(rule="sign/level", level=Level.NOTE, message=f"what the signatures show: {levels.WORDS[level]}")
-    for remark in work.signer.remarks:
-        yield Finding(rule="sign/service", level=Level.NOTE, message=remark)

@@ -45,7 +45,16 @@ class Item:
         return hashlib.sha256(self.content).hexdigest()
 
 
-def items(params: SignParams, workspace: Workspace) -> tuple[Item, ...]:
+@dataclass(frozen=True, kw_only=True)
+class Gathered:
+    """What there is to sign, and what there is not."""
+
+    items: tuple[Item, ...]
+    unnamed: str = ""
+    """The model file that was named and that no statement is about; empty where there is none such."""
+
+
+def gather(params: SignParams, workspace: Workspace) -> Gathered:
     """Everything to sign, in the order of the names.
 
     Raises:
@@ -58,17 +67,24 @@ def items(params: SignParams, workspace: Workspace) -> tuple[Item, ...]:
     for earlier in workspace.reports:
         made |= {one.name: one.content for one in statements.of(earlier.report, _reading(earlier))}
     found = [Item(name=name, content=content, bundle=home / f"{name}{SUFFIX}") for name, content in sorted(made.items())]
-    model = _model(params, workspace)
+    model, unnamed = _model(params, workspace), ""
     if model is not None:
         digests = oms.digests_of(model, {workspace.run_dir, workspace.cache})
         _confirm(model, digests, workspace)
         if model.is_dir():
             found.append(Item(name=oms.FILE, content=oms.statement(model, digests), bundle=home / oms.FILE))
+        elif not _named(found, digests[model.name]):
+            unnamed = relative(workspace.root, model)
     if not found:
         raise _nothing(workspace.reports)
     for item in found:
         check_size(item.content, item.name)
-    return tuple(found)
+    return Gathered(items=tuple(found), unnamed=unnamed)
+
+
+def _named(found: Iterable[Item], sha256: str) -> bool:
+    """Whether any statement is about the file of that digest."""
+    return any(one.get("digest", {}).get("sha256") == sha256 for item in found for one in json.loads(item.content)["subject"])
 
 
 def stale(found: Iterable[Item], workspace: Workspace) -> tuple[Path, ...]:
@@ -134,7 +150,9 @@ def _is_statement(content: bytes) -> bool:
         plain = json.loads(content)
     except (ValueError, RecursionError):
         return False
-    return isinstance(plain, dict) and plain.get("_type") == statements.STATEMENT_TYPE
+    if not isinstance(plain, dict) or plain.get("_type") != statements.STATEMENT_TYPE or not isinstance(plain.get("subject"), list):
+        return False
+    return all(isinstance(one, dict) and isinstance(one.get("digest"), dict) for one in plain["subject"])
 
 
 def _model(params: SignParams, workspace: Workspace) -> Path | None:

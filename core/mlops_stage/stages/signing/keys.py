@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
 
+EXAMPLE = "key 585d0b1f95ddd37b"
+"""The key that lies beside the example, as reports name it: everybody has it."""
+
 _MOST_BYTES = 64 * 1024
 _HOW = "make one with: openssl ecparam -name prime256v1 -genkey -noout -out signing.key"
 
