@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops_stage import __version__
+from mlops_stage import __version__, estimates
 from mlops_stage.estimates import NotEstimable, Point
 from mlops_stage.evidence.digest import of_json, sha256
 from mlops_stage.evidence.paths import write_aside
-from mlops_stage.report import Evidence, Subject
+from mlops_stage.report import Evidence, Subject, metric_label
 from mlops_stage.stages.compile import arrays
 from mlops_stage.stages.compile.building import files_of
 from mlops_stage.stages.compile.provenance import PREDICATE_TYPE, Made, statement
@@ -153,6 +153,16 @@ def _variant(variant: Variant) -> dict[str, Any]:
             "worst": worst and {key: value if not isinstance(value, float) else _number(value) for key, value in worst.items()},
             "failing": found.failing,
             "failing_rows": list(found.failing_rows),
+        }
+    if variant.drop is not None:
+        drop = variant.drop
+        groups = {metric_label(f"{drop.metric}_drop", where): estimates.to_json(one) for where, one in drop.by_group}
+        plain["drop"] = {
+            "metric": drop.metric,
+            "verdict": drop.verdict,
+            "budget": drop.budget,
+            "all": estimates.to_json(drop.estimate),
+            "groups": groups,
         }
     if variant.footprint is not None:
         plain["footprint"] = asdict(variant.footprint)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from mlops_stage.estimates import Estimate
     from mlops_stage.report import Slice
+    from mlops_stage.stages.compile.parity.drop import Drop
     from mlops_stage.stages.compile.results import Compiled, Variant
 
 _LONG = 300
@@ -52,12 +53,22 @@ def _of_target(one: Compiled, source: Source) -> Iterator[Metric]:
         yield Metric(name="label_agreement", estimate=agreement.labels, slice=where, direction="higher")
         yield Metric(name="largest_difference", estimate=Point(agreement.largest, n=agreement.rows), slice=where, direction="lower")
         yield Metric(name="ties", estimate=Point(float(agreement.ties)), unit="rows", slice=where)
+    if ships is not None and ships.drop is not None:
+        yield from _drops(ships.drop, where)
     if ships is not None and ships.footprint is not None:
         yield Metric(name=ARTEFACT, estimate=Point(float(ships.footprint.artifact_bytes)), unit="bytes", slice=where, direction="lower")
         yield Metric(name=RAM, estimate=Point(float(ships.footprint.ram_bytes)), unit="bytes", slice=where, direction="lower")
         share = Point(ships.footprint.artifact_bytes / source.size)
         yield Metric(name="size_ratio", estimate=share, slice=where, direction="lower")
     yield from _budgets(one, where)
+
+
+def _drops(drop: Drop, where: Slice) -> Iterator[Metric]:
+    """What fewer bits cost, over all rows and in each group; positive is worse."""
+    name = f"{drop.metric}_drop"
+    yield Metric(name=name, estimate=drop.estimate, slice=where, direction="lower")
+    for group, estimate in drop.by_group:
+        yield Metric(name=name, estimate=estimate, slice=(*where, *group), direction="lower")
 
 
 def _budgets(one: Compiled, where: Slice) -> Iterator[Metric]:
@@ -129,6 +140,9 @@ def _shipped(one: Compiled, ships: Variant) -> str:
     if ships.agreement is not None:
         ties = f", {counted(ships.agreement.ties, 'tie')} left out" if ships.agreement.ties else ""
         parts.append(f"it answers as the model does on {counted(ships.agreement.rows, 'row')} ({ships.agreement.tier}{ties})")
+    if ships.drop is not None and not isinstance(ships.drop.estimate, NotEstimable):
+        lost = f"{100 * ships.drop.estimate.value:.2g}"
+        parts.append(f"it costs {lost} points of accuracy" if ships.drop.metric == "accuracy" else f"its mean error is {lost} % larger")
     ratio = ratio_of(ships)
     if isinstance(ratio, Sampled):
         parts.append(f"it takes {ratio.value:.2f} times as long")
