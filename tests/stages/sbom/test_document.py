@@ -84,6 +84,8 @@ def test_components_are_found_wherever_they_stand():
         (b'{"bomFormat": "CycloneDX", "a": 1, "a": 2}', "the key 'a' stands twice"),
         (b'{"bomFormat": "CycloneDX", "a": NaN}', "NaN is no number"),
         (b'{"a":' * 100_000, "no JSON"),
+        (b'{"bomFormat": "CycloneDX", "components": ' + b"[" * 200 + b"]" * 200 + b"}", "more than 64 levels"),
+        (b"5", "no CycloneDX document"),
     ],
 )
 def test_what_is_no_document_is_refused_in_one_line(tmp_path, content, why):

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from mlops_stage.errors import InputError
-from mlops_stage.stages.sbom.document import texts
+from mlops_stage.stages.sbom.diff import compare
+from mlops_stage.stages.sbom.document import MOST_LEVELS, read, texts
 from mlops_stage.stages.sbom.emit import About, emit
 from mlops_stage.stages.sbom.lint import lint
 from mlops_stage.stages.sbom.merge import merged
@@ -136,6 +137,17 @@ def test_neither_document_is_changed():
     ours, other = copy.deepcopy(OURS), copy.deepcopy(OTHER)
     merged(ours, other)
     assert (ours, other) == (OURS, OTHER)
+
+
+def test_a_document_as_deep_as_may_be_is_walked_to_its_end(tmp_path):
+    innermost = {"type": "file", "name": "innermost", "bom-ref": WHOLE.models[0].ref}
+    for place in range((MOST_LEVELS - 4) // 2):
+        innermost = {"type": "file", "name": f"f{place}", "components": [innermost]}
+    deep = {"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "components": [innermost]}
+    (tmp_path / "deep.json").write_text(json.dumps(deep))
+    document = read("deep.json", tmp_path, "source")
+    assert {finding.level for finding in lint(document)} <= {"warning", "note"}
+    assert len(compare(OURS, merged(OURS, document))) > 0
 
 
 def test_a_document_merged_twice_adds_nothing_the_second_time(both):

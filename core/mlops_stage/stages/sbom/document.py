@@ -18,6 +18,8 @@ Document = dict[str, Any]
 """What `json.loads` makes of a BOM."""
 
 MOST_BYTES = 2**28
+MOST_LEVELS = 64
+"""Lists and objects in one another; real documents have about twenty, and what walks them goes as deep."""
 _MAKE = "give a BOM in CycloneDX JSON, such as `mlops-stage sbom` writes"
 
 REFERENCES = frozenset(
@@ -89,7 +91,7 @@ def read(source: str, root: Path, what: str) -> Document:
 
     Raises:
         UsageError: nothing is there.
-        InputError: no CycloneDX in JSON, larger than `MOST_BYTES`, or with the same key twice.
+        InputError: no CycloneDX in JSON, larger than `MOST_BYTES`, deeper than `MOST_LEVELS`, or with the same key twice.
     """
     path = existing(root, source, what)
     try:
@@ -111,9 +113,20 @@ def parsed(content: bytes, name: str) -> Document:
         document = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_once, parse_constant=_refused)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{name} is no JSON that can be read: {shown(str(error) or type(error).__name__)}", _MAKE) from error
+    if _levels(document) > MOST_LEVELS:
+        raise InputError(f"{name} is nested more than {MOST_LEVELS} levels deep", _MAKE)
     if not isinstance(document, dict) or document.get("bomFormat") != "CycloneDX":
         raise InputError(f'{name} is no CycloneDX document: it does not say `"bomFormat": "CycloneDX"`', _MAKE)
     return document
+
+
+def _levels(document: Any) -> int:
+    """How deep lists and objects stand in one another."""
+    level, inside = 0, [document] if isinstance(document, dict | list) else []
+    while inside:
+        level += 1
+        inside = [inner for one in inside for inner in (one.values() if isinstance(one, dict) else one) if isinstance(inner, dict | list)]
+    return level
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
