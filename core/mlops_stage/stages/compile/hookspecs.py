@@ -21,6 +21,8 @@ class CompileBackend:
     """One line."""
     backend: str
     """`module:attribute`: a class, or a function without arguments, that gives a `stages.compile.backends.backend.Backend`."""
+    extra: str = ""
+    """The optional dependency group of mlops-stage that installs its library; empty for a plugin's, which asks for its own."""
 
 
 @hookspec
@@ -38,11 +40,15 @@ class Builtin:
         """ONNX Runtime and OpenVINO."""
         return (
             CompileBackend(
-                name="ort", summary="ONNX Runtime on the processor", backend="mlops_stage.stages.compile.backends.ort:OrtBackend"
+                name="ort",
+                summary="ONNX Runtime on the processor",
+                backend="mlops_stage.stages.compile.backends.ort:OrtBackend",
+                extra="compile",
             ),
             CompileBackend(
                 name="openvino",
                 summary="OpenVINO on the processor",
                 backend="mlops_stage.stages.compile.backends.openvino:OpenVinoBackend",
+                extra="openvino",
             ),
         )

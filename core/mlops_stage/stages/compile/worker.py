@@ -192,7 +192,10 @@ def _backend(reference: str) -> Backend:
     try:
         found: Backend = resolve_name(reference)()
     except ModuleNotFoundError as error:
-        raise _missing(reference.partition(":")[0], "", error) from error
+        from mlops_stage.stages.compile.hookspecs import Builtin
+
+        ours = next((one for one in Builtin.mlops_compile_backends() if one.backend == reference), None)
+        raise _missing(ours.name if ours else reference, ours.extra if ours else "", error) from error
     except (AttributeError, ValueError) as error:
         raise StageError(f"the backend {shown(reference)} cannot be loaded: {shown(error)}", "tell its author") from error
     return found

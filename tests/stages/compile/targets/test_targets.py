@@ -1,0 +1,85 @@
+import pytest
+
+from mlops_stage.errors import InputError, UsageError
+from mlops_stage.stages.compile import targets
+from mlops_stage.stages.compile.targets import builtin, foreign, load_targets
+
+EDGE = """\
+target: edge-arm64
+backend: ort
+runtime: {version: ">=1.26,<1.32", max_opset: 23, max_ir: 10}
+device: {arch: ARM64, features: [neon]}
+budget: {artifact: 4MB, ram: 64MB, latency_ratio: 1.2}
+precisions: [fp32, int8]
+required: true
+"""
+
+
+def test_those_that_come_with_the_stage_can_all_be_read(tmp_path):
+    assert builtin() == ("aarch64", "host", "openvino-cpu", "x86-64-v2", "x86-64-v3")
+    found = load_targets(builtin(), tmp_path)
+    assert tuple(target.name for target in found) == builtin()
+    assert {target.latency_ratio for target in found} == {1.05}
+
+
+def test_a_file_says_all_that_a_target_has(tmp_path):
+    (tmp_path / "edge.yaml").write_text(EDGE)
+    (found,) = load_targets(["edge.yaml", "edge.yaml"], tmp_path)
+    assert (found.name, found.version, found.max_opset, found.max_ir) == ("edge-arm64", "<1.32,>=1.26", 23, 10)
+    assert (found.arch, found.features, found.artifact_bytes, found.ram_bytes) == ("aarch64", ("neon",), 4_000_000, 64_000_000)
+    assert (found.latency_ratio, found.precisions, found.required, found.native) == (1.2, ("fp32", "int8"), True, False)
+    assert found.source == "edge.yaml"
+
+
+MISTAKES = {
+    "target: a\nbackend: ort\nruntime:\n  max_opsett: 3\n": (4, "unknown key 'max_opsett' in runtime"),
+    "target: a\nbackend: ort\ncolour: red\n": (3, "unknown key 'colour'"),
+    "backend: ort\n": (1, "target is missing"),
+    "target: a\nbackend: ort\nprecisions:\n - fp33\n": (3, "precisions"),
+    "target: A b\nbackend: ort\n": (1, "target"),
+    "target: a\nbackend: ort\nruntime: {version: abc}\n": (3, "write versions as pip does"),
+    "target: a\nbackend: ort\nbudget:\n  ram: 4XB\n": (4, "write a size"),
+    "target: a\nbackend: ort\nruntime: 3\n": (3, "is no mapping"),
+    "target: a\nbackend: [\n": (3, "not valid YAML"),
+    "target: a\ntarget: b\n": (2, "not valid YAML"),
+    "- a\n": (None, "holds no mapping"),
+    "target: &x a\nbackend: *x\n": (None, "anchor"),
+}
+
+
+@pytest.mark.parametrize("text", MISTAKES)
+def test_mistakes_are_told_with_their_line(tmp_path, text):
+    line, message = MISTAKES[text]
+    (tmp_path / "t.yaml").write_text(text)
+    with pytest.raises(UsageError, match=message) as caught:
+        load_targets(["t.yaml"], tmp_path)
+    assert caught.value.message.startswith(f"t.yaml:{line}: " if line else "t.yaml: ")
+    assert caught.value.hint
+
+
+def test_what_is_not_there_or_there_twice(tmp_path):
+    with pytest.raises(UsageError, match="no target 'hots'") as caught:
+        load_targets(["hots"], tmp_path)
+    assert "did you mean 'host'?" in caught.value.hint
+    with pytest.raises(UsageError, match="does not exist"):
+        load_targets(["other.yaml"], tmp_path)
+    (tmp_path / "mine.yaml").write_text("target: host\nbackend: ort\n")
+    with pytest.raises(UsageError, match="two targets are called 'host'"):
+        load_targets(["host", "mine.yaml"], tmp_path)
+    (tmp_path / "b.yaml").write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match="UTF-8"):
+        load_targets(["b.yaml"], tmp_path)
+
+
+def test_what_this_machine_cannot_run(tmp_path, monkeypatch):
+    arm, host, old, new = load_targets(["aarch64", "host", "x86-64-v2", "x86-64-v3"], tmp_path)
+    monkeypatch.setattr(targets.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(targets, "processor_features", lambda: frozenset(["cx16", "lahf_lm", "popcnt", "pni", "sse4_1", "sse4_2", "ssse3"]))
+    assert [bool(foreign(target)) for target in (arm, host, old, new)] == [True, False, False, True]
+    assert foreign(arm) == "it is for aarch64, and this machine is x86_64"
+    assert "avx2" in foreign(new)
+    monkeypatch.setattr(targets, "processor_features", frozenset)
+    assert "cannot be read" in foreign(old)
+    monkeypatch.setattr(targets.platform, "machine", lambda: "arm64")
+    monkeypatch.setattr(targets, "processor_features", lambda: frozenset({"asimd"}))
+    assert not foreign(arm)

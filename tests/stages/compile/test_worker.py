@@ -1,0 +1,177 @@
+"""Jobs in processes of their own, with a backend that misbehaves on demand."""
+
+import os
+import signal
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import helper
+
+from mlops_stage.errors import LimitError, StageError
+from mlops_stage.params import Limits
+from mlops_stage.stages.compile import arrays, worker
+from mlops_stage.stages.compile.backends.backend import BuildError, MissingBackendError
+
+BACKEND = """
+import os, signal, socket, sys, time
+
+class Trial:
+    name, extra = "trial", "trial"
+
+    def versions(self):
+        print("a library that talks", flush=True)
+        return {"home": os.environ["HOME"], "secret": os.environ.get("SECRET_TOKEN", "")}
+
+    def supports(self, facts, target):
+        from mlops_stage.stages.compile.backends.backend import Coverage
+
+        if target.native:
+            raise ValueError("first line\\nsecond line")
+        return Coverage(verdict="supported")
+
+    def compile(self, source, precision, target, calibration, folder):
+        if precision == "connect":
+            socket.create_connection(("127.0.0.1", 9))
+        if precision == "talk":
+            return socket.socket(socket.AF_UNIX)
+        if precision == "grow":
+            bytearray(2**40)
+        if precision == "sleep":
+            time.sleep(60)
+        if precision == "crash":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if precision == "leave":
+            os._exit(7)
+
+    def footprint(self, artefact, target, rows=1):
+        import a_library_that_nobody_has
+"""
+
+
+@pytest.fixture
+def job(tmp_path, monkeypatch, host):
+    """What the misbehaving backend is told."""
+    (tmp_path / "trial_backend.py").write_text(BACKEND)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("SECRET_TOKEN", "canary")
+
+    def call(verb, wall=60, memory=None, **more):
+        asked = {
+            "verb": verb,
+            "backend": "trial_backend:Trial",
+            "target": asdict(host),
+            "source": "/x",
+            "folder": "/x",
+            "artefact": "/x",
+            "rows": 1,
+            "feeds": {},
+            **more,
+        }
+        return worker.call(asked, Limits(wall=wall, memory=memory))
+
+    return call
+
+
+@pytest.fixture
+def model(zoo, tmp_path):
+    return str(zoo.written(zoo.plain([helper.make_node("Relu", ["x"], ["y"])]), tmp_path / "m.onnx"))
+
+
+def test_it_sees_no_secret_and_a_home_of_its_own(job, model):
+    told = job("supports", source=model)
+    assert told["verdict"] == "supported"
+    assert told["versions"]["secret"] == ""
+    assert told["versions"]["home"] != os.environ["HOME"]
+
+
+def test_libraries_that_are_not_installed(job):
+    with pytest.raises(MissingBackendError, match="needs a_library_that_nobody_has") as caught:
+        job("footprint")
+    assert caught.value.hint == "pip install 'mlops-stage[trial]'"
+    with pytest.raises(MissingBackendError, match="needs nowhere_to_be_found"):
+        job("supports", backend="nowhere_to_be_found:Backend")
+    with pytest.raises(StageError, match="cannot be loaded"):
+        job("supports", backend="trial_backend:Absent")
+
+
+def test_no_network(job):
+    with pytest.raises(BuildError, match="PermissionError"):
+        job("build", precision="connect")
+    with pytest.raises(BuildError, match="TypeError"):  # a socket of this machine was made: what fails is that it is no artefact
+        job("build", precision="talk")
+
+
+def test_limits(job):
+    begun = time.monotonic()
+    with pytest.raises(LimitError, match="compiling sleep for host did not finish within 1 s"):
+        job("build", wall=1, precision="sleep")
+    assert time.monotonic() - begun < 20
+    with pytest.raises(LimitError, match="more memory"):
+        job("build", memory=2**30, precision="grow")
+
+
+@pytest.mark.parametrize(("how", "told"), [("crash", "crashed \\(SIGSEGV\\)"), ("leave", "exit code 7 and no answer")])
+def test_every_end_has_words(job, how, told):
+    with pytest.raises(BuildError, match=told):
+        job("build", precision=how)
+
+
+def test_what_a_library_raises_is_one_line(job, model, host):
+    with pytest.raises(BuildError, match="^ValueError: first line$"):
+        job("supports", source=model, target=asdict(replace(host, native=True)))
+
+
+def test_a_model_there_and_back(specimen, host, tmp_path):
+    """Build, run and weigh in fresh processes; names with slashes and text come through."""
+    held = specimen("boosted")
+    ort = {"backend": "mlops_stage.stages.compile.backends.ort:OrtBackend", "target": asdict(host)}
+    folder = tmp_path / "made"
+    folder.mkdir()
+    built = worker.call({"verb": "build", **ort, "source": str(held.path), "precision": "fp32", "folder": str(folder)}, Limits())
+    feeds, out = tmp_path / "feeds.npz", tmp_path / "out.npz"
+    arrays.save(feeds, held.rows)
+    weighed = worker.call({"verb": "footprint", **ort, "artefact": built["path"], "rows": 1, "feeds": {str(feeds): str(out)}}, Limits())
+    assert list(arrays.load(out)) == ["label", "probabilities"]
+    assert weighed["ram_bytes"] > 2**20
+    odd = {"a/b": np.array(["x", "é"], dtype=object), "file": np.arange(3)}
+    arrays.save(tmp_path / "odd.npz", odd)
+    back = arrays.load(tmp_path / "odd.npz")
+    assert {name: values.tolist() for name, values in back.items()} == {name: values.tolist() for name, values in odd.items()}
+
+
+def test_it_goes_with_its_parent():
+    """A worker whose parent is killed does not stay."""
+    import subprocess
+    import sys
+
+    code = (
+        "import os, time; from mlops_stage.stages.compile.confinement import confine\n"
+        "child = os.fork()\n"
+        "if child == 0:\n confine({}, os.getppid()); print(os.getpid(), flush=True); time.sleep(60)\n"
+        "time.sleep(60)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    grandchild = int(parent.stdout.readline())
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    parent.stdout.close()
+    for _ in range(100):
+        try:
+            state = Path(f"/proc/{grandchild}/stat").read_text().split(")")[1].split()[0]
+        except OSError:
+            return
+        if state == "Z":
+            return
+        time.sleep(0.05)
+    raise AssertionError("it is still there")
+
+
+def test_a_built_in_backend_whose_library_is_missing_names_its_extra(job, tmp_path, model):
+    (tmp_path / "openvino").mkdir()
+    (tmp_path / "openvino" / "__init__.py").write_text("raise ModuleNotFoundError('gone', name='openvino')")
+    with pytest.raises(MissingBackendError, match="the backend openvino needs openvino") as caught:
+        job("supports", backend="mlops_stage.stages.compile.backends.openvino:OpenVinoBackend", source=model)
+    assert caught.value.hint == "pip install 'mlops-stage[openvino]'"
