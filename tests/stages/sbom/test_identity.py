@@ -48,6 +48,7 @@ def test_an_endless_licence_is_cut():
     "purl",
     [
         generic_purl("a model/ü@1", "1 0", SHA),
+        generic_purl("///", "/", SHA),
         generic_purl("test.parquet", "", SHA, "dataset"),
         hub_purl("acme/credit", "B" * 40),
         hub_purl("gpt2"),

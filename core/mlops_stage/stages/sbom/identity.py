@@ -91,7 +91,9 @@ def generic_purl(name: str, version: str, sha256: str, kind: str = "") -> str:
         sha256: of its content.
         kind: put in front of the name, such as `dataset`.
     """
-    return PackageURL("generic", kind or None, name, version or None, {"checksum": f"sha256:{sha256}"}).to_string()
+    return PackageURL(
+        "generic", kind or None, name.strip("/") or "unnamed", version.strip("/") or None, {"checksum": f"sha256:{sha256}"}
+    ).to_string()
 
 
 def hub_purl(name: str, revision: str = "") -> str:

@@ -154,6 +154,7 @@ def test_a_pickle_is_described_and_never_loaded(project):
     project.explosive("model.joblib")
     (model,) = project.look(model="model.joblib").models
     assert (model.text("format"), model.name, len(model.files)) == ("pickle", "model", 1)
+    assert model.files[0].role == "weights"
     assert model.purl.startswith("pkg:generic/model@sha256-")
 
 
@@ -162,6 +163,7 @@ def test_a_pickle_is_described_and_never_loaded(project):
     [
         ("model.onnx", b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "a Git LFS pointer"),
         ("weights.pt", b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "a Git LFS pointer"),
+        ("weights.pt", b"<!doctype html><html>log in</html>", "a page of HTML"),
         ("model.onnx.dvc", b"outs:\n- md5: 0123456789abcdef\n  path: model.onnx\n", "a DVC pointer"),
     ],
 )
@@ -169,7 +171,7 @@ def test_a_pointer_is_not_taken_for_weights(project, name, content, why):
     project.write(f"m/{name}", content)
     with pytest.raises(InputError, match=why) as error:
         project.look(model="m")
-    assert "pull" in error.value.hint
+    assert "pull" in error.value.hint or "address" in error.value.hint
 
 
 def test_a_name_that_is_no_text_is_refused(project):
@@ -187,3 +189,21 @@ def test_odd_names_and_texts_of_files_are_made_harmless(project, unclean):
     project.write("m/odd.\x1bx", "1")
     found = project.look(model="m")
     assert [text for text in unclean(found) if text not in {file.path for file in found.models[0].files}] == []
+
+
+def test_what_is_no_model_is_refused_and_an_unknown_kind_is_not(project):
+    project.write("mlops.yaml", "version: 1\n")
+    project.write("docs/README.md", "hello")
+    project.write("model.weird", "1")
+    with pytest.raises(InputError, match=r"mlops.yaml holds no file of weights"):
+        project.look(model="mlops.yaml")
+    with pytest.raises(InputError, match=r"docs holds no file of weights"):
+        project.look(model="docs")
+    assert project.look(model="model.weird").models[0].files[0].role == "weights"
+
+
+def test_the_project_itself_may_be_the_model(project):
+    project.network("model.onnx")
+    (model,) = project.look(model=".").models
+    assert model.name
+    assert model.purl.startswith("pkg:generic/model@")

@@ -152,7 +152,7 @@ def _inferred(scene: Scene, interface: Interface | None, about: dict[str, list[F
     if part is None:
         yield _guess("name", without_credentials(scene.served), source)
         return
-    yield _guess("name", PurePosixPath(source).stem if part.place.is_file() else PurePosixPath(source).name, source)
+    yield _guess("name", PurePosixPath(source).stem if part.place.is_file() else PurePosixPath(source).name or "model", source)
     yield _guess("version", f"sha256-{part.sha256[:12]}", source)
     system = settle(about["system"])
     for element in ("producer", "licence", "repository", "homepage"):

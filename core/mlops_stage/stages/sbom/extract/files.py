@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -101,9 +102,7 @@ def model_part(source: str, root: Path, apart: AbstractSet[Path] = frozenset()) 
     every = list(dict.fromkeys([*found, *sorted(weights)]))
     states += states_of(every[len(found) :])
     digests = sha256_many(every)
-    files = sorted(
-        (_file(path, root, digests[path], path in weights) for path in every), key=lambda file: (file.role != "weights", file.path)
-    )
+    files = _described([_file(path, root, digests[path], path in weights) for path in every], source)
     paths = {relative(root, path): path for path in every}
     if len(paths) < len(every):
         raise InputError(
@@ -121,6 +120,21 @@ def model_part(source: str, root: Path, apart: AbstractSet[Path] = frozenset()) 
         onnx={relative(root, path): told for path, told in facts.items()},
         purl=_hub(place) if place.is_dir() else "",
     ), findings
+
+
+def _described(files: list[File], source: str) -> list[File]:
+    """The files of a model, weights first; a single one of a kind that is not known here was named as the model, and is taken for its weights.
+
+    Raises:
+        InputError: none of them holds weights.
+    """
+    if len(files) == 1 and files[0].role == "other":
+        return [replace(files[0], role="weights")]
+    found = sorted(files, key=lambda file: (file.role != "weights", file.path))
+    if found[0].role != "weights":
+        what = f"{shown(source)} holds no file of weights, only {shown(found[0].path)}" + (" and the like" if len(found) > 1 else "")
+        raise InputError(f"model: {what}", "name the file or folder of the model itself")
+    return found
 
 
 def states_of(paths: Iterable[Path]) -> tuple[tuple[int, int, int], ...]:
@@ -235,7 +249,8 @@ def _refuse_stand_in(path: Path) -> None:
         raise InputError(f"model: the name of {shown(path.name)} is not UTF-8", "rename the file") from error
     with suppress(OSError), path.open("rb") as stream:
         content = sniffed(stream.read(HEAD_BYTES))
-        if content is not None and content.kind in {"git-lfs", "dvc"}:
+        weights = path.suffix.lower() in {*_WEIGHTS, ".bin"}
+        if content is not None and content.kind in ({"git-lfs", "dvc", "html"} if weights else {"git-lfs", "dvc"}):
             raise InputError(f"model: {shown(path.name)} is {content.name}", content.hint)
 
 
