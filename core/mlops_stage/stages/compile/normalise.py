@@ -44,11 +44,12 @@ def normalised(model: onnx.ModelProto, ceiling: Ceiling) -> tuple[onnx.ModelProt
     _plain_inputs(found, notes)
     found = _lower_opset(found, ceiling, notes)
     _lower_ir(found, ceiling, notes)
+    found = inferred(found)
     try:
         checker.check_model(found)
     except (checker.ValidationError, ValueError) as error:
         notes.append(f"onnx's checker objects: {shown(' '.join(str(error).split()), 160)}")
-    return inferred(found), tuple(notes)
+    return found, tuple(notes)
 
 
 def normalise(source: Path, digests: Mapping[str, str] | None, ceiling: Ceiling, to: Path) -> tuple[str, ...]:
