@@ -168,7 +168,7 @@ def _holds(checked: Checked, tree: Tree | None) -> str:
     reports = sorted({f"{one.said.id} {one.said.outcome}" for one in checked.about if one.said.id})
     said = f" ({', '.join(map(shown, reports))})" if reports else ""
     files = f", about {counted(len(tree.files), 'file')}" if tree else ""
-    return f"{counted(len(checked.about), 'statement')}{files}, signed by {' and '.join(map(shown, signers))}{said}"
+    return f"{counted(len(checked.about), 'statement')}{files}, signed by {' and '.join(shown(one, 400) for one in signers)}{said}"
 
 
 def _metrics(checked: Checked, found: Sequence[Found], tree: Tree | None) -> tuple[Metric, ...]:

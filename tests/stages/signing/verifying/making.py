@@ -8,7 +8,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 from rfc3161_client import TimestampRequestBuilder
 
 from mlops_stage.stages.signing import keys, manifest
@@ -102,6 +102,9 @@ def entry(double, held, verifier, version):
 
 
 def _pem(verifier):
+    if "publicKey" in verifier:
+        public = load_der_public_key(base64.b64decode(verifier["publicKey"]["rawBytes"]))
+        return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     return x509.load_der_x509_certificate(base64.b64decode(verifier["x509Certificate"]["rawBytes"])).public_bytes(Encoding.PEM)
 
 
@@ -117,11 +120,11 @@ def by_identity(double, payload, *, rekor=2, stamps=True, sub=WHO, payload_type=
     return _bundle(double, held, material, stamps=stamps)
 
 
-def by_key(double, payload, key, *, stamps=False, logged=False, payload_type=PAYLOAD_TYPE):
+def by_key(double, payload, key, *, stamps=False, logged=False, rekor=2, payload_type=PAYLOAD_TYPE):
     """A bundle of a key of one's own."""
     held = envelope(payload, key, payload_type)
     public = {"publicKey": {"rawBytes": b64(key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))}}
-    entries = [entry(double, held, public, 2)] if logged else []
+    entries = [entry(double, held, public, rekor)] if logged else []
     return _bundle(double, held, {"publicKey": {"hint": keys.hint(key.public_key())}, "tlogEntries": entries}, stamps=stamps)
 
 

@@ -44,6 +44,40 @@ def test_what_a_key_signed_is_believed_for_what_it_shows(shared_double, making, 
     assert checked(owner, bundle, assurance=level).refused == ()
 
 
+def test_a_key_may_use_a_log_of_version_1_too(shared_double, making, key, owner, checked):
+    found = checked(owner, making.by_key(shared_double, making.statement(FILES), key, logged=True, rekor=1))
+    assert (found.refused, found.level) == ((), "logged")
+    assert len(found.about[0].origin.moments) == 1
+
+
+def provenance(making, artefact, source):
+    """That an artefact was compiled from a source."""
+    made_of = {"buildDefinition": {"resolvedDependencies": [{"name": "m.onnx", "digest": {"sha256": making.sha256(source)}}]}}
+    return making.statement({"a.onnx": artefact}, predicateType="https://slsa.dev/provenance/v1", predicate=made_of)
+
+
+def test_what_was_said_of_the_source_counts_for_what_was_compiled_from_it(shared_double, making, key, owner, checked):
+    said = [
+        provenance(making, b"compiled", b"source"),
+        making.statement({"m.onnx": b"source"}),
+        making.statement({"test.csv": b"rows"}, "data"),
+    ]
+    bundles = [making.by_key(shared_double, one, key) for one in said]
+    assert checked(owner, *bundles, files={"a.onnx": b"compiled"}, require=["quality", "data"]).refused == ()
+
+
+def test_what_was_said_of_something_else_that_was_made_of_the_same_source_does_not(shared_double, making, key, owner, checked):
+    said = [
+        provenance(making, b"compiled", b"source"),
+        making.statement({"m.onnx": b"source", "b.onnx": b"another"}, "compile"),
+        making.statement({"b.onnx": b"another"}),
+    ]
+    found = checked(
+        owner, *(making.by_key(shared_double, one, key) for one in said), files={"a.onnx": b"compiled"}, require=["compile", "quality"]
+    )
+    assert [one.error.rule for one in found.refused] == ["verify/required-other"] * 2
+
+
 def test_the_weakest_signature_counts(shared_double, making, key, owner, checked):
     strong = making.by_key(shared_double, making.statement(FILES), key, stamps=True)
     weak = making.by_key(shared_double, making.statement(FILES, "scan"), key)

@@ -51,15 +51,22 @@ class Expected:
             raise RefusalError("verify/no-identity", f"the certificate names {shown(found)}, which every workflow may get")
         issuer = issuer_of(certificate)
         if issuer != self.issuer:
-            raise RefusalError("verify/issuer", f"{shown(issuer or 'nobody')} vouched for the signer, and {shown(self.issuer)} is expected")
+            raise RefusalError(
+                "verify/issuer", f"{_whole(issuer or 'nobody')} vouched for the signer, and {_whole(self.issuer)} is expected"
+            )
         if found != self.identity:
-            raise RefusalError("verify/identity", f"{shown(found)} signed, and {shown(self.identity)} is expected")
+            raise RefusalError("verify/identity", f"{_whole(found)} signed, and {_whole(self.identity)} is expected")
         repository = _text(certificate, _REPOSITORY)
         if self.repository and repository != self.repository:
             raise RefusalError(
                 "verify/repository",
                 f"the workflow ran for {shown(repository or 'no repository')}, and {shown(self.repository)} is expected",
             )
+
+
+def _whole(name: str) -> str:
+    """An identity with its middle, where the difference may lie."""
+    return shown(name, 400)
 
 
 def identity_of(certificate: x509.Certificate) -> str:

@@ -32,14 +32,20 @@ class Believed:
 
 
 def about(files: Sequence[File], statements: Sequence[Believed]) -> tuple[Believed, ...]:
-    """The statements about these files, and those about what such a statement names: the data that a model was tested on, the model that one was compiled from."""
-    known = {file.sha256 for file in files}
-    digests = [{named.sha256 for named in _named(one)} for one in statements]
-    found: set[int] = set()
-    while reached := {place for place, own in enumerate(digests) if place not in found and not known.isdisjoint(own)}:
+    """The statements about these files, and those about what they were made of or tested with: the source of a compiled model, the test data.
+
+    From a file it goes up, to what a statement about it says was used, and never down again: what else was made of the same source is another
+    thing, so a statement further up counts only if it speaks of nothing but what was used.
+    """
+    delivered = {file.sha256 for file in files}
+    digests = [{named.sha256 for named in _named(one) if named.name != manifest.NAME} for one in statements]
+    found = {place for place, own in enumerate(digests) if not delivered.isdisjoint(own)}
+    reached = set(found)
+    known: set[str] = set()
+    while reached:
+        known = known.union(*(statements[place].said.used for place in reached))
+        reached = {place for place, own in enumerate(digests) if place not in found and own and own <= known}
         found |= reached
-        for place in reached:
-            known |= digests[place] | statements[place].said.used
     return tuple(one for place, one in enumerate(statements) if place in found)
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from mlops_stage.evidence.redact import shown
 from mlops_stage.stages.signing.verifying.plain import Reader, decoded, parsed
@@ -92,7 +92,7 @@ def _check_dsse(spec: Reader, bundle: Bundle, signer: bytes) -> None:
     signatures = [Reader(one, _ENTRY, "a signature in the log's entry") for one in spec.items("signatures")]
     if [one.content("signature") for one in signatures] != [bundle.signature]:
         raise RefusalError(_ENTRY, "the log's entry is of another signature")
-    if not bundle.certificate or signatures[0].content("verifier") != _pem(signer):
+    if signatures[0].content("verifier") != _pem(signer, certificate=bundle.certificate is not None):
         raise RefusalError(_ENTRY, "the log's entry is of another signer")
 
 
@@ -106,8 +106,10 @@ def _check_hashed(spec: Reader, bundle: Bundle, signer: bytes) -> None:
         raise RefusalError(_ENTRY, "the log's entry is of another signer")
 
 
-def _pem(certificate: bytes) -> bytes:
-    return x509.load_der_x509_certificate(certificate).public_bytes(Encoding.PEM)
+def _pem(signer: bytes, *, certificate: bool) -> bytes:
+    if certificate:
+        return x509.load_der_x509_certificate(signer).public_bytes(Encoding.PEM)
+    return load_der_public_key(signer).public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
 def _proof(entry: Reader) -> _Proof:
