@@ -1,5 +1,3 @@
-import hashlib
-
 import numpy as np
 import onnx
 import pytest
@@ -9,7 +7,7 @@ from mlops_stage.errors import InputError
 from mlops_stage.stages.compile.backends.backend import BuildError
 from mlops_stage.stages.compile.backends.kernels import Ceiling
 from mlops_stage.stages.compile.graphs import read_model, weight_bytes, write_model
-from mlops_stage.stages.compile.normalise import normalise, normalised
+from mlops_stage.stages.compile.normalise import normalised
 
 RELU = helper.make_node("Relu", ["x"], ["y"])
 
@@ -66,9 +64,8 @@ def test_weights_in_other_files_are_taken_in_and_large_models_put_theirs_apart(z
     (tmp_path / "given").mkdir()
     source = tmp_path / "given" / "m.onnx"
     onnx.save_model(model, source, save_as_external_data=True, location="m.bin", size_threshold=0)
-    digests = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in source.parent.iterdir()}
-    assert set(digests) == {"m.onnx", "m.bin"}
-    normalise(source, digests, Ceiling(), tmp_path / "one.onnx")
+    assert sorted(file.name for file in source.parent.iterdir()) == ["m.bin", "m.onnx"]
+    write_model(normalised(read_model(source), Ceiling())[0], tmp_path / "one.onnx")
     assert np.array_equal(numpy_helper.to_array(onnx.load(tmp_path / "one.onnx").graph.initializer[0]), values)
     (tmp_path / "made").mkdir()
     write_model(read_model(source), tmp_path / "made" / "model.onnx", whole_bytes=1000)
@@ -78,14 +75,10 @@ def test_weights_in_other_files_are_taken_in_and_large_models_put_theirs_apart(z
     assert weight_bytes(again) > values.nbytes
 
 
-def test_files_that_changed_or_lead_elsewhere(zoo, tmp_path):
+def test_files_that_are_cut_short_or_lead_elsewhere(zoo, tmp_path):
     model = zoo.plain([helper.make_node("MatMul", ["x", "w"], ["y"])], {"w": np.ones((4, 300), np.float32)})
     path = tmp_path / "m.onnx"
     onnx.save_model(model, path, save_as_external_data=True, location="m.bin", size_threshold=0)
-    digests = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in tmp_path.iterdir()}
-    (tmp_path / "m.bin").write_bytes(b"\1" * 4800)
-    with pytest.raises(InputError, match="m.bin was changed"):
-        read_model(path, digests)
     (tmp_path / "m.bin").write_bytes(b"short")
     with pytest.raises(InputError, match="beyond the end"):
         read_model(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 import onnx
@@ -13,7 +12,7 @@ from mlops_stage.evidence.paths import inside
 from mlops_stage.evidence.redact import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
 WHOLE_BYTES = 1_500_000_000
@@ -21,18 +20,13 @@ WHOLE_BYTES = 1_500_000_000
 WEIGHTS = "model.onnx.data"
 
 
-def read_model(path: Path, digests: Mapping[str, str] | None = None) -> onnx.ModelProto:
+def read_model(path: Path) -> onnx.ModelProto:
     """The model in a file with all its weights, those of other files among them.
 
-    Args:
-        path: the model, one that passed the screen.
-        digests: SHA-256 of the model file and the files of its weights, by path relative to its folder, as they were when they were screened;
-            unset where this stage itself wrote them.
-
     Raises:
-        InputError: no ONNX model, or changed since it was screened.
+        InputError: no ONNX model.
     """
-    content = _bytes(path, path.name, digests)
+    content = _bytes(path, path.name)
     try:
         model = onnx.load_model_from_string(content)
     except (DecodeError, ValueError) as error:
@@ -40,26 +34,23 @@ def read_model(path: Path, digests: Mapping[str, str] | None = None) -> onnx.Mod
     held: dict[str, bytes] = {}
     for tensor in tensors(model):
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            _embed(tensor, path.parent, held, digests)
+            _embed(tensor, path.parent, held)
     return model
 
 
-def _bytes(path: Path, name: str, digests: Mapping[str, str] | None) -> bytes:
+def _bytes(path: Path, name: str) -> bytes:
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise InputError(f"cannot read {shown(name)}: {error.strerror}", "check that it is there and may be read") from error
-    if digests is not None and hashlib.sha256(content).hexdigest() != digests.get(name):
-        raise InputError(f"{shown(name)} was changed while it was read", "let no other step write the model while this one runs")
-    return content
 
 
-def _embed(tensor: onnx.TensorProto, folder: Path, held: dict[str, bytes], digests: Mapping[str, str] | None) -> None:
+def _embed(tensor: onnx.TensorProto, folder: Path, held: dict[str, bytes]) -> None:
     """Take the numbers of a tensor out of the other file that holds them."""
     said = {entry.key: entry.value for entry in tensor.external_data}
     name = said.get("location", "")
     if name not in held:
-        held[name] = _bytes(inside(folder, name), name, digests)
+        held[name] = _bytes(inside(folder, name), name)
     offset = int(said.get("offset", 0))
     length = int(said.get("length", len(held[name]) - offset))
     if offset < 0 or length < 0 or offset + length > len(held[name]):

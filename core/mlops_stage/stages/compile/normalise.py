@@ -10,12 +10,9 @@ from onnx import checker, inliner, shape_inference, version_converter
 from mlops_stage.evidence.redact import shown
 from mlops_stage.report.words import counted
 from mlops_stage.stages.compile.backends.backend import BuildError
-from mlops_stage.stages.compile.graphs import graphs, opset, read_model, write_model
+from mlops_stage.stages.compile.graphs import graphs, opset
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
     from mlops_stage.stages.compile.backends.kernels import Ceiling
 
 _LEAST_IR = {21: 10, 19: 9, 15: 8, 13: 7}
@@ -50,24 +47,6 @@ def normalised(model: onnx.ModelProto, ceiling: Ceiling) -> tuple[onnx.ModelProt
     except (checker.ValidationError, ValueError) as error:
         notes.append(f"onnx's checker objects: {shown(' '.join(str(error).split()), 160)}")
     return found, tuple(notes)
-
-
-def normalise(source: Path, digests: Mapping[str, str] | None, ceiling: Ceiling, to: Path) -> tuple[str, ...]:
-    """Write the normalised model of a file; what was done to it, a line each.
-
-    Args:
-        source: a model that passed the screen.
-        digests: of its files, as `read_model` takes them.
-        ceiling: the newest that the target's runtime reads.
-        to: the file to write; a large model's weights go beside it.
-
-    Raises:
-        InputError: changed since it was screened.
-        BuildError: the target's runtime is too old for it.
-    """
-    model, notes = normalised(read_model(source, digests), ceiling)
-    write_model(model, to)
-    return notes
 
 
 def inferred(model: onnx.ModelProto) -> onnx.ModelProto:

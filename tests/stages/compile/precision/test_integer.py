@@ -1,6 +1,5 @@
-"""Whole numbers of eight bits, and the rows that their ranges come from."""
+"""Whole numbers of eight bits."""
 
-import csv
 from dataclasses import replace
 
 import numpy as np
@@ -8,15 +7,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from mlops_stage.errors import UsageError
-from mlops_stage.inputs.model import open_model
-from mlops_stage.inputs.tables.open import open_table
 from mlops_stage.stages.compile import arrays
 from mlops_stage.stages.compile.backends.backend import BuildError
 from mlops_stage.stages.compile.backends.kernels import Ceiling
 from mlops_stage.stages.compile.graphs import read_model
 from mlops_stage.stages.compile.normalise import normalised
-from mlops_stage.stages.compile.precision.calibration import calibration
 from mlops_stage.stages.compile.precision.integer import quantised
 from mlops_stage.stages.compile.runtime import folded
 
@@ -82,26 +77,3 @@ def test_an_old_operator_set_is_brought_up(zoo, tmp_path):
     arrays.save(tmp_path / "rows.npz", {"x": np.random.default_rng(0).normal(size=(40, 4)).astype(np.float32)})
     found, _ = quantised(normalised(model, Ceiling())[0], tmp_path / "rows.npz")
     assert max(entry.version for entry in found.opset_import if not entry.domain) == 13
-
-
-def test_rows_to_learn_from_are_drawn_and_never_those_that_judge(zoo, tmp_path):
-    names = ["a", "b", "c", "d"]
-    model = zoo.plain([helper.make_node("Relu", ["x"], ["y"])])
-    model.metadata_props.add(key="mlops_stage.columns", value='["a", "b", "c", "d"]')
-    zoo.written(model, tmp_path / "m.onnx")
-    for file, seed in (("train.csv", 0), ("test.csv", 1)):
-        with (tmp_path / file).open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream)
-            writer.writerows([names, *np.random.default_rng(seed).integers(9, size=(200, 4)).tolist()])
-    opened = open_model("m.onnx", tmp_path)
-    train, test, same = (
-        open_table(file, tmp_path, what) for file, what in (("train.csv", "train"), ("test.csv", "data"), ("test.csv", "train"))
-    )
-    first = calibration(opened, train, tmp_path / "one.npz", seed=5, judged=test, rows=50)
-    again = calibration(opened, train, tmp_path / "two.npz", seed=5, judged=test, rows=50)
-    other = calibration(opened, train, tmp_path / "three.npz", seed=6, judged=test, rows=50)
-    assert (first.rows, first.sha256) == (50, again.sha256)
-    assert first.sha256 != other.sha256
-    assert arrays.load(first.path)["x"].shape == (50, 4)
-    with pytest.raises(UsageError, match="learned from the very rows that the model is judged on"):
-        calibration(opened, same, tmp_path / "four.npz", seed=5, judged=test)

@@ -96,10 +96,10 @@ class Backend(Protocol):
         """Make one variant.
 
         Args:
-            source: an ONNX file as `normalise` leaves it.
+            source: an ONNX file that passed the screen, a copy that nobody else can change.
             precision: one of `PRECISIONS`.
             target: what it is for.
-            calibration: rows for int8, as `arrays.save` writes them.
+            calibration: rows to learn the ranges of int8 from, as `arrays.save` writes them.
             folder: empty; everything that belongs to the artefact goes there.
 
         Raises:

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -91,16 +91,3 @@ def _at(version: Version) -> Release:
 def is_covered(specifier: str, installed: str) -> bool:
     """Whether the runtime installed here is one that the target may have."""
     return not specifier or SpecifierSet(specifier).contains(installed, prereleases=True)
-
-
-def snapshot() -> dict[str, set[tuple[int, int]]]:
-    """The kernels of the runtime that is installed: `domain::Operator` -> first and last versions; how kernels.json was made."""
-    from onnxruntime.capi import _pybind_state as state
-
-    found: dict[str, set[tuple[int, int]]] = {}
-    every: list[Any] = state.get_all_opkernel_def()
-    for kernel in every:
-        if kernel.provider == "CPUExecutionProvider":
-            first, last = kernel.version_range
-            found.setdefault(f"{kernel.domain or 'ai.onnx'}::{kernel.op_name}", set()).add((first, last))
-    return found

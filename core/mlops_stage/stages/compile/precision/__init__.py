@@ -1,1 +1,1 @@
-"""Variants of fewer bits: half precision, integers, and the rows that integers are calibrated with."""
+"""Variants of fewer bits: half precision and integers."""
