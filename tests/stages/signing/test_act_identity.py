@@ -5,7 +5,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from signed_project import files, metric, outcome, payload_of, pem, reported, workspace
+from signed_project import files, in_this_process, metric, outcome, payload_of, pem, reported, workspace
 
 from mlops_stage.errors import InputError, UsageError
 from mlops_stage.report import Outcome
@@ -24,18 +24,26 @@ def project(tmp_path):
     return tmp_path
 
 
+@pytest.fixture
+def own_process():
+    """For tests of what only the process for the services can do: be ended."""
+
+
 @pytest.fixture(autouse=True)
-def _impatient(monkeypatch):
+def _impatient(request, monkeypatch):
+    if "own_process" not in request.fixturenames:
+        in_this_process(monkeypatch)
     monkeypatch.setattr(waiting, "PATIENCE", {"connect": 2.0, "read": 1.0, "attempts": 2, "pause": 0.05})
 
 
 def asked(double, project, rekor=1, *, stamps=True, **changes):
     (project / "token").write_text(double.token(WHO) + "\n")
     return SignParams(
-        **{"identity_token_file": "token", "trust_config": str(double.trust_file(rekor, stamps=stamps)), "deadline": 30, **changes}
+        **{"identity_token_file": "token", "trust_config": str(double.trust_file(rekor, stamps=stamps)), "deadline": 60, **changes}
     )
 
 
+@pytest.mark.usefixtures("own_process")
 @pytest.mark.parametrize(("rekor", "stamps"), [(1, False), (1, True), (2, True)], ids=["log 1", "log 1 and stamps", "log 2 and stamps"])
 def test_every_kind_of_deployment_signs_and_holds(shared_double, project, rekor, stamps):
     params = asked(shared_double, project, rekor, stamps=stamps)
@@ -93,6 +101,7 @@ def test_one_run_has_one_signer(double, project):
     assert (metric(seen, "kept"), metric(seen, "signed")) == (0, 2)
 
 
+@pytest.mark.usefixtures("own_process")
 @pytest.mark.parametrize(
     ("part", "how"),
     [("fulcio", "refuse"), ("fulcio", "html"), ("fulcio", "drip"), ("rekor", "hang"), ("rekor", "502"), ("tsa", "hang"), ("tsa", "502")],
@@ -104,7 +113,7 @@ def test_an_outage_is_bounded_loses_nothing_and_is_resumed(double, project, part
     begun = time.monotonic()
     with pytest.raises(OutageError, match="0 of 3 statements signed, the others wait in attestations/pending") as told:
         act(params, workspace(project, *reports))
-    assert time.monotonic() - begun < 8
+    assert time.monotonic() - begun < 20, "it waits for ever"
     assert "\n" not in told.value.message
     assert "sign again later" in told.value.hint
     held = files(project)
@@ -112,14 +121,14 @@ def test_an_outage_is_bounded_loses_nothing_and_is_resumed(double, project, part
     if part == "tsa":
         assert double.asked("rekor") == 0, "nothing may be logged before a stamp can be had"
     double.heal()
-    seen = act(params, workspace(project, *reports))
+    seen = act(params.model_copy(update={"deadline": 60}), workspace(project, *reports))
     assert metric(seen, "signed") == 3
     assert {name for name in files(project) if name.startswith("pending")} == set()
 
 
 def test_what_was_signed_before_an_outage_is_kept(double, project):
     reports = [reported(project, f"quality{number}") for number in range(6)]
-    params = asked(double, project, 2, deadline=10)
+    params = asked(double, project, 2, deadline=60)
     double.fail("rekor", "502", after=2)
     with pytest.raises(OutageError, match="2 of 6 statements signed"):
         act(params, workspace(project, *reports))
@@ -135,7 +144,7 @@ def test_a_short_outage_is_sat_out(double, project):
     double.fail("rekor", "502", times=1)
     double.fail("fulcio", "refuse", times=1)
     double.fail("tsa", "hang", times=1)
-    seen = act(asked(double, project, 2, deadline=30), workspace(project, reported(project)))
+    seen = act(asked(double, project, 2), workspace(project, reported(project)))
     assert metric(seen, "signed") == 1
 
 
@@ -148,7 +157,7 @@ def test_an_answer_that_is_lost_leaves_one_bundle(double, project, rekor):
 
 
 def test_what_waits_is_signed_when_its_reports_are_gone(double, project):
-    params = asked(double, project, 2, deadline=4)
+    params = asked(double, project, 2, deadline=60)
     double.fail("rekor", "502")
     with pytest.raises(OutageError):
         act(params, workspace(project, reported(project)))
@@ -206,6 +215,7 @@ def test_a_token_from_a_named_variable(shared_double, project):
         act(params, workspace(project, reported(project)))
 
 
+@pytest.mark.usefixtures("own_process")
 def test_the_token_of_the_ci_system_only_when_asked_for(shared_double, project):
     env = {"GITLAB_CI": "true", "SIGSTORE_ID_TOKEN": shared_double.token(WHO)}
     params = asked(shared_double, project, identity_token_file=None)
@@ -248,7 +258,7 @@ def test_a_trusted_root_alone_names_nobody_to_sign_with(double, project):
 
 def test_the_public_sigstore_that_cannot_be_reached_is_an_outage(double, project):
     nowhere = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9", "HOME": str(project)}
-    params = asked(double, project, trust_config=None, deadline=20)
+    params = asked(double, project, trust_config=None)
     with pytest.raises(OutageError, match="the public Sigstore's trust repository failed") as told:
         act(params, workspace(project, reported(project), env=nowhere))
     assert "\n" not in told.value.message

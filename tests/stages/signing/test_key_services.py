@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from signed_project import files, metric, outcome, pem, reported, workspace
+from signed_project import files, in_this_process, metric, outcome, pem, reported, workspace
 
 from mlops_stage.errors import InputError
 from mlops_stage.report import Outcome
@@ -27,13 +27,20 @@ def project(tmp_path):
     return tmp_path
 
 
+@pytest.fixture
+def own_process():
+    """For tests of what only the process for the services can do: be ended."""
+
+
 @pytest.fixture(autouse=True)
-def _impatient(monkeypatch):
+def _impatient(request, monkeypatch):
+    if "own_process" not in request.fixturenames:
+        in_this_process(monkeypatch)
     monkeypatch.setattr(waiting, "PATIENCE", {"connect": 2.0, "read": 1.0, "attempts": 2, "pause": 0.05})
 
 
 def asked(double, rekor=2, *, stamps=True, **changes):
-    return SignParams(key="signing.key", trust_config=str(double.trust_file(rekor, stamps=stamps)), deadline=20, **changes)
+    return SignParams(key="signing.key", trust_config=str(double.trust_file(rekor, stamps=stamps)), deadline=60, **changes)
 
 
 def test_stamped_and_logged(shared_double, project):
@@ -70,6 +77,7 @@ def test_a_bundle_without_the_stamp_that_is_wanted_now_is_made_anew(shared_doubl
     assert (metric(seen, "signed"), metric(seen, "kept")) == (1, 0)
 
 
+@pytest.mark.usefixtures("own_process")
 @pytest.mark.parametrize(("part", "how"), [("tsa", "502"), ("rekor", "drip")])
 def test_an_outage_leaves_what_waits_and_nothing_in_the_log_without_a_stamp(double, project, part, how):
     double.fail(part, how)
@@ -80,7 +88,7 @@ def test_an_outage_leaves_what_waits_and_nothing_in_the_log_without_a_stamp(doub
     if part == "tsa":
         assert double.asked("rekor") == 0
     double.heal()
-    assert metric(act(params, workspace(project, reported(project))), "signed") == 1
+    assert metric(act(asked(double), workspace(project, reported(project))), "signed") == 1
 
 
 def test_services_that_are_not_the_trusted_ones_are_noticed(double, shared_double, project):

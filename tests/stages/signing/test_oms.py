@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from model_signing import signing, verifying
-from signed_project import files, metric, pem, reported, workspace
+from signed_project import files, in_this_process, metric, pem, reported, workspace
 
 from mlops_stage.errors import InputError
 from mlops_stage.stages.signing import oms
@@ -28,6 +28,11 @@ def project(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(name.encode())
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def _here(monkeypatch):
+    in_this_process(monkeypatch)
 
 
 def accepted(project, key="signing.pub"):

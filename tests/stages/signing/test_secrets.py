@@ -85,7 +85,7 @@ class Watch:
 @pytest.mark.parametrize("outage", [False, True], ids=["signed", "outage"])
 def test_a_token_stands_nowhere(double, project, outage):
     token = double.token(WHO)
-    config(project, {"identity_token_env": "JOB_TOKEN", "trust_config": double.trust_file(2), "deadline": 20})
+    config(project, {"identity_token_env": "JOB_TOKEN", "trust_config": double.trust_file(2), "deadline": 60})
     if outage:
         double.fail("rekor", "400")
     begun = cli(project, "run", "--verbose", env={"JOB_TOKEN": token, "SIGSTORE_ID_TOKEN": token, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": token})

@@ -55,9 +55,7 @@ class Worker:
                     process.stdin.write(json.dumps({**job, "patience": PATIENCE}).encode() + b"\n")
                     process.stdin.close()
                 for line in _lines(process.stdout.fileno(), until):
-                    result = _parsed(line)
-                    if "failure" in result:
-                        raise _failure(result)
+                    result = result_of(line)
                     yield result
                     if "done" in result:
                         return
@@ -94,13 +92,21 @@ def _lines(descriptor: int, until: float) -> Iterator[bytes]:
             yield from lines
 
 
-def _parsed(line: bytes) -> dict[str, Any]:
+def result_of(line: bytes) -> dict[str, Any]:
+    """What one line of the worker says.
+
+    Raises:
+        OutageError: that a service failed.
+        StageError: that a service says no, or nothing that can be read.
+    """
     try:
         result = json.loads(line)
     except ValueError:
         result = None
     if not isinstance(result, dict):
         raise StageError("the process that talks to the services said something that is no result", "--verbose shows what it printed")
+    if "failure" in result:
+        raise _failure(result)
     return result
 
 

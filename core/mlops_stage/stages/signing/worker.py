@@ -28,7 +28,7 @@ def main() -> None:
         with lock:
             _write(channel, line)
 
-    emit(_ending(job, emit))
+    emit(ending(job, emit))
     os._exit(0)  # threads that still wait for a service have nothing left to say
 
 
@@ -38,7 +38,7 @@ def _write(channel: BinaryIO, line: Mapping[str, Any]) -> None:
         view = view[channel.write(view) :]
 
 
-def _ending(job: Job, emit: Callable[[Mapping[str, Any]], None]) -> Mapping[str, Any]:
+def ending(job: Job, emit: Callable[[Mapping[str, Any]], None]) -> Mapping[str, Any]:
     """Do the job; whatever goes wrong becomes a line, in which no token stands."""
     secret = ""
     patience = Patience(**job["patience"])
