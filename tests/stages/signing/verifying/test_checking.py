@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from sigstore.dsse import Statement
 from sigstore.models import ClientTrustConfig
 from sigstore.oidc import IdentityToken
@@ -154,3 +155,14 @@ def test_of_several_versions_of_a_folder_one_must_be_delivered_whole(shared_doub
     assert checked(owner, *bundles, files=old).refused == ()
     for mixed, rule in (({**new, "notes.txt": b"x"}, "verify/changed"), ({**new, "labels.json": b"[0]"}, "verify/missing-file")):
         assert [one.error.rule for one in checked(owner, *bundles, files=mixed).refused] == [rule]
+
+
+def test_hints_say_which_key_and_which_report_were_meant(shared_double, making, key, owner, checked):
+    stranger = making.by_key(shared_double, making.statement(FILES), ec.generate_private_key(ec.SECP256R1()))
+    good = making.by_key(shared_double, making.statement(FILES), key)
+    changed = making.by_key(shared_double, making.statement(FILES), key)
+    changed["dsseEnvelope"]["payload"] = making.b64(making.statement({}))
+    assert "names another key" in checked(owner, stranger).refused[0].error.hint
+    assert "was changed" in checked(owner, changed).refused[0].error.hint
+    hints = [one.error.hint for one in checked(owner, good, require=["qualty", "fairness"]).refused]
+    assert hints == ["did you mean quality?", "run it and sign what it reports; there are reports of quality"]

@@ -33,6 +33,8 @@ class Bundle:
     signature: bytes
     certificate: bytes | None
     """The signer's certificate (DER); None where a key of one's own signed."""
+    hint: str
+    """By what name the bundle calls that key; nobody signed it."""
     entries: tuple[Mapping[str, Any], ...]
     """Of transparency logs."""
     stamps: tuple[bytes, ...]
@@ -91,9 +93,15 @@ def _from_parts(material: Reader, envelope: Reader, raw: bytes, name: str) -> Bu
         payload_type=envelope.text("payloadType"),
         signature=signature.content("sig"),
         certificate=material.inner("certificate").content("rawBytes") if held == ["certificate"] else None,
+        hint=_hint(material),
         entries=tuple(Reader(entry, "verify/log-entry", "an entry of the log").plain for entry in material.items("tlogEntries")),
         stamps=_stamps(material),
     )
+
+
+def _hint(material: Reader) -> str:
+    key = material.inner("publicKey").plain if material.has("publicKey") else {}
+    return str(key.get("hint") or "")
 
 
 def _stamps(material: Reader) -> tuple[bytes, ...]:

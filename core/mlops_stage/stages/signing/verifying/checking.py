@@ -119,9 +119,16 @@ def _unmet(required: Sequence[Requirement], believed: Sequence[Believed], about:
                 "verify/required-other", f"{what} is required, and the one that holds is about other files", "test what is delivered"
             )
         elif not mine:
-            yield RefusalError(
-                "verify/required-absent", f"{what} is required, and none that holds is there", "run it and sign what it reports"
-            )
+            yield RefusalError("verify/required-absent", f"{what} is required, and none that holds is there", _instead(one, believed))
+
+
+def _instead(required: Requirement, believed: Sequence[Believed]) -> str:
+    """The hint where nothing of that name was said."""
+    ids = {item.said.id for item in believed if item.said.id}
+    near = alike(required.id, ids) if required.id else ""
+    return (
+        f"did you mean {near}?" if near else f"run it and sign what it reports; there are reports of {', '.join(sorted(ids)) or 'nothing'}"
+    )
 
 
 def _matches(required: Requirement, item: Believed) -> bool:

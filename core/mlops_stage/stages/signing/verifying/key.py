@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -39,6 +40,12 @@ class KeySigner:
         """The key (DER)."""
         return self.key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
+    @property
+    def _hints(self) -> frozenset[str]:
+        """What bundles call this key: ours and model_signing's name, and cosign's."""
+        pem = self.key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        return frozenset({hashlib.sha256(pem).hexdigest(), base64.b64encode(hashlib.sha256(self.public).digest()).decode()})
+
     def verify(self, bundle: Bundle) -> Origin:
         """Who signed the envelope, and since when.
 
@@ -51,7 +58,13 @@ class KeySigner:
         try:
             self.key.verify(bundle.signature, bundle.signed, ec.ECDSA(SHA256()))
         except InvalidSignature as error:
-            raise RefusalError("verify/signature", "the signature is not of this key over this statement") from error
+            other = bool(bundle.hint) and bundle.hint not in self._hints
+            hint = (
+                "the bundle names another key: give the public half of the one that signed"
+                if other
+                else "the statement was changed, or another key signed it"
+            )
+            raise RefusalError("verify/signature", "the signature is not of this key over this statement", hint) from error
         name = f"key {hashlib.sha256(self.public).hexdigest()[:16]}"
         if self.trust is None:
             return Origin(signer=name, unchecked=_named(bundle))
