@@ -295,7 +295,7 @@ class Git:
     tag: str = ""
     """A tag at this very commit; of several the highest version."""
     dirty: bool = False
-    """Whether tracked files differ from the commit."""
+    """Whether tracked files differ from the commit, or git could not tell in time."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -209,7 +209,7 @@ def test_changed_bytes_give_facts_or_one_clean_error_and_never_fewer_nodes_than_
     chance = random.Random(3)
     contents = [MODELS[name].SerializeToString() for name in ("branching", "tree", "functions", "mixed")]
     read = refused = compared = 0
-    for _ in range(400):
+    for _ in range(240):
         content = bytearray(chance.choice(contents))
         for _ in range(chance.choice([1, 1, 1, 4])):
             content[chance.randrange(len(content))] = chance.choice([0, 127, 128, 255, chance.randrange(256)])
@@ -227,4 +227,4 @@ def test_changed_bytes_give_facts_or_one_clean_error_and_never_fewer_nodes_than_
             continue
         compared += 1
         assert sum(counts(found.text("operators")).values()) >= sum(oracle.operators.values())
-    assert min(read, refused, compared) > 60, (read, refused, compared)
+    assert min(read, refused, compared) > 30, (read, refused, compared)

@@ -41,7 +41,7 @@ def git_of(root: Path) -> Git | None:
         committed=int(told[1]),
         remote=address(_asked(root, "config", "--get", "remote.origin.url").strip()),
         tag=tags[0].strip() if tags else "",
-        dirty=bool(_asked(root, "status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all").strip()),
+        dirty=bool(_asked(root, "status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all", failed="?").strip()),
     )
 
 
@@ -71,8 +71,8 @@ def _utc(iso: str) -> str:
     return datetime.fromisoformat(iso).astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _asked(root: Path, *words: str) -> str:
-    """What git prints; nothing where it fails."""
+def _asked(root: Path, *words: str, failed: str = "") -> str:
+    """What git prints, or `failed` where it fails or takes too long."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")} | _QUIET
     settings = [word for setting in _SETTINGS for word in ("-c", setting)]
     try:
@@ -80,5 +80,5 @@ def _asked(root: Path, *words: str) -> str:
             ["git", *settings, *words], cwd=root, env=env, capture_output=True, timeout=_SECONDS, check=True, stdin=subprocess.DEVNULL
         )
     except (OSError, subprocess.SubprocessError):
-        return ""
+        return failed
     return done.stdout.decode("utf-8", "replace")
