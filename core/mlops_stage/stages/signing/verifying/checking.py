@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from cryptography.exceptions import UnsupportedAlgorithm
 
+from mlops_stage.errors import alike
 from mlops_stage.evidence.redact import shown
 from mlops_stage.stages.signing.verifying import statement, subjects
 from mlops_stage.stages.signing.verifying.bundle import read
