@@ -11,6 +11,7 @@ from mlops_stage.stages.sbom.commands import DiffParams, LintParams
 from mlops_stage.stages.sbom.diff import compare, run
 from mlops_stage.stages.sbom.emit import emit
 from mlops_stage.stages.sbom.linting import run as lint
+from mlops_stage.stages.sbom.results import Results
 from mlops_stage.workspace import Workspace
 
 
@@ -98,6 +99,28 @@ def test_what_is_said_of_the_whole_is_compared_too():
     assert [(change.kind, [detail.what for detail in change.details]) for change in changes] == [
         ("document", ["metadata.component.version"])
     ]
+
+
+def test_a_model_of_another_name_is_compared_where_it_is_the_only_one_that_came(said):
+    model = WHOLE.models[0]
+    other = replace(model, name="credit-2", files=model.files[:1], sha256=model.files[0].sha256)
+    text, _ = said(later(results=Results()), later(replace(WHOLE, models=(other,)), Results()))
+    assert "~ model credit → credit-2\n" in text
+    assert f"    SHA-256: {model.sha256[:12]}… → {model.files[0].sha256[:12]}…\n" in text
+
+
+def test_figures_are_rounded_unless_that_would_hide_the_difference(said):
+    def with_accuracy(value):
+        return later(results=replace(FOUND, figures=(replace(FOUND.figures[0], value=value),)))
+
+    assert (
+        "    metric accuracy: 0.8746 (0.4 to 0.9) → 0.8509 (0.4 to 0.9)\n"
+        in said(with_accuracy(0.8746391499), with_accuracy(0.8509305325))[0]
+    )
+    assert (
+        "    metric accuracy: 0.87463914 (0.4 to 0.9) → 0.87463915 (0.4 to 0.9)\n"
+        in said(with_accuracy(0.87463914), with_accuracy(0.87463915))[0]
+    )
 
 
 def test_two_files_of_one_name_are_paired_by_their_digests():

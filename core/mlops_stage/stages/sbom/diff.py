@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ _PLURALS = {"library": "libraries"}
 _ORDER = ("document", "model", "data set")
 _SHORT = 12
 _MOST = 100
+_LONG = re.compile(r"-?\d{1,20}\.\d{5,20}(?:e-?\d{1,3})?")
 _TOLD_APART = frozenset({"name", "type", "version", "bom-ref", "hashes", "purl", "properties", "components", "modelCard"})
 """What a component is compared by in words of its own, or known by."""
 _UNTOLD = ("mlops:source:", "mlops:metric:")
@@ -82,16 +84,29 @@ def run(params: DiffParams, workspace: Workspace) -> Reply:
 
 
 def _pairs(before: Document, after: Document) -> Iterator[Change]:
-    """Components of the same type and name, compared."""
+    """Components of the same type and name, compared; and where one model alone went and one alone came, these two."""
     old, new = _by_name(before), _by_name(after)
+    left: list[tuple[str, str, dict[str, Any]]] = []
+    right: list[tuple[str, str, dict[str, Any]]] = []
     for kind, name in dict.fromkeys([*old, *new]):
         couples, gone, come = _couples(old.get((kind, name), []), new.get((kind, name), []))
-        for one, other in couples:
-            details = _details(_facets(one, before), _facets(other, after))
-            if details or one.get("version") != other.get("version"):
-                yield Change(kind=kind, name=name, before=_version(one), after=_version(other), details=details)
-        yield from (Change(kind=kind, name=name, before=_version(one), after=None) for one in gone)
-        yield from (Change(kind=kind, name=name, before=None, after=_version(one)) for one in come)
+        yield from (change for one, other in couples for change in _changed(kind, name, (one, before), (other, after)))
+        left += [(kind, name, one) for one in gone]
+        right += [(kind, name, one) for one in come]
+    went, came = ([entry for entry in entries if entry[0] == "model"] for entries in (left, right))
+    if len(went) == len(came) == 1:
+        yield from _changed("model", f"{went[0][1]} → {came[0][1]}", (went[0][2], before), (came[0][2], after))
+        left.remove(went[0])
+        right.remove(came[0])
+    yield from (Change(kind=kind, name=name, before=_version(one), after=None) for kind, name, one in left)
+    yield from (Change(kind=kind, name=name, before=None, after=_version(one)) for kind, name, one in right)
+
+
+def _changed(kind: str, name: str, one: tuple[dict[str, Any], Document], other: tuple[dict[str, Any], Document]) -> Iterator[Change]:
+    """One component before and after, each with the document that it stands in; nothing where it is the same."""
+    details = _details(_facets(*one), _facets(*other))
+    if details or _version(one[0]) != _version(other[0]):
+        yield Change(kind=kind, name=name, before=_version(one[0]), after=_version(other[0]), details=details)
 
 
 _Records = list[dict[str, Any]]
@@ -231,9 +246,17 @@ def _told(change: Change) -> Iterator[str]:
     moved = f" {shown(change.before) or '(no version)'} → {shown(change.after) or '(no version)'}" if change.before != change.after else ""
     yield f"~ {name}{moved}\n"
     for detail in change.details[:_MOST]:
-        yield f"    {shown(detail.what)}: {_value(detail.before)} → {_value(detail.after)}\n"
+        before, after = _rounded(detail.before), _rounded(detail.after)
+        if before == after:
+            before, after = detail.before, detail.after
+        yield f"    {shown(detail.what)}: {_value(before)} → {_value(after)}\n"
     if len(change.details) > _MOST:
         yield f"    and {counted(len(change.details) - _MOST, 'more difference')}\n"
+
+
+def _rounded(text: str) -> str:
+    """Long decimals with four digits: what differs only beyond them is shown in full."""
+    return _LONG.sub(lambda found: f"{float(found[0]):.4g}", text)
 
 
 def _value(text: str) -> str:

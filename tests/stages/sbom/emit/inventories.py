@@ -214,7 +214,7 @@ def found(inventory):
 
 
 def corpus(count):
-    """Inventories that differ in what they hold, from a bare model to dozens of libraries."""
+    """Inventories that differ in what they hold, from a bare model to several libraries."""
     for seed in range(count):
         draw = random.Random(seed)
         full = whole()
@@ -250,7 +250,7 @@ def corpus(count):
             system=Item(ref=f"system:s{seed}", name=f"s{seed}", facts=facts if seed % 3 else ()),
             models=(model,),
             datasets=data,
-            libraries=tuple(library(f"package-{place}", f"{place}.0") for place in range(draw.choice([0, 1, 30]))),
+            libraries=tuple(library(f"package-{place}", f"{place}.0") for place in range(draw.choice([0, 1, 8]))),
             libraries_from=draw.choice(["", "environment", "requirements.txt", "poetry.lock"]),
             libraries_complete=draw.random() < 0.5,
             tools=full.tools,
