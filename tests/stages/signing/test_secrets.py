@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from signed_project import pem
+from signed_project import payload_of, pem
 
 WHO = "https://ci.example/org/repo/.ci/ml.yml@refs/heads/main"
 PASSWORD = "CANARY-password-7f3a"
@@ -106,6 +106,9 @@ def test_a_key_and_its_password_stand_nowhere(project):
     begun = cli(project, "run", "--verbose", env={"KEY_PASSWORD": PASSWORD})
     said, _ = begun.communicate(timeout=120)
     assert begun.returncode == 0, said
+    home = project / "mlops-out" / "attestations"
+    statement = (home / "scan.json").read_bytes()  # the reporter has written it last
+    assert payload_of((home / "scan.sigstore.json").read_bytes()) == statement
     places = {"the terminal": said.encode(), **written(project)}
     assert holding(PASSWORD, places) == []
     for name in ("signing.key", "plain.key"):

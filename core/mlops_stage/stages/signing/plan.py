@@ -17,6 +17,10 @@ def plan(params: SignParams, workspace: Workspace) -> Plan:
     if params.key:
         services = f"stamps and log entries from the services in {params.trust_config}" if params.trust_config else "no service is asked"
         note = f"signs every report of this run with the key {params.key}; {services}"
+    elif not (params.ambient or params.identity_token_file or params.identity_token_env):
+        note = (
+            "there is nothing to sign with yet: give key, or the identity of the job by identity_token_file, identity_token_env or ambient"
+        )
     else:
         services = (
             f"the services in {params.trust_config}" if params.trust_config else "the public Sigstore services, whose log anybody can read"

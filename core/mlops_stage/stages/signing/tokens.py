@@ -17,7 +17,7 @@ MOUNTED = Path("/var/run/sigstore/cosign/oidc-token")
 """Where Kubernetes, and so Tekton, mounts one for cosign."""
 
 
-def token_of(given: str, ambient: bool) -> str:  # noqa: FBT001  (a flag of the user's, passed on)
+def token_of(given: str, *, ambient: bool) -> str:
     """The token that was given, or that of the CI system.
 
     Raises:

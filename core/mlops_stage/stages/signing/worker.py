@@ -52,7 +52,7 @@ def ending(job: Job, emit: Callable[[Mapping[str, Any]], None]) -> Mapping[str, 
             return {"done": True}
         from mlops_stage.stages.signing.tokens import token_of
 
-        secret = token_of(job["token"], job["ambient"])
+        secret = token_of(job["token"], ambient=job["ambient"])
         from mlops_stage.stages.signing.burst import sign
 
         sign(job, secret, patience, emit)

@@ -1,0 +1,49 @@
+"""Where an identity token comes from, and which one is refused."""
+
+import base64
+import json
+
+import pytest
+
+from mlops_stage.stages.signing import tokens
+from mlops_stage.stages.signing.patience import RefusedError
+
+
+def token(**claims):
+    middle = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    return f"head.{middle}.signature"
+
+
+@pytest.fixture(autouse=True)
+def _no_ci(monkeypatch, tmp_path):
+    for name in ("GITHUB_ACTIONS", "GITLAB_CI", "CIRCLECI", "BUILDKITE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("sigstore.oidc.detect_credential", lambda: None)
+    monkeypatch.setattr(tokens, "MOUNTED", tmp_path / "oidc-token")
+
+
+def test_a_given_one_is_taken_without_asking_anybody():
+    assert tokens.token_of(token(sub="a") + "\n", ambient=True) == token(sub="a")
+
+
+def test_the_one_that_kubernetes_mounts_only_when_asked_for(tmp_path):
+    (tmp_path / "oidc-token").write_text(token(sub="pod") + "\n")
+    assert tokens.token_of("", ambient=True) == token(sub="pod")
+    with pytest.raises(RefusedError, match="there is no identity token"):
+        tokens.token_of("", ambient=False)
+
+
+def test_none_anywhere_is_said():
+    with pytest.raises(RefusedError, match="no CI system that is known here offers one"):
+        tokens.token_of("", ambient=True)
+
+
+def test_one_of_a_job_in_which_strangers_run_code_is_refused():
+    with pytest.raises(RefusedError, match="code of a stranger can run"):
+        tokens.token_of(token(event_name="pull_request_target"), ambient=False)
+    assert tokens.token_of(token(event_name="push"), ambient=False)
+
+
+@pytest.mark.parametrize("text", ["x", "a.b.c", "a.!!!!.c", "a." + base64.urlsafe_b64encode(b"[1]").decode() + ".c", "a.é.c"])
+def test_what_is_no_token_is_left_to_who_reads_it_next(text):
+    assert tokens.token_of(text, ambient=False) == text
