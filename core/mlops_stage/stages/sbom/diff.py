@@ -157,9 +157,9 @@ def _facets(component: Mapping[str, Any], document: Document) -> Facets:
         [
             *((str(one.get("alg")), str(one.get("content"))) for one in records(component.get("hashes"))),
             *((f"file {one.get('name')}", _digest(one)) for one in records(component.get("components"))),
-            *_card(mapped(component.get("modelCard")), document),
             *_plain({key: value for key, value in component.items() if key not in _TOLD_APART}),
             *_properties(component.get("properties")),
+            *_card(mapped(component.get("modelCard")), document),
         ]
     )
     return {name: value for name, value in told.items() if value}
@@ -178,11 +178,7 @@ def _digest(component: Mapping[str, Any]) -> str:
 
 
 def _card(card: Mapping[str, Any], document: Document) -> Iterator[tuple[str, str]]:
-    analysis = mapped(card.get("quantitativeAnalysis"))
-    for metric in records(analysis.get("performanceMetrics")):
-        where, interval = metric.get("slice"), mapped(metric.get("confidenceInterval"))
-        ends = f" ({interval.get('lowerBound', '…')} to {interval.get('upperBound', '…')})" if interval else ""
-        yield f"metric {metric.get('type')}{f' [{where}]' if where else ''}", f"{metric.get('value')}{ends}"
+    """What a card says; figures last, for there may be hundreds."""
     parameters = mapped(card.get("modelParameters"))
     names = {str(one.get("bom-ref")): str(one.get("name")) for one in records(document.get("components"))}
     for dataset in records(parameters.get("datasets")):
@@ -194,6 +190,11 @@ def _card(card: Mapping[str, Any], document: Document) -> Iterator[tuple[str, st
     }
     yield from _plain(rest)
     yield from _properties(card.get("properties"))
+    analysis = mapped(card.get("quantitativeAnalysis"))
+    for metric in records(analysis.get("performanceMetrics")):
+        where, interval = metric.get("slice"), mapped(metric.get("confidenceInterval"))
+        ends = f" ({interval.get('lowerBound', '…')} to {interval.get('upperBound', '…')})" if interval else ""
+        yield f"metric {metric.get('type')}{f' [{where}]' if where else ''}", f"{metric.get('value')}{ends}"
 
 
 def _plain(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
