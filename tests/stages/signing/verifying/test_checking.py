@@ -148,6 +148,15 @@ def test_without_trust_for_it_a_stamp_is_said_to_be_unchecked(shared_double, mak
     assert refused.error.rule == "verify/assurance"
 
 
+def test_a_model_signature_of_a_file_alone_goes_by_the_name_of_its_subject(shared_double, making, key, owner, checked):
+    said = json.loads(making.listing({".": b"graph"}).replace(b'"model"', b'"m.onnx"'))
+    bundle = making.by_key(shared_double, json.dumps(said).encode(), key)
+    assert checked(owner, bundle, files={"m.onnx": b"graph"}).refused == ()
+    assert [one.error.rule for one in checked(owner, bundle, files={"n.onnx": b"graph"}).refused] == ["verify/renamed"]
+    two = making.by_key(shared_double, making.listing({".": b"graph", "x": b""}), key)
+    assert checked(owner, two, files={"m.onnx": b"graph"}).refused != ()
+
+
 def test_of_several_versions_of_a_folder_one_must_be_delivered_whole(shared_double, making, key, owner, checked):
     new, old = {**FILES, "labels.json": b"[1]"}, {**FILES, "labels.json": b"[0]", "notes.txt": b"x"}
     bundles = [making.by_key(shared_double, making.listing(files), key) for files in (old, new, {"x": b"x"})]

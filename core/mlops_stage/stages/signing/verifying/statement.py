@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mlops_stage.evidence.redact import shown
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _RULE = "verify/statement"
 _HEX = re.compile(r"[0-9a-f]{64}")
+_ITSELF = "."
+"""How a model signature names the file that it is of, where it is of no folder."""
 _ID = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _OUTCOMES = {"passed": "PASSED", "inconclusive": "WARNED", "failed": "FAILED"}
 
@@ -65,7 +68,10 @@ def read(bundle: Bundle) -> Said:
     predicate_type = whole.text("predicateType")
     subjects = _subjects(whole)
     if predicate_type == MODEL_SIGNATURE:
-        return Said(predicate_type=predicate_type, subjects=(), listing=_listing(whole.inner("predicate", "the list of files"), subjects))
+        listed = _listing(whole.inner("predicate", "the list of files"), subjects)
+        if len(listed) == 1 and listed[0].name == _ITSELF:  # of a file alone, whose name is the subject's
+            return Said(predicate_type=predicate_type, subjects=(replace(listed[0], name=subjects[0].name),))
+        return Said(predicate_type=predicate_type, subjects=(), listing=listed)
     predicate = whole.inner("predicate") if whole.has("predicate") else Reader({}, _RULE, "the predicate")
     told = _report(predicate) if predicate_type == TEST_RESULT else ("", "")
     return Said(predicate_type=predicate_type, subjects=subjects, id=told[0], outcome=told[1], used=frozenset(_used(predicate)))
@@ -122,14 +128,12 @@ def _used(predicate: Reader) -> Iterator[str]:
 
 def _listing(predicate: Reader, subjects: tuple[Named, ...]) -> tuple[Named, ...]:
     """The files of a model signature: their digests must be what the subject's is made of."""
-    import hashlib
-
     found: list[Named] = []
     for item in predicate.items("resources"):
         resource = Reader(item, "verify/listing", "a file of the model signature")
         name, digest = resource.text("name"), resource.text("digest")
         fault = fault_of(name)
-        if fault:
+        if fault and name != _ITSELF:
             raise RefusalError("verify/path", f"the model signature lists {shown(name)!r}, which {fault}")
         if resource.text("algorithm") != "sha256" or not _HEX.fullmatch(digest):
             raise RefusalError(
