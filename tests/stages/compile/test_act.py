@@ -19,7 +19,7 @@ from mlops_stage.hookspecs import Plugin, hookimpl
 from mlops_stage.inputs.model import open_model
 from mlops_stage.report import Level, NotApplicable, Outcome
 from mlops_stage.stages.compile import arrays, targets
-from mlops_stage.stages.compile.act import act
+from mlops_stage.stages.compile.act import act, shelf_of
 from mlops_stage.stages.compile.backends.backend import MissingBackendError
 from mlops_stage.stages.compile.cache import Kept, Shelf
 from mlops_stage.stages.compile.converted import converted
@@ -244,6 +244,25 @@ def test_a_target_that_makes_no_sense_is_refused(bench, text, words):
     with pytest.raises(UsageError) as caught:
         bench.act(target=["mine.yaml"])
     assert words in caught.value.message
+
+
+def test_the_cache_is_used_with_its_secret_or_not_at_all(bench, tmp_path):
+    made = tmp_path / "made"
+    made.mkdir()
+    (made / "model.onnx").write_bytes(b"x")
+    kept = Kept(artefact="model.onnx", changed=True, notes=())
+    open_to_all = shelf_of(bench.params(), bench.workspace())
+    open_to_all.keep("k", kept, made)
+    sealed = bench.workspace(env={"CACHE_KEY": "s3cret"})
+    ours = shelf_of(bench.params(cache_key_env="CACHE_KEY"), sealed)
+    assert open_to_all.fetch("k", tmp_path / "a") == kept
+    assert ours.fetch("k", tmp_path / "b") is None
+    ours.keep("k", kept, made)
+    assert ours.fetch("k", tmp_path / "c") == kept
+    assert (
+        shelf_of(bench.params(cache_key_env="CACHE_KEY"), bench.workspace()) is None
+    )  # a stranger's job has no secrets, and believes nothing
+    assert shelf_of(bench.params(effort="deep"), bench.workspace()) is None
 
 
 def test_a_served_model_has_no_file_to_compile(bench):

@@ -119,14 +119,13 @@ def _bench(params: CompileParams, workspace: Workspace, model: Model, material: 
     """What all targets have in common, the answers of the model as given among it."""
     workspace.progress(0.05, f"asking the model about {material.probes.rows:,} rows")
     work = material.feeds.parent
-    secret = workspace.env.get(params.cache_key_env or "", "").encode() or None
     bench = Bench(
         params=params,
         model=model,
         source=_copied(model, work / "given"),
         ort=ort,
         material=material,
-        shelf=None if params.effort == "deep" else Shelf(workspace.cache, secret),
+        shelf=shelf_of(params, workspace),
         work=work,
         limits=Limits(wall=params.build_limit),
     )
@@ -134,6 +133,16 @@ def _bench(params: CompileParams, workspace: Workspace, model: Model, material: 
     answers, _ = bench.answers(ort, GIVEN, bench.source, [material.feeds, *([labelled.feeds] if labelled else [])])
     right = predictions_of(model, answers[1], labelled.table, labelled.question) if labelled else None
     return replace(bench, reference=answers[0], right=right)
+
+
+def shelf_of(params: CompileParams, workspace: Workspace) -> Shelf | None:
+    """The cache, or None where it is not used: when everything is built anew, and where the secret is not there, as in jobs for a stranger's change."""
+    if params.effort == "deep":
+        return None
+    if params.cache_key_env is None:
+        return Shelf(workspace.cache)
+    secret = workspace.env.get(params.cache_key_env, "")
+    return Shelf(workspace.cache, secret.encode("utf-8", "surrogateescape")) if secret else None
 
 
 def _copied(model: Model, folder: Path) -> Path:
