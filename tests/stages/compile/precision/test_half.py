@@ -48,7 +48,12 @@ def test_networks_halve(specimen, name):
 def test_trees_have_nothing_to_halve(specimen, name):
     found, notes = halved(folded(normalised(read_model(specimen(name).path), Ceiling())[0]))
     assert found is None
-    assert notes == ("no operator of the model takes half precision",)
+    assert notes == ("trees keep their precision: a rounded number sends rows another way",)
+
+
+def test_a_model_without_anything_to_halve_says_so(zoo):
+    model = zoo.plain([helper.make_node("Scaler", ["x"], ["y"], domain="ai.onnx.ml", offset=[0.0], scale=[2.0])], ml=1)
+    assert halved(normalised(model, Ceiling())[0]) == (None, ("no operator of the model takes half precision",))
 
 
 def test_operators_that_take_single_precision_only_get_it(zoo):

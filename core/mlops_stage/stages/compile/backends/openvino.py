@@ -19,6 +19,7 @@ from mlops_stage.stages.compile.backends.rows import Runner
 from mlops_stage.stages.compile.graphs import read_model, write_model
 from mlops_stage.stages.compile.lowering.model import lowered, unlowered
 from mlops_stage.stages.compile.normalise import normalised
+from mlops_stage.stages.compile.precision.half import TREES, TREES_KEEP
 from mlops_stage.stages.compile.precision.integer import quantised
 from mlops_stage.stages.compile.runtime import folded, line
 
@@ -114,8 +115,8 @@ class OpenVinoBackend:
 
 def _halves(model: onnx.ModelProto) -> tuple[bool, tuple[str, ...]]:
     """Whether there are weights that half precision may hold."""
-    if any(node.op_type.startswith("TreeEnsemble") for node in model.graph.node):
-        return False, ("trees keep their precision: a rounded threshold sends rows another way",)
+    if any(node.op_type in TREES for node in model.graph.node):
+        return False, (TREES_KEEP,)
     if any(tensor.data_type == onnx.TensorProto.FLOAT for tensor in model.graph.initializer):
         return True, ()
     return False, ("the model has no weights of single precision",)

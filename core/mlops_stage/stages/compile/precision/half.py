@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _HALF = "tensor(float16)"
 _LARGEST = float(np.finfo(np.float16).max)
 _QUANTISED = frozenset({"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"})
+TREES = frozenset({"TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"})
+TREES_KEEP = "trees keep their precision: a rounded number sends rows another way"
 _AS_THEY_COME = frozenset({"Cast", "Shape", "Size"})
 """Operators that take either form and make neither."""
 
@@ -39,6 +41,8 @@ def halved(model: onnx.ModelProto) -> tuple[onnx.ModelProto | None, tuple[str, .
         BuildError: a weight beyond the range of half precision, a subgraph, or a tensor whose type cannot be told.
     """
     present = {node.op_type for node in model.graph.node}
+    if present & TREES:
+        return None, (TREES_KEEP,)
     if present & _QUANTISED:
         return None, ("it is quantised already",)
     if any(True for node in model.graph.node for _ in subgraphs(node)):
