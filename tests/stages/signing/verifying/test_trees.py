@@ -96,6 +96,7 @@ HOSTILE = {
     "a socket": (hidden_socket, "verify/special-file"),
     "a twin in upper case": (written("M.ONNX", b"graph"), "verify/twin"),
     "a twin in another folder's case": (written("Config/labels.json", b"[]"), "verify/twin"),
+    "a twin of a folder, with other files in it": (written("CONFIG/more.json", b"[]"), "verify/twin"),
     "a twin in decomposed Unicode": (
         lambda model: (written("café")(model), written(unicodedata.normalize("NFD", "café"))(model)),
         "verify/twin",
@@ -169,6 +170,12 @@ def test_hostile_folders_are_refused(model, reasons, name):
 
 def test_the_corpus_is_large_enough():
     assert len(HOSTILE) >= 25
+
+
+def test_more_files_than_a_model_has_are_not_read(model, monkeypatch):
+    monkeypatch.setattr(trees, "MOST_FILES", 3)
+    tree = read_tree(model)
+    assert ([error.rule for error in tree.refused], tree.files) == (["verify/too-many-files"], ())
 
 
 @pytest.mark.parametrize("to", ["model", "nowhere"])

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from mlops_stage.errors import InputError
@@ -93,7 +93,10 @@ def _below(root: int, take: Take) -> Tree:
             names.append(name)
         else:
             refused.append(fault)
-    twin = twins(names)
+        if len(names) + len(refused) > MOST_FILES:
+            return Tree(files=(), refused=(RefusalError("verify/too-many-files", f"there are more than {MOST_FILES:,} files"),))
+    folders = {parent.as_posix() for name in names for parent in PurePosixPath(name).parents}
+    twin = twins([*names, *sorted(folders)])
     if twin:
         refused.append(RefusalError("verify/twin", twin, "deliver only the one that was signed"))
     files: list[File] = []
@@ -112,12 +115,9 @@ def _listed(root: int, folder: str = "", depth: int = 0) -> Iterator[tuple[str, 
         return
     with _opened_folder(folder or ".", at=root, inside=folder) as descriptor, os.scandir(descriptor) as entries:
         found = sorted((entry.name, entry.stat(follow_symlinks=False).st_mode) for entry in entries)
-    for count, (last, mode) in enumerate(found):
+    for last, mode in found:
         name = f"{folder}/{last}" if folder else last
         fault = fault_of(last)
-        if count >= MOST_FILES:
-            yield name, RefusalError("verify/too-many-files", f"a folder holds more than {MOST_FILES:,} files")
-            return
         if fault:
             yield name, RefusalError("verify/path", f"the name {shown(name)!r} {fault}", "rename it and sign it anew")
         elif stat.S_ISDIR(mode):
