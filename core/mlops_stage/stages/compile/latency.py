@@ -78,8 +78,8 @@ def measure_latency(  # noqa: PLR0913  (what is compared, on what, how long, and
 ) -> Latency:
     """Measure two forms of a model in turn, and the first against itself.
 
-    In each round the source, the candidate and a second copy of the source run one block each, in random order; the ratio of the candidate's median to
-    the geometric mean of the source's two, in the same round, is free of what slows the machine for longer than a round. The median over rounds has bounds by order statistics, which assume
+    In each round the source, the candidate and a second copy of the source run one block of as many runs each, in random order; the ratio of the
+    candidate's median to that of one copy, by turns, in the same round, is free of what slows the machine for longer than a round. The median over rounds has bounds by order statistics, which assume
     nothing of how times are distributed. While neither is shown, up to twice as many rounds again are added.
 
     Args:
@@ -98,15 +98,15 @@ def measure_latency(  # noqa: PLR0913  (what is compared, on what, how long, and
     first, second, control = load_a(), load_b(), load_a()
     runs = [_timed(one, feeds, clock) for one in (first, second, control)]
     warmed = [_warmed(run) for run in runs]
-    lengths = [length for length, _ in warmed]
-    count = max(rounds, min(_MOST_ROUNDS * rounds, int(_LOOK / sum(length * seconds for length, seconds in warmed))))
+    length = max(length for length, _ in warmed)  # the same for all: medians of more runs lie lower where times have a long tail
+    count = max(rounds, min(_MOST_ROUNDS * rounds, int(_LOOK / (length * sum(seconds for _, seconds in warmed)))))
     generator = np.random.Generator(np.random.PCG64(seed))
     blocks: list[tuple[float, float, float]] = []
     collecting = gc.isenabled()
     gc.disable()
     try:
         for _ in range(LOOKS):
-            blocks += [_round(runs, lengths, generator) for _ in range(count)]
+            blocks += [_round(runs, length, generator) for _ in range(count)]
             found = _judged(blocks, limit)
             if found.verdict != "undetermined":
                 break
@@ -133,17 +133,18 @@ def _warmed(run: Callable[[], float]) -> tuple[int, float]:
     return max(1, min(_MOST_RUNS, math.ceil(_BLOCK / typical))), typical
 
 
-def _round(runs: Sequence[Callable[[], float]], lengths: Sequence[int], generator: np.random.Generator) -> tuple[float, float, float]:
+def _round(runs: Sequence[Callable[[], float]], length: int, generator: np.random.Generator) -> tuple[float, float, float]:
     """The median of one block of each, in random order."""
     found = [0.0, 0.0, 0.0]
     for place in generator.permutation(len(runs)).tolist():
-        found[place] = float(np.median([runs[place]() for _ in range(lengths[place])]))
+        found[place] = float(np.median([runs[place]() for _ in range(length)]))
     return found[0], found[1], found[2]
 
 
 def _judged(blocks: Sequence[tuple[float, float, float]], limit: float) -> Latency:
     times = np.array(blocks)
-    source = np.sqrt(times[:, 0] * times[:, 2])  # both copies, for what one of them owes to where it lies in memory
+    # the copies take turns, for what one of them owes to where it lies in memory; their mean would vary less than the candidate and bias the median
+    source = np.where(np.arange(len(times)) % 2, times[:, 2], times[:, 0])
     ratios = np.sort(times[:, 1] / source)
     control = float(np.median(times[:, 2] / times[:, 0]))
     middle = float(np.median(ratios))

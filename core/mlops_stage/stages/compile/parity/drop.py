@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from mlops_stage.estimates import NotEstimable, Paired, Sampled, p_value, rows_needed
-from mlops_stage.evidence.redact import HIDDEN, masked_levels
+from mlops_stage.evidence.redact import HIDDEN, masked_levels, shown
 from mlops_stage.gate.judging import holm
 from mlops_stage.inputs.answers import Answers, Predictions
 from mlops_stage.inputs.arrayed import ArrayRows
@@ -169,7 +169,7 @@ def _judged(whole: Change, groups: tuple[tuple[Slice, Change], ...], budget: flo
     known: list[tuple[Slice, Bounded]] = [(where, one) for where, one in groups if not isinstance(one, NotEstimable)]
     p_values = [p_value(one, budget, "<=") for _, one in known]
     vetoes = [(where, one) for (where, one), p, alpha in zip(known, p_values, holm(p_values), strict=True) if p <= alpha]
-    reasons = [f"{where[0][0]}={where[0][1]} loses {one.value:.2%}, more than {budget:.2%}" for where, one in vetoes]
+    reasons = [f"{shown(where[0][0])}={shown(where[0][1])} loses {one.value:.2%}, more than {budget:.2%}" for where, one in vetoes]
     if whole.bound(_CONFIDENCE) > budget:
         return "failed", [f"all rows lose {whole.value:.2%}, more than {budget:.2%}", *reasons]
     if reasons:
