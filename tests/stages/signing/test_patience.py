@@ -3,6 +3,7 @@
 import json
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -163,6 +164,14 @@ def test_a_worker_that_does_not_end_is_ended(monkeypatch, tmp_path):
     with pytest.raises(OutageError, match="did not finish within 1.5 s"):
         seen.extend(worker.results({}))
     assert sys.platform != "linux" or not _alive("stand_in")
+
+
+def test_the_time_is_for_all_jobs_together(monkeypatch, tmp_path):
+    worker = working(monkeypatch, tmp_path, "time.sleep(60)", deadline=0.5)
+    for _ in range(2):
+        with pytest.raises(OutageError, match="did not finish within 0.5 s"):
+            list(worker.results({}))
+    assert time.monotonic() - worker.begun < 5
 
 
 def _alive(name):

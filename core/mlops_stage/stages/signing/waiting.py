@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mlops_stage.errors import InputError, StageError
@@ -34,8 +34,9 @@ class Worker:
     """How the worker is run: for how long, and in which environment."""
 
     deadline: float
-    """Seconds for one job, whatever the services do."""
+    """Seconds for all jobs together, whatever the services do."""
     env: Mapping[str, str]
+    begun: float = field(default_factory=time.monotonic)
 
     def results(self, job: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Each result as it comes; the last one has `done`.
@@ -44,7 +45,7 @@ class Worker:
             OutageError: a service failed, or the time is up.
             StageError: a service says no, or the worker broke.
         """
-        until = time.monotonic() + self.deadline
+        until = self.begun + self.deadline
         with subprocess.Popen(
             [sys.executable, "-P", "-m", WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**self.env, "PYTHONHASHSEED": "0"}
         ) as process:
