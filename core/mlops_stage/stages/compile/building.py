@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ _ROUNDS = {"quick": ROUNDS, "standard": ROUNDS, "deep": 2 * ROUNDS}
 """Of the first look at latency, by effort."""
 
 
+DISBELIEVED = "what the cache held does not answer as the model does: it was thrown away, and built anew"
 GIVEN = Target(name="the model as given", backend="ort")
 """What artefacts are compared with: the model in ONNX Runtime, as every other stage runs it."""
 
@@ -119,16 +121,43 @@ def _variant(bench: Bench, target: Target, backend: str, precision: str, version
     lacking = _lacking(bench) if precision == "int8" else ""
     if lacking:
         return Variant(precision=precision, failure=f"was not tried: {lacking}")
+    folder = bench.work / target.name / precision
+    folder.mkdir(parents=True)
+    shelf = None if foreign(target) else bench.shelf  # what never runs here cannot be proven, so it is built
+    key = _key(bench, target, precision, versions)
+    kept = shelf.fetch(key, folder) if shelf is not None else None
+    if kept is not None:
+        found = _checked(bench, target, backend, _of(precision, folder, kept, cached=True))
+        if not found.failure or not kept.changed:
+            return found
+        shutil.rmtree(folder)
+        folder.mkdir()
     try:
-        made = _made(bench, target, backend, precision, versions)
-        if made.failure or made.artefact is None:
-            return made
+        made = _built(bench, target, backend, precision, folder)
+    except (BuildError, LimitError) as error:
+        return Variant(precision=precision, failure=f"cannot be made: {error.message}")
+    found = _checked(bench, target, backend, _of(precision, folder, made, cached=False))
+    if shelf is not None and (not found.failure or not made.changed):
+        shelf.keep(key, made, folder)
+    return replace(found, notes=(*found.notes, DISBELIEVED)) if kept is not None else found
+
+
+def _of(precision: str, folder: Path, kept: Kept, *, cached: bool) -> Variant:
+    same = "is the same as fp32: nothing in this model can be converted" if precision != FULL and not kept.changed else ""
+    return Variant(precision=precision, failure=same, artefact=folder / kept.artefact, notes=kept.notes, cached=cached)
+
+
+def _checked(bench: Bench, target: Target, backend: str, made: Variant) -> Variant:
+    """Proven and timed, as far as this machine can."""
+    if made.failure or made.artefact is None:
+        return made
+    try:
         if foreign(target):
             return replace(made, footprint=bench.answers(backend, target, made.artefact, [])[1])
         proven = _proven(bench, target, backend, made, made.artefact)
         return proven if proven.failure else replace(proven, latency=_timed(bench, target, backend, made.artefact))
     except (BuildError, LimitError) as error:
-        return Variant(precision=precision, failure=f"cannot be made or run: {error.message}")
+        return replace(made, failure=f"cannot be run: {error.message}")
 
 
 def _lacking(bench: Bench) -> str:
@@ -138,29 +167,21 @@ def _lacking(bench: Bench) -> str:
     return "it takes rows with labels to show what it costs; give data and label" if bench.right is None else ""
 
 
-def _made(bench: Bench, target: Target, backend: str, precision: str, versions: Mapping[str, str]) -> Variant:
-    """Taken from the cache, or built."""
-    folder = bench.work / target.name / precision
-    folder.mkdir(parents=True)
-    of_rows = precision == "int8"
-    key = key_of(
+def _key(bench: Bench, target: Target, precision: str, versions: Mapping[str, str]) -> str:
+    return key_of(
         model=bench.model.digests,
         target=asdict(target),
         versions={**versions, "mlops-stage": __version__},
         precision=precision,
-        calibration=bench.material.calibration_sha256 if of_rows else "",
+        calibration=bench.material.calibration_sha256 if precision == "int8" else "",
         machine=sorted(processor_features()) if target.native else (),
     )
-    kept = bench.shelf.fetch(key, folder) if bench.shelf is not None else None
-    cached = kept is not None
-    if kept is None:
-        calibration = bench.material.calibration if of_rows else None
-        built = bench.call("build", backend, target, source=bench.source, precision=precision, calibration=calibration, folder=folder)
-        kept = Kept(artefact=Path(built["path"]).relative_to(folder).as_posix(), changed=built["changed"], notes=tuple(built["notes"]))
-        if bench.shelf is not None:
-            bench.shelf.keep(key, kept, folder)
-    same = "is the same as fp32: nothing in this model can be converted" if precision != FULL and not kept.changed else ""
-    return Variant(precision=precision, failure=same, artefact=folder / kept.artefact, notes=kept.notes, cached=cached)
+
+
+def _built(bench: Bench, target: Target, backend: str, precision: str, folder: Path) -> Kept:
+    calibration = bench.material.calibration if precision == "int8" else None
+    built = bench.call("build", backend, target, source=bench.source, precision=precision, calibration=calibration, folder=folder)
+    return Kept(artefact=Path(built["path"]).relative_to(folder).as_posix(), changed=built["changed"], notes=tuple(built["notes"]))
 
 
 def _proven(bench: Bench, target: Target, backend: str, made: Variant, artefact: Path) -> Variant:
