@@ -159,15 +159,18 @@ def memory(folder: Path) -> dict[str, float]:
 
 
 def taken(name: str, warm: str, path: str, shape: list[int]) -> int:
-    """Bytes by which this process grows when it loads an artefact and answers once."""
+    """Bytes that an artefact takes in this process while it answers: the peak after it was loaded, beyond what there was before."""
     backend, found = BACKENDS[name](), target(name)
     backend.load(Path(warm), found).run({"x": np.zeros((1, 4), np.float32)})
     feeds = {"x": np.random.default_rng(0).normal(size=shape).astype(np.float32)}
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
     before = _status("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")
-    backend.load(Path(path), found).run(feeds)
+    loaded = backend.load(Path(path), found)
+    Path("/proc/self/clear_refs").write_text(
+        "5"
+    )  # the peak from here on: loading takes more for a moment, and answering is what a target must bear
+    loaded.run(feeds)
     return _status("VmHWM") - before
 
 
