@@ -66,14 +66,14 @@ class Watch:
 
     def look(self):
         while not self.stop.is_set():
-            for place in Path("/proc").glob("[0-9]*"):
-                with suppress(OSError, ValueError, IndexError):
+            for place in [one for one in Path("/proc").iterdir() if one.name.isdecimal() and int(one.name) > self.root]:
+                with suppress(OSError):
                     arguments = (place / "cmdline").read_bytes()
-                    if b"mlops_stage" in arguments and int(place.name) != self.root:
+                    if b"mlops_stage" in arguments:
                         kind = next((word for word in arguments.split(b"\0") if word.startswith(b"mlops_stage")), b"").decode()
                         self.seen[kind, place.name, "arguments"] = arguments
                         self.seen[kind, place.name, "environment"] = (place / "environ").read_bytes()
-            time.sleep(0.02)
+            time.sleep(0.05)
 
     def close(self):
         self.stop.set()
