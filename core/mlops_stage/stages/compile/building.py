@@ -143,7 +143,11 @@ def _variant(bench: Bench, target: Target, backend: str, precision: str, version
 
 
 def _of(precision: str, folder: Path, kept: Kept, *, cached: bool) -> Variant:
-    same = "is the same as fp32: nothing in this model can be converted" if precision != FULL and not kept.changed else ""
+    same = (
+        f"is the same as fp32 ({'; '.join(kept.notes) or 'nothing in it can be converted'})"
+        if precision != FULL and not kept.changed
+        else ""
+    )
     return Variant(precision=precision, failure=same, artefact=folder / kept.artefact, notes=kept.notes, cached=cached)
 
 
