@@ -70,6 +70,8 @@ _UNLESS_SET = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 _PR_SET_DUMPABLE = 4
 _POLL_SECONDS = 0.25
+_LEAVE_SECONDS = 5.0
+"""For a child that closed its end without an answer: how it ended is all that can be told, and a busy machine is slow to tell."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +148,7 @@ def in_child(
             _tell(started, order)
             frame = listener.last_frame()
         finally:
-            usage, status = _end(started)
+            usage, status = _end(started, _LEAVE_SECONDS if listener.reason == "ended" else _POLL_SECONDS)
         seconds = time.monotonic() - begun
         if frame is None:
             frame = _silence(order["stage"]["name"], status, listener.reason or "", wall, limits.cpu or 0)
@@ -254,9 +256,9 @@ def _gone(pid: int) -> bool:
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def _end(process: subprocess.Popen[bytes]) -> tuple[Any, int]:
+def _end(process: subprocess.Popen[bytes], patience: float) -> tuple[Any, int]:
     """Let a child that has answered leave, kill it and all it started, and collect what it used."""
-    deadline = time.monotonic() + _POLL_SECONDS
+    deadline = time.monotonic() + patience
     while not _gone(process.pid) and time.monotonic() < deadline:
         time.sleep(0.002)
     with suppress(ProcessLookupError, PermissionError):
