@@ -23,10 +23,10 @@ def parquet(path, **columns):
 def test_the_three_formats_and_their_archives_give_the_same_rows(tmp_path):
     csv, jsonl = b"a,b\n1,x\n2,y\n", b'{"a": 1, "b": "x"}\n{"a": 2, "b": "y"}\n'
     (tmp_path / "t.csv").write_bytes(csv)
-    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(csv))
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(csv, mtime=0))
     (tmp_path / "t.jsonl").write_bytes(jsonl)
     (tmp_path / "t.ndjson").write_bytes(jsonl)
-    (tmp_path / "T.JSONL.gz").write_bytes(gzip.compress(jsonl))
+    (tmp_path / "T.JSONL.gz").write_bytes(gzip.compress(jsonl, mtime=0))
     parquet(tmp_path / "t.parquet", a=[1, 2], b=["x", "y"])
     for name, kind in (
         ("t.csv", "csv"),
@@ -109,7 +109,7 @@ LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"
 WHOLE = pa.BufferOutputStream()
 pq.write_table(pa.table({"a": list(range(1000))}), WHOLE)
 PARQUET = WHOLE.getvalue().to_pybytes()
-GZIP = gzip.compress(b"a,b\n" + b"1,2\n" * 1000)
+GZIP = gzip.compress(b"a,b\n" + b"1,2\n" * 1000, mtime=0)
 
 BAD = {
     "empty.csv": (b"", "is empty", "step that wrote it"),
