@@ -28,6 +28,17 @@ def test_a_stage_sees_the_token_or_the_names_of_the_pipeline_only_where_it_needs
     assert given(needs) == {"HOME": "/h", **seen}
 
 
+@pytest.mark.parametrize("name", TOKENS)
+def test_no_param_may_name_the_token_of_the_job(name):
+    from mlops_stage.errors import UsageError
+    from mlops_stage.stages.quality import STAGE
+    from mlops_stage.stages.quality.params import QualityParams
+
+    settings = Settings(root=Path(), out=Path("out"), cache=Path("cache"), env={})
+    with pytest.raises(UsageError, match=f"model_token_env: {name} is the identity of this job"):
+        process.task(STAGE, QualityParams(model_token_env=name), settings, Path("out/s"), [])
+
+
 def test_no_other_built_in_stage_is_given_the_token():
     from mlops_stage import host
 

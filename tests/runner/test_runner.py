@@ -181,6 +181,12 @@ def test_reports_of_earlier_jobs_are_read_but_those_of_this_run_win(bench, tmp_p
     assert [finding.message for finding in reports["reader"].findings] == ["one=passed True", "two=failed True"]
 
 
+def test_a_token_that_must_not_be_named_is_an_error_report(bench):
+    report = bench.run(bench.request(stage="quality", model_token_env="SIGSTORE_ID_TOKEN"), bench.request())["quality"]
+    assert report.error.code == 2
+    assert "only sign is given it" in report.error.message
+
+
 def test_a_stage_of_a_later_run_reads_the_reports_in_the_output_directory(bench):
     bench.run(bench.request("fail", name="one"), bench.request("fail", name="two"))
     reports = bench.run(bench.request(stage="reader"), bench.request("pass", name="two"))

@@ -151,7 +151,10 @@ class _Recorder:
         if isinstance(request, Refusal):
             return verdict.refused(request), Cost(wall_seconds=0, cpu_seconds=0, peak_bytes=0)
         stage = self._catalogue.stage(request.stage)
-        task = process.task(stage, request.params, self._settings, folder, self._consumed(stage.consumes))
+        try:
+            task = process.task(stage, request.params, self._settings, folder, self._consumed(stage.consumes))
+        except StageError as error:
+            return self._reported(Refusal(id=request.id, stage=request.stage, error=error), folder)
         begin = process.in_this_process if self._settings.in_process else process.in_child
         answer = begin(
             task,

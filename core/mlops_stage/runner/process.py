@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import IO, TYPE_CHECKING, Any
 
-from mlops_stage.errors import ExitCode
+from mlops_stage.errors import ExitCode, UsageError
 from mlops_stage.fields import describe
 from mlops_stage.host import resolve
 from mlops_stage.report import Cost
@@ -83,12 +83,16 @@ class Answer:
 
 
 def task(stage: Stage, params: Params | Verb, settings: Settings, folder: Path, reports: Sequence[Path]) -> Frame:
-    """What a child is told, as JSON; `verb` is `measure`, `plan` for `--plan`, or one of the stage's commands."""
+    """What a child is told, as JSON; `verb` is `measure`, `plan` for `--plan`, or one of the stage's commands.
+
+    Raises:
+        UsageError: a param names the variable of the CI's identity token, which would send it to whoever the params say.
+    """
     return {
         "verb": "measure",
         "stage": {**asdict(stage), "outputs": dict(stage.outputs)},
         "params": params.model_dump(mode="json"),
-        "variables": [*_named(params), *(name for need in stage.needs for name in _NEEDED.get(need, ()))],
+        "variables": [*_named(stage, params), *(name for need in stage.needs for name in _NEEDED.get(need, ()))],
         "workspace": {
             "root": str(settings.root),
             "run_dir": str(settings.out),
@@ -100,8 +104,15 @@ def task(stage: Stage, params: Params | Verb, settings: Settings, folder: Path, 
     }
 
 
-def _named(params: Params | Verb) -> list[str]:
-    return [str(name) for item in describe(type(params)) if item.names_variable and (name := getattr(params, item.name))]
+def _named(stage: Stage, params: Params | Verb) -> list[str]:
+    """The variables that the params name."""
+    found = {item.name: str(name) for item in describe(type(params)) if item.names_variable and (name := getattr(params, item.name))}
+    for field, name in found.items():
+        if name in _NEEDED["oidc"] and "oidc" not in stage.needs:
+            raise UsageError(
+                f"{field}: {name} is the identity of this job, and only sign is given it", "name a variable with a token made for this use"
+            )
+    return list(found.values())
 
 
 def in_this_process(
