@@ -82,10 +82,9 @@ def subjects_of(subjects: Iterable[Subject]) -> list[dict[str, Any]]:
     """What a statement speaks of: each file that was judged by its own SHA-256, and of a model the manifest that binds their names."""
     given = tuple(subjects)
     judged = _judged(given)
-    files = {one.name: one.sha256 for one in judged}
     made = [_descriptor(one) for one in judged]
-    model = {one.name: one.sha256 for one in judged if one.role == "model"}
-    if model and len(files) == len(judged):
+    model = {_unicode(one.name): one.sha256 for one in judged if one.role == "model"}
+    if model and len(model) == len(judged):
         made.append({"name": manifest.NAME, "digest": {"sha256": manifest.digest(manifest.from_folder(model))}})
     return made
 
@@ -111,6 +110,15 @@ def _statement(report: Report, predicate_type: str, predicate: Any) -> dict[str,
     }
 
 
+def _apart(judged: Iterable[Subject]) -> dict[str, Any]:
+    """Names of what belongs together, of a report on several products: whoever deploys one of them has no other."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for one in judged:
+        place = "" if one.role == "model" else one.name.rpartition("/")[0]
+        groups.setdefault((one.role, place), []).append(_unicode(one.name))
+    return {"apart": list(groups.values())} if any(role == "artefact" for role, _ in groups) else {}
+
+
 def _test_result(report: Report) -> dict[str, Any]:
     judged = _judged(report.subjects)
     used = [{**_descriptor(one), "annotations": {"role": one.role}} for one in report.subjects if one not in judged]
@@ -131,6 +139,7 @@ def _test_result(report: Report) -> dict[str, Any]:
             "gates": plain_of(report.gates),
             "seed": report.seed,
             "plugin": dict(report.plugin),
+            **_apart(judged),
             "report": {"digest": {"sha256": hashlib.sha256(to_json(report).encode("utf-8", "backslashreplace")).hexdigest()}},
         },
     }

@@ -40,7 +40,7 @@ def statement(files, name="quality", outcome="passed", **changes):
         "predicateType": TEST_RESULT,
         "predicate": {
             "result": word,
-            "configuration": [{"name": "test.csv", "digest": {"sha256": sha256(b"rows")}}],
+            "configuration": [{"name": "test.csv", "digest": {"sha256": sha256(b"rows")}, "annotations": {"role": "data"}}],
             "mlops_stage": {"stage": name, "id": name, "outcome": outcome},
         },
     }

@@ -53,7 +53,11 @@ def test_a_key_may_use_a_log_of_version_1_too(shared_double, making, key, owner,
 
 def provenance(making, artefact, source):
     """That an artefact was compiled from a source."""
-    made_of = {"buildDefinition": {"resolvedDependencies": [{"name": "m.onnx", "digest": {"sha256": making.sha256(source)}}]}}
+    made_of = {
+        "buildDefinition": {
+            "resolvedDependencies": [{"name": "m.onnx", "digest": {"sha256": making.sha256(source)}, "annotations": {"role": "model"}}]
+        }
+    }
     return making.statement({"a.onnx": artefact}, predicateType="https://slsa.dev/provenance/v1", predicate=made_of)
 
 

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from mlops_stage.evidence.redact import shown
@@ -25,6 +26,11 @@ _HEX = re.compile(r"[0-9a-f]{64}")
 _ITSELF = "."
 """How a model signature names the file that it is of, where it is of no folder."""
 _ID = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+_UPWARD = frozenset({"model", "data"})
+"""Roles of what a statement leads up to: the source that something was made of, and the data that it was tested on."""
+PROVENANCE = "https://slsa.dev/provenance/v1"
+STAGES = frozenset({"data", "quality", "fairness", "scan", "adversarial", "compile", "sbom", "sign", "verify"})
+"""Built-in stages: a run that is called as one of them must be of it, or a requirement would be met by another."""
 _OUTCOMES = {"passed": "PASSED", "inconclusive": "WARNED", "failed": "FAILED"}
 
 
@@ -47,7 +53,9 @@ class Said:
     outcome: str = ""
     """`passed`, `inconclusive` or `failed`; empty for a statement that is no report."""
     used: frozenset[str] = frozenset()
-    """Digests of what the predicate names as used or built from."""
+    """Digests of what the predicate names as tested on or built from."""
+    apart: tuple[frozenset[str], ...] = ()
+    """Names of files that belong together, where the statement is about several products that were made apart."""
     listing: tuple[Named, ...] | None = None
     """The complete list of a folder's files, where the statement is one."""
 
@@ -74,7 +82,14 @@ def read(bundle: Bundle) -> Said:
         return Said(predicate_type=predicate_type, subjects=(), listing=listed)
     predicate = whole.inner("predicate") if whole.has("predicate") else Reader({}, _RULE, "the predicate")
     told = _report(predicate) if predicate_type == TEST_RESULT else ("", "")
-    return Said(predicate_type=predicate_type, subjects=subjects, id=told[0], outcome=told[1], used=frozenset(_used(predicate)))
+    return Said(
+        predicate_type=predicate_type,
+        subjects=subjects,
+        id=told[0],
+        outcome=told[1],
+        used=frozenset(_used(predicate)),
+        apart=_apart(predicate_type, predicate, subjects),
+    )
 
 
 def _subjects(whole: Reader) -> tuple[Named, ...]:
@@ -96,7 +111,32 @@ def _subjects(whole: Reader) -> tuple[Named, ...]:
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise RefusalError("verify/subject", f"the statement names {shown(twice)} with two different digests")
+    _check_manifest({one.name: one.sha256 for one in found})
     return tuple(found)
+
+
+def _check_manifest(named: dict[str, str]) -> None:
+    """One digest over names and digests of all files, where the statement has one: it must be of just these files."""
+    whole = named.pop(manifest.NAME, None)
+    if whole is not None and whole != manifest.digest(manifest.from_folder(named)):
+        raise RefusalError(
+            "verify/subject", f"the {manifest.NAME} of the statement is of other files or names than those that it speaks of"
+        )
+
+
+def _apart(predicate_type: str, predicate: Reader, subjects: tuple[Named, ...]) -> tuple[frozenset[str], ...]:
+    """What belongs together among products that were made apart: as a report of ours says; of a build the files of each folder."""
+    if predicate_type == TEST_RESULT and predicate.has(EXTENSION):
+        groups = predicate.inner(EXTENSION).items("apart")
+        if not all(isinstance(group, list) and group and all(isinstance(name, str) for name in group) for group in groups):
+            raise RefusalError(_RULE, "the statement does not say which of its files belong together")
+        return tuple(frozenset(group) for group in groups)
+    if predicate_type != PROVENANCE:
+        return ()
+    folders: dict[PurePosixPath, set[str]] = {}
+    for one in subjects:
+        folders.setdefault(PurePosixPath(one.name).parent, set()).add(one.name)
+    return tuple(frozenset(names) for names in folders.values())
 
 
 def _report(predicate: Reader) -> tuple[str, str]:
@@ -110,20 +150,28 @@ def _report(predicate: Reader) -> tuple[str, str]:
         raise RefusalError(_RULE, f"the statement is of a report with the id {shown(name)!r}, which is no id")
     if _OUTCOMES.get(outcome) != result:
         raise RefusalError(_RULE, f"the statement of {name} says {shown(result)} and {shown(outcome)} at once")
+    if name in STAGES and own.text("stage") != name:
+        raise RefusalError(_RULE, f"the statement is of a report with the id {name}, and the stage {shown(own.text('stage'))} made it")
     return name, outcome
 
 
 def _used(predicate: Reader) -> Iterator[str]:
-    """Digests in test-result's `configuration` and in SLSA's `resolvedDependencies`."""
+    """Digests in test-result's `configuration` and in SLSA's `resolvedDependencies`, of such roles as lead up: a baseline does not."""
     plain = predicate.plain
     built = plain.get("buildDefinition")
     materials = built.get("resolvedDependencies") if isinstance(built, Mapping) else None
     for place in (plain.get("configuration"), materials):
         for item in place if isinstance(place, list) else ():
-            digest: Any = item.get("digest") if isinstance(item, Mapping) else None
+            digest: Any = item.get("digest") if isinstance(item, Mapping) and _role(item) in _UPWARD else None
             sha256 = digest.get("sha256") if isinstance(digest, Mapping) else None
             if isinstance(sha256, str) and _HEX.fullmatch(sha256):
                 yield sha256
+
+
+def _role(item: Mapping[str, Any]) -> Any:
+    annotations = item.get("annotations")
+    role = annotations.get("role") if isinstance(annotations, Mapping) else None
+    return role if isinstance(role, str) else ""
 
 
 def _listing(predicate: Reader, subjects: tuple[Named, ...]) -> tuple[Named, ...]:

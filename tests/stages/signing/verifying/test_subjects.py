@@ -1,0 +1,121 @@
+"""A statement is about what is delivered only if all that it names is delivered."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from mlops_stage.report import Outcome, Report, Subject
+from mlops_stage.stages import mlops_stages
+from mlops_stage.stages.signing import manifest, statements
+from mlops_stage.stages.signing.verifying.statement import STAGES
+
+FIRST = {"m/w.onnx": b"w1", "m/config.json": b"shared"}
+SECOND = {"m/w.onnx": b"w2", "m/config.json": b"shared"}
+
+
+def rules(found):
+    return [one.error.rule for one in found.refused]
+
+
+def delivered(files):
+    return {name.removeprefix("m/"): content for name, content in files.items()}
+
+
+@pytest.fixture
+def by_owner(shared_double, making, key, owner, checked):
+    def run(*said, **asked):
+        return checked(owner, *(making.by_key(shared_double, one, key) for one in said), **asked)
+
+    return run
+
+
+def test_a_report_on_another_version_that_shares_a_file_does_not_count(making, by_owner):
+    found = by_owner(making.statement(FIRST), making.statement(SECOND, "scan"), files=delivered(SECOND), require=["scan", "quality"])
+    assert rules(found) == ["verify/required-other"]
+
+
+@pytest.mark.parametrize("files", [{"w.onnx": b"w1"}, {"w.onnx": b"w1", "config.json": b"another"}], ids=["partial", "mixed"])
+def test_a_part_of_a_model_and_a_mix_of_two_are_refused(making, by_owner, files):
+    other = {"m/w.onnx": b"w2", "m/config.json": b"another"}
+    found = by_owner(making.statement(FIRST), making.statement(other), files=files, require=["quality"])
+    assert set(rules(found)) == {"verify/incomplete", "verify/required-other"}
+    assert found.about == ()
+
+
+def test_folders_of_one_statement_are_no_two_models(making, by_owner):
+    found = by_owner(making.statement({"en/m.onnx": b"en", "de/m.onnx": b"de"}), files={"m.onnx": b"de"})
+    assert rules(found) == ["verify/incomplete"]
+
+
+def test_the_manifest_must_be_of_the_very_files_that_are_named(making, by_owner):
+    said = json.loads(making.statement(FIRST))
+    said["subject"][-1]["digest"]["sha256"] = manifest.digest({"w.onnx": making.sha256(b"w1"), "other.json": making.sha256(b"shared")})
+    assert "verify/subject" in rules(by_owner(json.dumps(said).encode(), files=delivered(FIRST)))
+
+
+def test_the_baseline_s_reports_are_not_the_model_s(making, by_owner):
+    said = json.loads(making.statement({"new.onnx": b"new"}))
+    used = {"name": "old.onnx", "digest": {"sha256": making.sha256(b"old")}}
+    for annotations in ({"role": "baseline"}, {}, None, {"role": []}):
+        said["predicate"]["configuration"] = [{**used, "annotations": annotations}]
+        about_old = making.statement({"old.onnx": b"old"}, "scan")
+        found = by_owner(json.dumps(said).encode(), about_old, files={"new.onnx": b"new"}, require=["scan"])
+        assert rules(found) == ["verify/required-other"]
+
+
+def compiled(making):
+    """What the report of compile says of a source and of two products."""
+    files = {
+        "model": {"m.onnx": b"source"},
+        "artefact": {"evidence/a/m.onnx": b"for a", "evidence/b/m.xml": b"x", "evidence/b/m.bin": b"b"},
+    }
+    subjects = [Subject(role=role, name=name, sha256=making.sha256(held)) for role, inner in files.items() for name, held in inner.items()]
+    report = Report(stage="compile", id="compile", outcome=Outcome.PASSED, summary="s", subjects=tuple(subjects))
+    [made] = statements.of(report, lambda *_: b"")
+    return made.content
+
+
+@pytest.mark.parametrize(
+    ("files", "counts"),
+    [
+        ({"m.onnx": b"source"}, True),
+        ({"m.onnx": b"for a"}, True),
+        ({"m.xml": b"x", "m.bin": b"b"}, True),
+        ({"m.xml": b"x"}, False),
+        ({"c.onnx": b"made elsewhere"}, False),
+    ],
+)
+def test_of_products_that_were_made_apart_each_counts_by_itself(making, by_owner, files, counts):
+    found = by_owner(compiled(making), files=files, require=["compile"])
+    assert (found.refused == ()) is counts
+
+
+def test_a_build_s_products_count_folder_by_folder(making, by_owner):
+    used = [{"name": "m.onnx", "digest": {"sha256": making.sha256(b"source")}, "annotations": {"role": "model"}}]
+    predicate = {"buildDefinition": {"resolvedDependencies": used}}
+    products = {"evidence/a/m.onnx": b"for a", "evidence/b/m.onnx": b"for b"}
+    built = making.statement(products, predicateType="https://slsa.dev/provenance/v1", predicate=predicate)
+    assert by_owner(built, making.statement({"m.onnx": b"source"}), files={"m.onnx": b"for b"}, require=["quality"]).refused == ()
+
+
+@pytest.mark.parametrize("groups", [[[]], ["m.onnx"], [[1]], {"a": 1}])
+def test_groups_that_are_none_are_refused(making, by_owner, groups):
+    said = json.loads(making.statement({"m.onnx": b"graph"}))
+    said["predicate"]["mlops_stage"]["apart"] = groups
+    assert "verify/statement" in rules(by_owner(json.dumps(said).encode(), files={"m.onnx": b"graph"}))
+
+
+def test_a_run_that_is_called_as_a_stage_must_be_of_it(making, by_owner):
+    said = json.loads(making.statement({"m.onnx": b"graph"}))
+    said["predicate"]["mlops_stage"]["stage"] = "data"
+    found = by_owner(json.dumps(said).encode(), files={"m.onnx": b"graph"}, require=["quality"])
+    assert rules(found)[0] == "verify/statement"
+    assert {stage.name for stage in mlops_stages()} == STAGES
+
+
+def test_the_manifest_of_a_name_that_is_no_unicode_holds_too(making, by_owner):
+    subject = Subject(role="model", name="m\udcff.onnx", sha256=making.sha256(b"graph"))
+    report = Report(stage="quality", id="quality", outcome=Outcome.PASSED, summary="s", subjects=(subject, replace(subject, name="b")))
+    [made] = statements.of(report, lambda *_: b"")
+    assert "verify/subject" not in rules(by_owner(made.content, files={"b": b"graph"}))
