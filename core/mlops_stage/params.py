@@ -17,6 +17,10 @@ CHOOSE = "CHOOSE"
 """What `init` writes where only a person can decide; a stage that meets it exits 2."""
 
 
+WITHHELD = "(withheld)"
+"""What stands in reports and on terminals in the place of a value that is to stay private."""
+
+
 class Examples(dict[str, str]):
     """Values that a stage's `init` gives only to be written as comments: what a person may want to say, and how it could look."""
 
@@ -204,6 +208,10 @@ class Params(BaseModel):
     on_inconclusive: Annotated[
         Literal["pass", "fail"] | None, Field(description="map the exit code 5 of an inconclusive report to 0 (pass) or 1 (fail)")
     ] = None
+
+    def as_recorded(self) -> dict[str, Any]:
+        """Plain values as a report and a terminal may show them; a class with values that are to stay private puts `WITHHELD` in their place."""
+        return self.model_dump(mode="json")
 
 
 class AnsweredParams(Params):

@@ -83,7 +83,7 @@ def explain(asked: Iterable[Request | Refusal]) -> str:
         if isinstance(request, Refusal):
             lines.append(f"  cannot be used: {request.error.message}")
             continue
-        rows = [(name, _shown(value), request.sources[name]) for name, value in request.params.model_dump(mode="json").items()]
+        rows = [(name, _shown(value), request.sources[name]) for name, value in request.params.as_recorded().items()]
         wide = max(len(name) for name, _, _ in rows)
         broad = min(48, max(len(value) for _, value, _ in rows))
         lines += [f"  {name:<{wide}}  {value:<{broad}}  {source}" for name, value, source in rows]

@@ -71,11 +71,12 @@ def refused(request: Refusal) -> Report:
 
 
 def recorded(params: Params, root: Path, env: Mapping[str, str]) -> dict[str, Any]:
-    """Params as a report shows them: paths relative to the root, no credentials in addresses, and nothing that only says how the work is done."""
+    """Params as a report shows them: paths relative to the root, no credentials in addresses, nothing withheld, and nothing that only says how the work is done."""
     items = describe(type(params))
-    plain = params.model_dump(mode="json", exclude={item.name for item in items if item.execution})
+    plain = params.as_recorded()
     for item in items:
         if item.execution:
+            del plain[item.name]
             continue
         value = plain[item.name]
         if item.names_variable and value is not None and value not in env:

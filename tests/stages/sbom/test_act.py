@@ -205,6 +205,32 @@ def test_what_is_confidential_stays_private(judged):
     assert {"name": "mlops:withheld", "value": "system_data_flow"} in document["metadata"]["properties"]
 
 
+def test_no_file_and_no_terminal_tells_what_is_confidential(mlops):
+    """Whatever reads the report publishes it: pages, attestations, the record of the run."""
+    secret, licence = "from our branch offices", "LicenseRef-under-the-counter"
+    shutil.copy(INCOME / "candidate.onnx", mlops.cwd)
+    mlops.write("model_card.md", "---\nlicense: LicenseRef-in-the-card\n---\n")
+    declare = json.dumps(
+        {"system_data_flow": secret, "system_data_usage": secret, "model_license": licence, "system_name": "A name for all to see"}
+    )
+    asked = ["--model", "candidate.onnx", "--declare", declare, "--confidential", "system_data_flow,model_license"]
+    done = mlops("sbom", *asked)
+    assert done.returncode == 1, done.stderr  # the card says another licence
+    explained = mlops("sbom", *asked, "--explain-config")
+    out = mlops.cwd / "mlops-out"
+    told = {path.relative_to(out).as_posix(): path.read_text("utf-8", "replace") for path in out.rglob("*") if path.is_file()}
+    hidden = told.pop("sbom/evidence/private/bom.cdx.json")
+    for text in (secret, licence, "in-the-card"):
+        assert [name for name, content in told.items() if text in content] == []
+        assert text not in done.stdout + done.stderr + explained.stdout + explained.stderr
+    assert {"report.html", "run.json", "sbom/report.json", "attestations/sbom.json"} <= set(told)
+    assert secret in hidden
+    assert "A name for all to see" in told["sbom/report.json"]
+    assert "(withheld)" in told["sbom/report.json"]
+    assert "(withheld)" in explained.stdout
+    assert "licence of the model is declared otherwise than model_card.md says" in told["sbom/report.json"]
+
+
 def test_another_document_is_merged_whole(judged, tmp_path):
     """Row 16: nothing that it says is lost, a card and a description of data among it."""
     project = tmp_path / "project"

@@ -36,6 +36,13 @@ def test_elements_are_declared_with_hyphens_and_for_one_data_set():
     assert params.declare == {"model_license": "MIT", "dataset_license": "CC0-1.0", "dataset_license.train": "CC-BY-4.0"}
 
 
+def test_what_is_confidential_is_not_recorded_of_any_data_set_nor_under_another_name():
+    declare = {"dataset_license": "CC0-1.0", "dataset_license.train": "CC-BY-4.0", "dataset_name": "CC0-1.0", "system_name": "scoring"}
+    params = SbomParams(declare=declare, confidential=("dataset_license.train",))
+    assert params.as_recorded()["declare"] == {**dict.fromkeys(declare, "(withheld)"), "system_name": "scoring"}
+    assert params.declare == declare
+
+
 @pytest.mark.parametrize(
     ("key", "said"),
     [

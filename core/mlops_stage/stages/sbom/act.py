@@ -73,7 +73,7 @@ def act(params: SbomParams, workspace: Workspace) -> Observations:
     workspace.progress(1.0, "done")
     return Observations(
         metrics=(*completeness.metrics(answers), *minimum.metrics(bom), *_counts(bom)),
-        findings=(*found.findings, *lint(bom, params.spec), *_remarks(answers, results, withheld)),
+        findings=(*told.findings, *lint(bom, params.spec), *_remarks(answers, results, withheld)),
         subjects=_subjects(found),
         evidence=evidence,
         figures=(by_cluster(answers),),

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from packageurl import PackageURL
 
 from mlops_stage.errors import UsageError
+from mlops_stage.evidence.redact import shown
 from mlops_stage.stages.sbom.elements import BY_NAME
+from mlops_stage.stages.sbom.extract.assembly import DECLARED_AS
 from mlops_stage.stages.sbom.facts import Dataset, Item, Model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from mlops_stage.report import Finding
     from mlops_stage.stages.sbom.facts import Inventory
 
 _Kept = TypeVar("_Kept", bound=Item)
@@ -45,7 +48,16 @@ def published(inventory: Inventory, confidential: Iterable[str]) -> Inventory:
         system=_without(*system, secret),
         models=tuple(_without(model, elements, secret) for model, elements in models),
         datasets=tuple(_without(dataset, elements, secret) for dataset, elements in datasets),
+        findings=tuple(_unquoted(finding, frozenset().union(*(elements for *_, elements in wanted))) for finding in inventory.findings),
     )
+
+
+def _unquoted(finding: Finding, elements: frozenset[str]) -> Finding:
+    """A contradiction about what is withheld, without the two values that contradict each other."""
+    what, declared, _ = finding.message.partition(DECLARED_AS)
+    if finding.rule != "sbom/contradiction" or not declared or what.partition(" ")[0] not in elements:
+        return finding
+    return replace(finding, message=f"{what} is declared otherwise than {shown(finding.location)} says; both are withheld")
 
 
 def _said(item: Item, elements: frozenset[str]) -> Iterator[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
 from mlops_stage.errors import nearest
 from mlops_stage.fields import PATH
-from mlops_stage.params import Contract, Data, Model, Params, Reference, TextList, TextMapping, Train
+from mlops_stage.params import WITHHELD, Contract, Data, Model, Params, Reference, TextList, TextMapping, Train
 from mlops_stage.stages.sbom.elements import BY_NAME, DECLARABLE
 
 ROLES = ("data", "train", "reference")
@@ -73,3 +73,16 @@ class SbomParams(Params):
         Field(description="elements that only the complete edition holds; the published one withholds them and says so"),
     ] = ()
     spec: Annotated[Literal["1.6", "1.7"], Field(description="version of CycloneDX; 1.6 is what most tools read")] = "1.6"
+
+    def as_recorded(self) -> dict[str, Any]:
+        """Without what is declared of confidential elements: reports, pages and attestations show params, and are published."""
+        shared = {(BY_NAME[name].of, fact) for name in map(_bare, self.confidential) for fact in BY_NAME[name].facts}
+        private = {key for key in self.declare if shared & {(BY_NAME[_bare(key)].of, fact) for fact in BY_NAME[_bare(key)].facts}}
+        texts = {self.declare[key] for key in private}
+        declare = {key: WITHHELD if key in private or text in texts else text for key, text in self.declare.items()}
+        return {**super().as_recorded(), "declare": declare}
+
+
+def _bare(key: str) -> str:
+    """The element alone, of whichever data set."""
+    return key.partition(".")[0]

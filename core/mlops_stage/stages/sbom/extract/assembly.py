@@ -57,6 +57,8 @@ MANY = frozenset(
 """Elements of which an item may have several facts; elements of third parties may too."""
 _WEIGHED = {"licence": Level.ERROR, "version": Level.WARNING, "task": Level.WARNING, "rows": Level.WARNING, "training_type": Level.WARNING}
 """Elements of which a declaration must not say something else than a file: which of them is right matters to whoever reads it."""
+DECLARED_AS = " is declared as "
+"""What stands in a contradiction between the element and its two values."""
 _RANK = {Confidence.DECLARED: 0, Confidence.EXTRACTED: 1, Confidence.INFERRED: 2}
 _ROLES = {"data": "test", "train": "train", "reference": "reference"}
 
@@ -334,7 +336,7 @@ def _clashes(what: str, facts: Sequence[Fact]) -> Iterator[Finding]:
                 yield Finding(
                     rule="sbom/contradiction",
                     level=level,
-                    message=f"{element} of {what} is declared as {shown(one.value)!r}, and {shown(other.source)} says {shown(other.value)!r}",
+                    message=f"{element} of {what}{DECLARED_AS}{shown(one.value)!r}, and {shown(other.source)} says {shown(other.value)!r}",
                     location=other.source,
                     hint="declare what the file says, or mend the file; what is declared counts",
                 )
