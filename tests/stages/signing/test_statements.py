@@ -122,12 +122,41 @@ def test_evidence_that_is_a_whole_statement_keeps_its_subjects():
         "predicate": {},
     }
     evidence = Evidence(path="evidence/host/provenance.json", sha256="0" * 64, predicate_type="https://slsa.dev/provenance/v1")
-    _, other = statements.of(replace(REPORT, id="compile", evidence=(evidence,)), lambda _report, _evidence: json.dumps(whole).encode())
+    made = Subject(role="artefact", name="host/model.onnx", sha256="e" * 64)
+    report = replace(REPORT, id="compile", evidence=(evidence,), subjects=(*REPORT.subjects, made))
+    _, other = statements.of(report, lambda _report, _evidence: json.dumps(whole).encode())
     assert other.name == "compile.host.provenance"
     assert json.loads(other.content) == whole
     wrong = replace(evidence, predicate_type="https://cyclonedx.org/bom")
     with pytest.raises(InputError, match="says that its predicate type is"):
         statements.of(replace(REPORT, evidence=(wrong,)), lambda _report, _evidence: json.dumps(whole).encode())
+
+
+@pytest.mark.parametrize("kind", [statements.TEST_RESULT, statements.MODEL_SIGNATURE])
+@pytest.mark.parametrize("content", [b"{}", b'{"_type": "https://in-toto.io/Statement/v1"}'])
+def test_evidence_cannot_speak_as_a_report_or_a_folder(kind, content):
+    evidence = Evidence(path="evidence/x.json", sha256="0" * 64, predicate_type=kind)
+    with pytest.raises(InputError, match="which only a report or a folder is"):
+        statements.of(replace(REPORT, evidence=(evidence,)), lambda _report, _evidence: content)
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        [{"name": "models/m.onnx", "digest": {"sha256": "e" * 64}}],
+        [{"name": "other.onnx", "digest": {"sha256": "a" * 64}}],
+        [{"name": "models/m.onnx", "digest": {"sha256": "a" * 64}}, {"name": "x", "digest": {"sha256": "f" * 64}}],
+        [],
+        None,
+        [1],
+    ],
+)
+def test_a_whole_statement_speaks_of_nothing_that_the_report_does_not_name(subject):
+    kind = "https://slsa.dev/provenance/v1"
+    whole = json.dumps({"_type": statements.STATEMENT_TYPE, "subject": subject, "predicateType": kind, "predicate": {}}).encode()
+    evidence = Evidence(path="evidence/x.json", sha256="0" * 64, predicate_type=kind)
+    with pytest.raises(InputError, match="speaks of something that the report does not name"):
+        statements.of(replace(REPORT, evidence=(evidence,)), lambda _report, _evidence: whole)
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff", b"[1]", b"7", b"[" * 100_000])

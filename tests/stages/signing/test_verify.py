@@ -119,6 +119,11 @@ def test_without_a_model_it_says_what_that_leaves_open(verify):
     assert notes(verify(model="https://models.example/v2/models/m"), "verify/no-model")
 
 
+@pytest.mark.parametrize("model", [None, "https://models.example/v2/models/m"])
+def test_what_is_required_is_required_of_files(verify, model):
+    assert errors(verify(model=model, require="quality")) == ["verify/no-model"]
+
+
 def test_unchecked_stamps_are_named_until_somebody_is_trusted_for_them(verify, place, shared_double, signer):
     write(
         place / "bundles",

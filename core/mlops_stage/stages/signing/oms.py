@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from mlops_stage.errors import InputError
 from mlops_stage.evidence.digest import sha256_many
 from mlops_stage.evidence.redact import shown
-from mlops_stage.stages.signing.statements import STATEMENT_TYPE
+from mlops_stage.stages.signing.statements import MODEL_SIGNATURE, STATEMENT_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-PREDICATE_TYPE = "https://model_signing/signature/v1.0"
+PREDICATE_TYPE = MODEL_SIGNATURE
 FILE = "model.sig"
 """Where its bundle is looked for."""
 

@@ -13,6 +13,7 @@ from mlops_stage.evidence.digest import of_json
 from mlops_stage.evidence.redact import shown
 from mlops_stage.report import Outcome, plain_of, to_json
 from mlops_stage.stages.signing import manifest
+from mlops_stage.stages.signing.verifying.plain import doubled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -28,6 +29,8 @@ STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 """Source: in-toto Attestation Framework, Statement v1."""
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
 """Source: in-toto Attestation Framework, predicate Test Result v0.1."""
+MODEL_SIGNATURE = "https://model_signing/signature/v1.0"
+"""Source: OpenSSF Model Signing 1.0."""
 EXTENSION = "mlops_stage"
 """The field of the predicate that holds what Test Result has no word for; readers that do not know it pass it over."""
 
@@ -35,6 +38,8 @@ RESULTS = {Outcome.PASSED: "PASSED", Outcome.FAILED: "FAILED", Outcome.INCONCLUS
 """Test Result's words for ours; a report that judged nothing has no statement."""
 _TESTS = {"passed": "passedTests", "inconclusive": "warnedTests", "failed": "failedTests"}
 
+_OWN = frozenset({TEST_RESULT, MODEL_SIGNATURE})
+"""What a report's own statement is, and a folder's: evidence that is called so would speak for another run."""
 UNATTESTED = frozenset({"sign", "verify"})
 """Stages whose reports speak of signatures: a signature on them would ask for the next one."""
 _JUDGED = (("model", "artefact"), ("predictions",), ("data",))
@@ -73,7 +78,7 @@ def of(report: Report, read: Read) -> tuple[Statement, ...]:
     made = (own, *sorted(others, key=lambda one: one.name))
     names = [one.name for one in made]
     if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = doubled(names)
         raise InputError(f"two files of evidence of {report.id} would both be the statement {twice}", "this is a bug of the stage")
     return made
 
@@ -146,7 +151,10 @@ def _test_result(report: Report) -> dict[str, Any]:
 
 
 def _of_evidence(report: Report, evidence: Evidence, content: bytes) -> Statement:
-    """A predicate is given the report's subjects; a file that is a whole statement keeps its own."""
+    """A predicate is given the report's subjects; a file that is a whole statement keeps its own, which must be among them."""
+    if evidence.predicate_type in _OWN:
+        said = f"{shown(evidence.path)} of {report.id} would be signed as {evidence.predicate_type}, which only a report or a folder is"
+        raise InputError(said, "this is a bug of the stage")
     try:
         plain = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -160,8 +168,18 @@ def _of_evidence(report: Report, evidence: Evidence, content: bytes) -> Statemen
             f"{shown(evidence.path)} of {report.id} says that its predicate type is {said}, the report {evidence.predicate_type}",
             "this is a bug of the stage",
         )
+    if whole and not _named_by(report, plain.get("subject")):
+        raise InputError(
+            f"{shown(evidence.path)} of {report.id} speaks of something that the report does not name", "this is a bug of the stage"
+        )
     statement = plain if whole else _statement(report, evidence.predicate_type, plain)
     return Statement(name=f"{report.id}.{_stem(evidence.path)}", content=_canonical(statement))
+
+
+def _named_by(report: Report, subjects: Any) -> bool:
+    """Whether a statement speaks of files of the report alone, each by the report's name and digest."""
+    known = [*(_descriptor(one) for one in report.subjects), *subjects_of(report.subjects)]
+    return isinstance(subjects, list) and bool(subjects) and all(one in known for one in subjects)
 
 
 def _stem(path: str) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from mlops_stage.stages.signing.verifying.checking import Checked
+    from mlops_stage.stages.signing.verifying.checking import Asked, Checked
     from mlops_stage.stages.signing.verifying.params import VerifyParams
     from mlops_stage.stages.signing.verifying.subjects import Believed
     from mlops_stage.stages.signing.verifying.trees import Tree
@@ -51,7 +51,7 @@ def measure(params: VerifyParams, workspace: Workspace) -> Observations:
     workspace.progress(0.5, f"verifying {counted(len(found), 'bundle')}")
     checked = check(found, None if tree is None else tree.files, asked)
     evidence = _record(checked, found, workspace)
-    findings = (*_refused(checked, tree, shelf, place, workspace), *_told(checked, tree))
+    findings = (*_refused(checked, tree, shelf, place, workspace), *_told(checked, tree, asked))
     workspace.progress(1.0, "done")
     return Observations(
         metrics=_metrics(checked, found, tree),
@@ -137,7 +137,7 @@ def _with_place(place: str, message: str) -> str:
     return f"{shown(place)}: {message}" if place else message
 
 
-def _told(checked: Checked, tree: Tree | None) -> Iterator[Finding]:
+def _told(checked: Checked, tree: Tree | None, asked: Asked) -> Iterator[Finding]:
     """What the signatures show, and what they were not asked."""
     if checked.level is not None:
         yield Finding(rule="verify/verified", level=Level.NOTE, message=_holds(checked, tree))
@@ -145,7 +145,8 @@ def _told(checked: Checked, tree: Tree | None) -> Iterator[Finding]:
         yield Finding(rule="verify/level", level=Level.NOTE, message=message)
     if tree is None:
         message = "no file was named, so nothing says that these statements are about what is deployed"
-        yield Finding(rule="verify/no-model", level=Level.WARNING, message=message, hint="give model: the file or folder that is deployed")
+        level = Level.ERROR if asked.require else Level.WARNING  # a requirement is one on what is deployed
+        yield Finding(rule="verify/no-model", level=level, message=message, hint="give model: the file or folder that is deployed")
     for one in checked.about:
         if one.said.outcome == "failed":
             message = f"the report of {one.said.id or shown(one.bundle)} holds, and says failed"

@@ -5,13 +5,23 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from mlops_stage.evidence.redact import shown
 from mlops_stage.stages.signing.verifying.refusal import RefusalError
 
 AGAIN = "fetch it again from where it was signed"
+
+
+def doubled(names: Iterable[str]) -> str:
+    """The first name that has stood there before; empty where each stands there once. One look at each, for strangers write long lists."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return ""
 
 
 def parsed(content: bytes, rule: str, what: str) -> Mapping[str, Any]:
@@ -24,8 +34,7 @@ def parsed(content: bytes, rule: str, what: str) -> Mapping[str, Any]:
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
+            twice = doubled(name for name, _ in pairs)
             raise RefusalError(rule, f"{what} names {shown(twice)!r} twice, so two readers may read two things", AGAIN)
         return found
 

@@ -15,7 +15,7 @@ from mlops_stage.stages.signing.dsse import PAYLOAD_TYPE
 from mlops_stage.stages.signing.oms import PREDICATE_TYPE as MODEL_SIGNATURE
 from mlops_stage.stages.signing.statements import EXTENSION, STATEMENT_TYPE, TEST_RESULT
 from mlops_stage.stages.signing.verifying.names import fault_of
-from mlops_stage.stages.signing.verifying.plain import Reader, parsed
+from mlops_stage.stages.signing.verifying.plain import Reader, doubled, parsed
 from mlops_stage.stages.signing.verifying.refusal import RefusalError
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _subjects(whole: Reader) -> tuple[Named, ...]:
         raise RefusalError("verify/subject", "the statement speaks of nothing: it has no subject")
     names = [one.name for one in set(found) if one.name]
     if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = doubled(names)
         raise RefusalError("verify/subject", f"the statement names {shown(twice)} with two different digests")
     _check_manifest({one.name: one.sha256 for one in found})
     return tuple(found)
