@@ -21,13 +21,14 @@ from mlops_stage.report import Level, NotApplicable, Outcome
 from mlops_stage.stages.compile import arrays, targets
 from mlops_stage.stages.compile.act import act, shelf_of
 from mlops_stage.stages.compile.backends.backend import MissingBackendError
-from mlops_stage.stages.compile.building import DISBELIEVED
+from mlops_stage.stages.compile.building import DISBELIEVED, ladder, unseen
 from mlops_stage.stages.compile.cache import Kept, Shelf
 from mlops_stage.stages.compile.converted import converted
 from mlops_stage.stages.compile.criteria import criteria
 from mlops_stage.stages.compile.material import gathered
 from mlops_stage.stages.compile.params import CompileParams
 from mlops_stage.stages.compile.parity.drop import predictions_of
+from mlops_stage.stages.compile.targets import Target
 from mlops_stage.workspace import Workspace
 
 COLUMNS = ("age", "income", "debt", "years")
@@ -160,6 +161,25 @@ def test_a_foreign_target_is_made_and_nothing_is_claimed_of_it(project, first):
     assert "compile/not-emulated" in rules(first)
     assert project.judged(first).outcome is not Outcome.PASSED
     assert (project.root / "mlops-out" / "compile" / "evidence" / away / "model.onnx").is_file()
+
+
+@pytest.mark.parametrize("told", [">=99", "<1.21,>=1.20"])
+def test_a_target_of_another_release_than_the_one_installed_is_not_run(told):
+    target = Target(name="till", backend="ort", version=told)
+    assert unseen(target, {"onnxruntime": "1.31.1", "onnx": "1.20.0"}) == (
+        f"it is for onnxruntime {told}, and onnxruntime 1.31.1 is installed here"
+    )
+    assert ladder(CompileParams(model="m.onnx"), target, "away") == ("fp32",)
+    assert not unseen(replace(target, version=">=1.20,<1.32"), {"onnxruntime": "1.31.1"})
+
+
+def test_what_is_made_for_another_release_is_inconclusive(bench):
+    (bench.root / "till.yaml").write_text("target: till\nbackend: ort\nruntime: {version: '>=99'}\n")
+    seen = bench.act(target=["till.yaml"])
+    assert isinstance(found(seen, "parity", "till"), NotEstimable)
+    assert "onnxruntime >=99" in next(one.message for one in seen.findings if one.rule == "compile/not-emulated")
+    assert bench.judged(seen).outcome is Outcome.INCONCLUSIVE
+    assert evidence(bench, seen)["evidence/till/model.onnx"][0].is_file()
 
 
 def test_eight_bits_are_tried_where_there_are_rows_and_labels(project, first):

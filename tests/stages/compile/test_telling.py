@@ -60,6 +60,12 @@ def figures(one):
     return {metric.label: metric.estimate for metric in metrics([one], SOURCE)}
 
 
+def test_how_many_rows_were_real_and_which_release_answered_is_told():
+    one = compiled(variant("fp32"), versions=(("onnxruntime", "1.26.0"), ("onnx", "1.20.0")))
+    (ships,) = findings([one], replace(SOURCE, real=5))
+    assert "on 500 rows (5 real; exact, 2 ties left out) with ONNX Runtime 1.26.0" in ships.message
+
+
 def test_what_ships_has_its_figures_and_budgets():
     found = figures(compiled(variant("fp32")))
     assert found["parity[target=host]"] == Point(1.0, n=500)
@@ -94,11 +100,12 @@ def test_where_the_machine_is_too_busy_no_ratio_is_told():
 
 
 def test_nothing_is_measured_of_a_foreign_target():
-    one = compiled(variant("fp32", agreement=None, latency=None), foreign="it is for aarch64, and this machine is x86_64")
+    one = compiled(variant("fp32", agreement=None, latency=None), foreign="it is for aarch64", versions=(("onnxruntime", "1.26.0"),))
     found = figures(one)
     assert isinstance(found["parity[target=host]"], NotEstimable)
     assert isinstance(found["latency_ratio[target=host]"], NotEstimable)
     assert "latency_ratio_budget[target=host]" not in found
+    assert "made with ONNX Runtime 1.26.0, and never run" in told(one)["compile/shipped"].message
     assert told(one)["compile/not-emulated"].level is Level.WARNING
 
 

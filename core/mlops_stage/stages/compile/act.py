@@ -23,6 +23,7 @@ from mlops_stage.stages.compile.converted import converted
 from mlops_stage.stages.compile.evidence import RESERVED, written
 from mlops_stage.stages.compile.material import gathered, open_file
 from mlops_stage.stages.compile.parity.drop import predictions_of
+from mlops_stage.stages.compile.parity.rows import ENOUGH
 from mlops_stage.stages.compile.targets import load_targets
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ def act(params: CompileParams, workspace: Workspace) -> Observations | NotApplic
             return NotApplicable(reason=f"Nothing was compiled: {'; '.join(dict.fromkeys(one.absent for one in found))}.")
         materials = tuple(dict.fromkeys((*model.subjects(), *material.subjects, *originals)))
         kept = written(params, workspace, found, materials=materials, bench=bench, started=started)
-    source = telling.Source(name=model.name, size=sum((model.path.parent / name).stat().st_size for name, _ in model.digests))
+    size = sum((model.path.parent / name).stat().st_size for name, _ in model.digests)
+    source = telling.Source(name=model.name, size=size, real=material.probes.real)
     workspace.progress(1.0, "done")
     return Observations(
         metrics=(*figures, *telling.metrics(found, source)),
@@ -167,7 +169,8 @@ def _remarks(asked: Probes, offered: Gathered, source: telling.Source) -> list[F
         for one in offered.broken
     ]
     if asked.weak:
-        hint = "give data: rows with the model's inputs, as in real use"
+        few = f"give data of {ENOUGH} rows or more, and let rows be no lower"
+        hint = few if asked.real else "give data: rows with the model's inputs, as in real use"
         message = f"that the answers are the same is shown weakly: {asked.weak}"
         found.append(Finding(rule="compile/weak-rows", level=Level.WARNING, message=message, location=source.name, hint=hint))
     return found + [Finding(rule="compile/choice", level=Level.NOTE, message=note) for note in asked.notes]

@@ -12,6 +12,7 @@ from mlops_stage.errors import LimitError, UsageError, nearest
 from mlops_stage.evidence.redact import shown
 from mlops_stage.stages.compile import arrays, worker
 from mlops_stage.stages.compile.backends.backend import PRECISIONS, BuildError, Footprint, MissingBackendError
+from mlops_stage.stages.compile.backends.kernels import is_covered
 from mlops_stage.stages.compile.cache import Kept, Shelf, key_of
 from mlops_stage.stages.compile.latency import ROUNDS, Latency
 from mlops_stage.stages.compile.parity.drop import measured_drop, predictions_of
@@ -89,12 +90,14 @@ def compiled(bench: Bench, target: Target, backend: str, progress: Callable[[flo
         return Compiled(target=target, absent=f"{error.message}; {error.hint}")
     if coverage["verdict"] == "unsupported":
         return Compiled(target=target, unsupported=tuple(coverage["reasons"]))
-    wanted, versions = ladder(bench.params, target), coverage["versions"]
+    versions = coverage["versions"]
+    away = unseen(target, versions)
+    wanted = ladder(bench.params, target, away)
     found = []
     for done, precision in enumerate(wanted):
         progress(done / len(wanted), f"{target.name}: {precision}")
         found.append(_variant(bench, target, backend, precision, versions))
-    whole = Compiled(target=target, versions=tuple(sorted(versions.items())), foreign=foreign(target), variants=tuple(found))
+    whole = Compiled(target=target, versions=tuple(versions.items()), foreign=away, variants=tuple(found))
     return replace(whole, shipped=chosen(whole, bench.params.prefer))
 
 
@@ -109,10 +112,28 @@ def check_precisions(params: CompileParams) -> None:
             raise UsageError(f"precision: there is no {shown(word)!r}", nearest(word, PRECISIONS))
 
 
-def ladder(params: CompileParams, target: Target) -> tuple[str, ...]:
-    """The precisions to try, the most exact first: fp32 always, others where target and params allow; of a foreign target fp32 alone."""
+def unseen(target: Target, versions: Mapping[str, str]) -> str:
+    """Why what is made for a target is not run here: it is for another machine, or for other releases of its runtime; empty if it is run.
+
+    Args:
+        target: what is compiled for.
+        versions: as the backend tells them, its runtime first.
+    """
+    away = foreign(target)
+    if away or not target.version or not versions:
+        return away
+    name, installed = next(iter(versions.items()))
+    return (
+        ""
+        if is_covered(target.version, installed)
+        else f"it is for {name} {target.version}, and {name} {shown(installed)} is installed here"
+    )
+
+
+def ladder(params: CompileParams, target: Target, away: str) -> tuple[str, ...]:
+    """The precisions to try, the most exact first: fp32 always, others where target and params allow; of a target that is not run here fp32 alone."""
     asked = params.precision or PRECISIONS
-    if foreign(target):
+    if away:
         return (FULL,)
     return tuple(one for one in PRECISIONS if one == FULL or (one in target.precisions and one in asked))
 
@@ -123,11 +144,12 @@ def _variant(bench: Bench, target: Target, backend: str, precision: str, version
         return Variant(precision=precision, failure=f"was not tried: {lacking}")
     folder = bench.work / target.name / precision
     folder.mkdir(parents=True)
-    shelf = None if foreign(target) else bench.shelf  # what never runs here cannot be proven, so it is built
+    away = unseen(target, versions)
+    shelf = None if away else bench.shelf  # what never runs here cannot be proven, so it is built
     key = _key(bench, target, precision, versions)
     kept = shelf.fetch(key, folder) if shelf is not None else None
     if kept is not None:
-        found = _checked(bench, target, backend, _of(precision, folder, kept, cached=True))
+        found = _checked(bench, target, backend, _of(precision, folder, kept, cached=True), away)
         if not found.failure or not kept.changed:
             return found
         shutil.rmtree(folder)
@@ -136,7 +158,7 @@ def _variant(bench: Bench, target: Target, backend: str, precision: str, version
         made = _built(bench, target, backend, precision, folder)
     except (BuildError, LimitError) as error:
         return Variant(precision=precision, failure=f"cannot be made: {error.message}")
-    found = _checked(bench, target, backend, _of(precision, folder, made, cached=False))
+    found = _checked(bench, target, backend, _of(precision, folder, made, cached=False), away)
     if shelf is not None and (not found.failure or not made.changed):
         shelf.keep(key, made, folder)
     return replace(found, notes=(*found.notes, DISBELIEVED)) if kept is not None else found
@@ -151,12 +173,12 @@ def _of(precision: str, folder: Path, kept: Kept, *, cached: bool) -> Variant:
     return Variant(precision=precision, failure=same, artefact=folder / kept.artefact, notes=kept.notes, cached=cached)
 
 
-def _checked(bench: Bench, target: Target, backend: str, made: Variant) -> Variant:
+def _checked(bench: Bench, target: Target, backend: str, made: Variant, away: str) -> Variant:
     """Proven and timed, as far as this machine can."""
     if made.failure or made.artefact is None:
         return made
     try:
-        if foreign(target):
+        if away:
             return replace(made, footprint=bench.answers(backend, target, made.artefact, [])[1])
         proven = _proven(bench, target, backend, made, made.artefact)
         return proven if proven.failure else replace(proven, latency=_timed(bench, target, backend, made.artefact))

@@ -40,7 +40,7 @@ def plan(params: CompileParams, workspace: Workspace) -> Plan:
     check_precisions(params)
     targets = load_targets(params.target or ("host",), workspace.root)
     table, train = opened(params, workspace.root)
-    tried = sum(len(ladder(params, target)) for target in targets)
+    tried = sum(len(ladder(params, target, foreign(target))) for target in targets)
     labelled = table is not None and params.label in (table.headers if isinstance(table, Arrays) else table.columns)
     return Plan(
         rows=params.rows or ROWS[params.effort],
@@ -54,9 +54,9 @@ def _notes(params: CompileParams, targets: Sequence[Target], *, has_rows: bool, 
     for target in targets:
         away = foreign(target)
         more = f"; it is not emulated and stays inconclusive: {away}" if away else ""
-        found.append(f"{target.name}: {listed(ladder(params, target))} with the backend {target.backend}{more}")
+        found.append(f"{target.name}: {listed(ladder(params, target, away))} with the backend {target.backend}{more}")
     if not has_rows:
         found.append("no data: answers are compared on made-up rows, a weak proof")
-    if not can_learn and any("int8" in ladder(params, target) for target in targets):
+    if not can_learn and any("int8" in ladder(params, target, foreign(target)) for target in targets):
         found.append("int8 will not be tried: it takes train to learn ranges from, and labels in data to show what it costs")
     return found

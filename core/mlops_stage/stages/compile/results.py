@@ -54,13 +54,13 @@ class Compiled:
 
     target: Target
     versions: tuple[tuple[str, str], ...] = ()
-    """Libraries that made its artefacts, with their versions."""
+    """Libraries that made its artefacts, with their versions; the runtime first."""
     absent: str = ""
     """The backend is not installed: what to do about it."""
     unsupported: tuple[str, ...] = ()
     """Why the backend cannot compile this model."""
     foreign: str = ""
-    """Why what was made for it cannot run on this machine."""
+    """Why what was made for it was not run here: it is for another machine, or for another release of the runtime."""
     variants: tuple[Variant, ...] = ()
     shipped: Variant | None = None
 

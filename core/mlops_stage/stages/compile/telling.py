@@ -34,6 +34,8 @@ class Source:
     """The model's path, relative to the root."""
     size: int
     """Bytes of all its files."""
+    real: int = 0
+    """How many of the rows that answers were compared on are real ones."""
 
 
 def metrics(compiled: Sequence[Compiled], source: Source) -> Iterator[Metric]:
@@ -123,10 +125,10 @@ def findings(compiled: Sequence[Compiled], source: Source) -> Iterator[Finding]:
 def _told(one: Compiled, source: Source) -> Iterator[Finding]:
     if one.foreign:
         message = f"{one.target.name} is not emulated: {one.foreign}; what was made for it was never run, and nothing is claimed of it"
-        hint = "run this stage with the same params on such a machine"
+        hint = "run this stage with the same params on such a machine, with such a runtime"
         yield Finding(rule="compile/not-emulated", level=Level.WARNING, message=message, location=source.name, hint=hint)
     if one.shipped is not None:
-        yield Finding(rule="compile/shipped", level=Level.NOTE, message=_shipped(one, one.shipped))
+        yield Finding(rule="compile/shipped", level=Level.NOTE, message=_shipped(one, one.shipped, source))
     for variant in one.variants:
         if variant is not one.shipped:
             yield _left_out(one, variant, source)
@@ -135,11 +137,14 @@ def _told(one: Compiled, source: Source) -> Iterator[Finding]:
             yield Finding(rule="compile/cached", level=Level.NOTE, message=message)
 
 
-def _shipped(one: Compiled, ships: Variant) -> str:
+def _shipped(one: Compiled, ships: Variant, source: Source) -> str:
     parts = [f"{one.target.name}: {ships.precision} for {backend_name(one)} ships"]
     if ships.agreement is not None:
         ties = f", {counted(ships.agreement.ties, 'tie')} left out" if ships.agreement.ties else ""
-        parts.append(f"it answers as the model does on {counted(ships.agreement.rows, 'row')} ({ships.agreement.tier}{ties})")
+        rows = f"{counted(ships.agreement.rows, 'row')} ({source.real:,} real; {ships.agreement.tier}{ties})"
+        parts.append(f"it answers as the model does on {rows}{_runtime(one)}")
+    else:
+        parts.append(f"it was made{_runtime(one)}, and never run")
     if ships.drop is not None and not isinstance(ships.drop.estimate, NotEstimable):
         lost = f"{100 * ships.drop.estimate.value:.2g}"
         parts.append(f"it costs {lost} points of accuracy" if ships.drop.metric == "accuracy" else f"its mean error is {lost} % larger")
@@ -150,6 +155,11 @@ def _shipped(one: Compiled, ships: Variant) -> str:
         parts.append(f"how long it takes cannot be told: {ratio.reason}")
     parts += ships.notes
     return "; ".join(parts)
+
+
+def _runtime(one: Compiled) -> str:
+    """` with ONNX Runtime 1.26.0`: the release that was used here."""
+    return f" with {backend_name(one)} {shown(one.versions[0][1])}" if one.versions else ""
 
 
 def _left_out(one: Compiled, variant: Variant, source: Source) -> Finding:

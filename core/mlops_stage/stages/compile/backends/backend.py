@@ -87,7 +87,7 @@ class Backend(Protocol):
     """The optional dependency group that installs it; empty for none."""
 
     def versions(self) -> Mapping[str, str]:
-        """Name of each library that shapes the artefact -> its version."""
+        """Name of each library that shapes the artefact -> its version; first the runtime, which a target's `runtime.version` is about."""
 
     def supports(self, facts: OnnxFacts, target: Target) -> Coverage:
         """Whether it can compile that model for that target; `supported` promises that compiling works."""

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 ROWS = {"quick": 1_000, "standard": 4_000, "deep": 20_000}
 """Rows by effort. The middle one can show that labels agree on 99.9 % of such rows; see `tiers`."""
 _REAL, _MIXED, _EDGES = 0.4, 0.3, 0.5  # edges as far as there are thresholds to meet; the others share what is left 4 to 3
+ENOUGH = 100
+"""Real rows below which agreement proves little: what is mixed from so few lies where they lie."""
 _POOL = 4_096
 """Real rows from which columns are mixed, and that are led through trees to find the rows that reach a node."""
 
@@ -50,6 +52,11 @@ class Probes:
     def rows(self) -> int:
         """Their number."""
         return len(self.kinds)
+
+    @property
+    def real(self) -> int:
+        """The number of those that are real."""
+        return self.kinds.count("real")
 
 
 def probes(  # noqa: PLR0913  (each says something else about where rows come from)
@@ -89,6 +96,8 @@ def probes(  # noqa: PLR0913  (each says something else about where rows come fr
     mixed = _mixed(pool, rows - kept - at_edges, generator)
     feeds = {name: np.concatenate([part[name] for part in (real, mixed, found) if part]) for name in pool}
     plain = ("made up",) * (rows - at_edges) if table is None else ("real",) * kept + ("mixed",) * (rows - kept - at_edges)
+    if table is not None and kept < ENOUGH:
+        weak = f"of the {rows:,} rows {kept:,} are real, the others are made from real ones"
     return Probes(feeds=feeds, kinds=plain + ("edge",) * at_edges, weak=weak, notes=(note,) if note else ())
 
 
