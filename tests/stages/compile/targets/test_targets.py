@@ -36,7 +36,16 @@ MISTAKES = {
     "target: a\nbackend: ort\ncolour: red\n": (3, "unknown key 'colour'"),
     "backend: ort\n": (1, "target is missing"),
     "target: a\nbackend: ort\nprecisions:\n - fp33\n": (3, "precisions"),
-    "target: A b\nbackend: ort\n": (1, "target"),
+    "target: A b\nbackend: ort\n": (1, "target: a name has only lower-case letters"),
+    "target: a\nbackend: ort\ndevice: {arch: z80}\n": (3, "no architecture 'z80'"),
+    "target: a\nbackend: ort\ndevice:\n  arch: x86_64\n  features: [avx2, warpdrive]\n": (
+        5,
+        "no x86_64 processor is known to have 'warpdrive'",
+    ),
+    "target: a\nbackend: ort\ndevice: {arch: aarch64, features: [avx2]}\n": (3, "no aarch64 processor is known to have 'avx2'"),
+    "target: a\nbackend: ort\ndevice: {features: [warpdrive]}\n": (3, "no processor is known to have 'warpdrive'"),
+    "target: a\nbackend: ort\nbudget: {artifact: -1MB}\n": (3, "budget.artifact: must be more than nothing"),
+    "target: a\nbackend: ort\nbudget: {ram: 0 MB}\n": (3, "budget.ram: must be more than nothing"),
     "target: a\nbackend: ort\nruntime: {version: abc}\n": (3, "write versions as pip does"),
     "target: a\nbackend: ort\nbudget:\n  ram: 4XB\n": (4, "write a size"),
     "target: a\nbackend: ort\nruntime: 3\n": (3, "is no mapping"),
@@ -55,6 +64,21 @@ def test_mistakes_are_told_with_their_line(tmp_path, text):
         load_targets(["t.yaml"], tmp_path)
     assert caught.value.message.startswith(f"t.yaml:{line}: " if line else "t.yaml: ")
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("device: {arch: aarch46}", "did you mean 'aarch64'?"),
+        ("device: {arch: x86_64, features: [avx512_vnnii]}", "did you mean 'avx512_vnni'?"),
+        ("budget: {latency_ratio: -1}", "docs/how-to/add-a-target.md"),
+    ],
+)
+def test_a_mistake_comes_with_what_may_have_been_meant(tmp_path, text, hint):
+    (tmp_path / "t.yaml").write_text(f"target: a\nbackend: ort\n{text}\n")
+    with pytest.raises(UsageError) as caught:
+        load_targets(["t.yaml"], tmp_path)
+    assert hint in caught.value.hint
 
 
 def test_what_is_not_there_or_there_twice(tmp_path):

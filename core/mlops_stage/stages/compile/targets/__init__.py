@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 HOST = "host"
 _MACHINES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}
 """Other words for an architecture."""
-_FEATURES = {"neon": "asimd", "sse3": "pni", "lzcnt": "abm"}
+OTHER_WORDS = {"neon": "asimd", "sse3": "pni", "lzcnt": "abm"}
 """Features that the Linux kernel knows under another name."""
 _SUFFIXES = (".yaml", ".yml")
 
@@ -95,7 +95,7 @@ def foreign(target: Target) -> str:
     present = processor_features()
     if not present:
         return "the features of this machine's processor cannot be read"
-    missing = [name for name in target.features if _FEATURES.get(name, name) not in present]
+    missing = [name for name in target.features if OTHER_WORDS.get(name, name) not in present]
     return f"it is for processors with {', '.join(missing)}, which this machine's lacks" if missing else ""
 
 

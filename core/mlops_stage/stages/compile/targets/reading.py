@@ -14,7 +14,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from mlops_stage.errors import InputError, UsageError, nearest
 from mlops_stage.evidence.redact import shown
 from mlops_stage.params import Size, TextList
-from mlops_stage.stages.compile.targets import Target, canonical
+from mlops_stage.stages.compile.targets import HOST, OTHER_WORDS, Target, canonical
+from mlops_stage.stages.compile.targets.known import FEATURES, unknown_feature
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +41,7 @@ class _Runtime(BaseModel):
 
 class _Device(BaseModel):
     model_config = _STRICT
-    arch: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,40}$")] = "host"
+    arch: str = HOST
     features: TextList = ()
 
 
@@ -49,6 +50,13 @@ class _Budget(BaseModel):
     artifact: Size | None = None
     ram: Size | None = None
     latency_ratio: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = 1.05
+
+    @field_validator("artifact", "ram", mode="before")
+    @classmethod
+    def _positive(cls, value: Any) -> Any:
+        if re.match(r"\s*(-|0+(\.0*)?\s*[a-z]*\s*$)", str(value), re.IGNORECASE):
+            raise ValueError("must be more than nothing")
+        return value
 
 
 class _File(BaseModel):
@@ -77,6 +85,7 @@ def read(file: Path, source: str) -> Target:
         said = _File.model_validate(top)
     except ValidationError as error:
         raise _told(error, top, source) from None
+    _check_device(said.device, top, source)
     return Target(
         name=said.target,
         backend=said.backend,
@@ -93,6 +102,23 @@ def read(file: Path, source: str) -> Target:
         native=said.native,
         source=source,
     )
+
+
+def _check_device(device: _Device, top: CommentedMap, source: str) -> None:
+    """Refuse a processor that nobody knows.
+
+    Raises:
+        UsageError: such an architecture, or a feature that it does not have.
+    """
+    arch = canonical(device.arch)
+    if arch not in {HOST, *FEATURES}:
+        where = f"{shown(source)}:{_line(top, ['device', 'arch'])}"
+        raise UsageError(f"{where}: device.arch: there is no architecture {shown(device.arch)!r}", nearest(arch, {HOST, *FEATURES}))
+    feature, hint = unknown_feature(arch, device.features, OTHER_WORDS)
+    if feature:
+        where = f"{shown(source)}:{_line(top, ['device', 'features'])}"
+        kind = "processor" if arch == HOST else f"{arch} processor"
+        raise UsageError(f"{where}: device.features: no {kind} is known to have {feature!r}", hint)
 
 
 def _parsed(file: Path, source: str) -> CommentedMap:
@@ -137,7 +163,7 @@ def _told(error: ValidationError, top: CommentedMap, source: str) -> UsageError:
     if first["type"] == "missing":
         return UsageError(f"{where}: {key} is missing", f"write `{path[-1]}: …`")
     said = _WORDS.get(first["type"]) or str(first["msg"]).removeprefix("Value error, ")
-    return UsageError(f"{where}: {shown(key)}: {said[:1].lower()}{said[1:]}", _HINTS.get(key, "see an example in the reference of compile"))
+    return UsageError(f"{where}: {shown(key)}: {said[:1].lower()}{said[1:]}", _HINTS.get(key, _EXAMPLE))
 
 
 def _line(top: Any, path: list[str]) -> int:
@@ -157,8 +183,12 @@ def _model(path: list[str]) -> type[BaseModel]:
 
 
 _KEYS = frozenset(name for model in (_File, _Runtime, _Device, _Budget) for name in model.model_fields)
-_WORDS = {"string_pattern_mismatch": "is not written as such a name is", "model_type": "is no mapping"}
+_EXAMPLE = "the how-to 'Add a target' (docs/how-to/add-a-target.md) has an example, and says what each key means"
+_WORDS = {
+    "string_pattern_mismatch": "a name has only lower-case letters, digits, dots and hyphens, at most 64",
+    "model_type": "is no mapping",
+}
 _HINTS = {
-    "target": "give it a name of lower-case letters, digits and hyphens, such as edge-arm64",
+    "target": "write a name such as edge-arm64",
     "precisions": "write a list of fp32, fp16 and int8",
 }
