@@ -117,6 +117,7 @@ def test_lines_that_name_no_package_are_passed_over(project):
     )
     found = project.look(model="model.onnx")
     assert [one.name for one in found.libraries] == ["x"]
+    assert found.findings == ()
     assert "s3cret" not in repr(found)
 
 
@@ -135,7 +136,43 @@ def test_a_broken_lock_is_an_error_in_one_line(project, name):
 def test_a_lock_of_another_shape_names_nothing(project, content):
     project.network()
     project.write("uv.lock", content)
-    assert project.look(model="model.onnx").libraries == ()
+    found = project.look(model="model.onnx")
+    assert found.libraries == ()
+    assert ["it lists no packages" in one.message for one in found.findings] == ([] if "[[package]]" in content else [True])
+
+
+def test_rubbish_that_was_named_as_the_lock_is_refused(project):
+    project.network()
+    project.write("bad.lock", "%% this is no lock\n{]\nnumpy==1.0\n")
+    with pytest.raises(InputError, match="lock: bad.lock could not be read: it lists no packages as one of uv.lock"):
+        project.look(model="model.onnx", lock="bad.lock")
+    project.write("other/uv.lock", "x = 1")
+    with pytest.raises(InputError, match="lock: other/uv.lock could not be read: it lists no packages"):
+        project.look(model="model.onnx", lock="other/uv.lock")
+    project.write("requirements.txt", "# nothing is needed\n")
+    assert project.look(model="model.onnx", lock="requirements.txt").libraries == ()
+
+
+def test_a_line_that_cannot_be_read_is_told_with_its_place(project):
+    project.network()
+    project.write("requirements.txt", f"flask==3 \\\n --hash=sha256:{A}\nnumpy===\njinja2==1 --hash=sha256:{B}\nmy s3cret token\n")
+    found = project.look(model="model.onnx")
+    assert [one.name for one in found.libraries] == ["flask", "jinja2"]
+    assert [(one.rule, one.level, one.location) for one in found.findings] == [
+        ("sbom/unreadable", "warning", "requirements.txt:3"),
+        ("sbom/unreadable", "warning", "requirements.txt:5"),
+    ]
+    assert found.findings[0].message.startswith("line 3 of requirements.txt names no package that could be read")
+    assert not found.libraries_complete
+    assert "s3cret" not in repr(found)
+
+
+def test_of_many_lines_that_cannot_be_read_the_first_are_told(project):
+    project.network()
+    project.write("requirements.txt", "a b\n" * 500)
+    found = project.look(model="model.onnx").findings
+    assert len(found) == 10
+    assert "490 more lines" in found[-1].message
 
 
 def test_a_lock_that_is_not_there_is_told(project):

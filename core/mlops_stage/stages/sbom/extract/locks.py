@@ -9,8 +9,21 @@ from typing import TYPE_CHECKING, Any
 from mlops_stage.errors import InputError
 from mlops_stage.evidence.paths import existing, relative
 from mlops_stage.evidence.redact import shown
-from mlops_stage.stages.sbom.extract.plain import MOST_LOCK_BYTES, UnreadableError, json_of, table, tables, text_of, texts, toml_of, word
-from mlops_stage.stages.sbom.extract.scene import Packages, harmless
+from mlops_stage.report import Finding, Level
+from mlops_stage.report.words import counted
+from mlops_stage.stages.sbom.extract.plain import (
+    MOST_LOCK_BYTES,
+    UnreadableError,
+    json_of,
+    table,
+    tables,
+    text_of,
+    texts,
+    toml_of,
+    unread,
+    word,
+)
+from mlops_stage.stages.sbom.extract.scene import Packages, Remark, harmless
 from mlops_stage.stages.sbom.facts import Library
 from mlops_stage.stages.sbom.identity import normalised, pypi_purl
 
@@ -22,9 +35,12 @@ if TYPE_CHECKING:
 
 _SHA256 = re.compile(r"sha256[:=]([0-9a-f]{64})")
 _LINE = re.compile(r"([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(?:===?\s*([\w.!+*-]+))?\s*(?:(?:[<>~!,;@]|--).*)?")
+_NAMELESS = re.compile(r"\.|/|file:|[\w+]{1,20}://|\S+\.(whl|zip|tar\.gz)(\s|$)")
+"""A file, a folder or an address: pip takes them, and their names are not known without opening them."""
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 _LOOKED_FOR = ("uv.lock", "pylock.toml", "poetry.lock", "Pipfile.lock", "requirements.lock", "requirements.txt")
 """In this order: those with digests and edges first."""
+_MOST_TOLD = 10
 
 
 @dataclass
@@ -38,25 +54,58 @@ class _Entry:
     """Normalised names, or `name==version` where a name stands there twice."""
 
 
+@dataclass
+class _Lock:
+    """What a lock file says."""
+
+    entries: list[_Entry]
+    asked: set[str] = field(default_factory=set)
+    """Names that the project itself asks for."""
+    complete: bool = True
+    """Whether these are all."""
+    listed: bool = True
+    """Whether it has a list of packages at all, be it an empty one."""
+    unread: tuple[int, ...] = ()
+    """Numbers of lines that cannot be read."""
+
+
 def extract(scene: Scene) -> Iterator[Found]:
     """The libraries of the lock file that was named, or of the first that lies in the model's or the project's folder.
 
     Raises:
         UsageError: the file that was named is not there.
-        InputError: it is no lock file of a known kind.
+        InputError: it is no lock file of a known kind, or the one that was named lists no packages.
     """
     path = existing(scene.root, scene.lock, "lock") if scene.lock else _found(scene)
     if path is None:
         return
     source = relative(scene.root, path)
     try:
-        entries, roots, complete = _read(path)
+        lock = _usable(path) if scene.lock else _read(path)
     except UnreadableError as error:
         raise InputError(
             f"lock: {shown(source)} could not be read: {shown(error, 160)}", "write it again, or name another file with lock"
         ) from error
-    direct = roots or _asked_for(scene.root)
-    yield Packages(source=source, libraries=_libraries(entries, direct), complete=complete)
+    direct = lock.asked or _asked_for(scene.root)
+    yield Packages(source=source, libraries=_libraries(lock.entries, direct), complete=lock.complete)
+    if not lock.listed and not lock.unread:
+        yield unread(source, "it lists no packages")
+    for place, number in enumerate(lock.unread[:_MOST_TOLD], 1):
+        yield _unread_line(source, number, len(lock.unread) - _MOST_TOLD if place == _MOST_TOLD else 0)
+
+
+def _unread_line(source: str, number: int, more: int) -> Remark:
+    """Tell where; not what stands there, which may hold a password."""
+    others = f", and so do {counted(more, 'more line')}" if more > 0 else ""
+    return Remark(
+        finding=Finding(
+            rule="sbom/unreadable",
+            level=Level.WARNING,
+            message=f"line {number} of {shown(source)} names no package that could be read{others}: it is not in the bill of materials",
+            location=f"{source}:{number}",
+            hint="write it as name==version, or take the line out",
+        )
+    )
 
 
 def _found(scene: Scene) -> Path | None:
@@ -66,8 +115,19 @@ def _found(scene: Scene) -> Path | None:
     return next((folder / name for folder in [*folders, scene.root] for name in _LOOKED_FOR if (folder / name).is_file()), None)
 
 
-def _read(path: Path) -> tuple[list[_Entry], set[str], bool]:
-    """Packages, the names that the project itself asks for, and whether these are all."""
+def _usable(path: Path) -> _Lock:
+    """A lock that was named.
+
+    Raises:
+        UnreadableError: it is none.
+    """
+    lock = _read(path)
+    if not lock.listed:
+        raise UnreadableError(f"it lists no packages as one of {', '.join(_LOOKED_FOR)} does")
+    return lock
+
+
+def _read(path: Path) -> _Lock:
     name = path.name.lower()
     if name.endswith(".toml") or name in {"uv.lock", "poetry.lock"}:
         plain = toml_of(path, MOST_LOCK_BYTES)
@@ -77,7 +137,7 @@ def _read(path: Path) -> tuple[list[_Entry], set[str], bool]:
     return _pipfile(json_of(path, MOST_LOCK_BYTES)) if name == "pipfile.lock" else _requirements(text_of(path, MOST_LOCK_BYTES))
 
 
-def _uv(plain: Mapping[str, Any]) -> tuple[list[_Entry], set[str], bool]:
+def _uv(plain: Mapping[str, Any]) -> _Lock:
     entries, roots = [], set[str]()
     for one in tables(plain.get("package")):
         needed = [_reference(other) for other in tables(one.get("dependencies"))]
@@ -87,10 +147,10 @@ def _uv(plain: Mapping[str, Any]) -> tuple[list[_Entry], set[str], bool]:
             continue
         digests = _digests([table(one.get("sdist")), *tables(one.get("wheels"))], "hash")
         entries.append(_Entry(normalised(word(one.get("name"))), word(one.get("version")), digests, needed))
-    return entries, roots, True
+    return _Lock(entries, roots, listed=isinstance(plain.get("package"), list))
 
 
-def _pylock(plain: Mapping[str, Any]) -> tuple[list[_Entry], set[str], bool]:
+def _pylock(plain: Mapping[str, Any]) -> _Lock:
     """PEP 751."""
     entries = []
     for one in tables(plain.get("packages")):
@@ -98,29 +158,29 @@ def _pylock(plain: Mapping[str, Any]) -> tuple[list[_Entry], set[str], bool]:
         hashes = [{"hash": f"sha256:{table(file.get('hashes')).get('sha256')}"} for file in files]
         needed = [_reference(other) for other in tables(one.get("dependencies"))]
         entries.append(_Entry(normalised(word(one.get("name"))), word(one.get("version")), _digests(hashes, "hash"), needed))
-    return entries, set(), True
+    return _Lock(entries, listed=isinstance(plain.get("packages"), list))
 
 
-def _poetry(plain: Mapping[str, Any]) -> tuple[list[_Entry], set[str], bool]:
+def _poetry(plain: Mapping[str, Any]) -> _Lock:
     entries = []
     old = table(table(plain.get("metadata")).get("files"))
     for one in tables(plain.get("package")):
         files = tables(one.get("files")) or tables(old.get(word(one.get("name"))))
         needed = [normalised(name) for name in table(one.get("dependencies"))]
         entries.append(_Entry(normalised(word(one.get("name"))), word(one.get("version")), _digests(files, "hash"), needed))
-    return entries, set(), True
+    return _Lock(entries, listed=isinstance(plain.get("package"), list))
 
 
-def _pipfile(plain: Mapping[str, Any]) -> tuple[list[_Entry], set[str], bool]:
+def _pipfile(plain: Mapping[str, Any]) -> _Lock:
     entries = []
     for name, about in table(plain.get("default")).items():
         told = table(about)
         hashes = [{"hash": text} for text in texts(told.get("hashes"))]
         entries.append(_Entry(normalised(name), word(told.get("version")).lstrip("="), _digests(hashes, "hash")))
-    return entries, set(), True
+    return _Lock(entries, listed=isinstance(plain.get("default"), dict))
 
 
-def _requirements(text: str) -> tuple[list[_Entry], set[str], bool]:
+def _requirements(text: str) -> _Lock:
     """A requirements file; complete only where every line is pinned and hashed, as pip then demands it of all.
 
     Raises:
@@ -128,15 +188,33 @@ def _requirements(text: str) -> tuple[list[_Entry], set[str], bool]:
     """
     if "\0" in text:
         raise UnreadableError("it is no text")
-    entries = []
-    for line in re.sub(r"\\\n", " ", text).splitlines():
+    entries, lost = [], []
+    for number, line in _logical(text):
         asked = re.sub(r"(^|\s)#.*$", "", line).strip()
         found = _LINE.fullmatch(asked)
-        if not found or asked.startswith("-"):
+        if not asked or asked.startswith("-") or (not found and _NAMELESS.match(asked)):
+            continue
+        if not found:
+            lost.append(number)
             continue
         version = found[2] if found[2] and "*" not in found[2] else ""
         entries.append(_Entry(normalised(found[1]), version, tuple(sorted(set(_SHA256.findall(asked))))))
-    return entries, set(), bool(entries) and all(entry.version and entry.sha256s for entry in entries)
+    complete = bool(entries) and not lost and all(entry.version and entry.sha256s for entry in entries)
+    return _Lock(entries, complete=complete, listed=len(entries) >= len(lost), unread=tuple(lost))
+
+
+def _logical(text: str) -> Iterator[tuple[int, str]]:
+    """Lines with those that continue them, each by the number of its first."""
+    first, begun = 1, ""
+    for number, line in enumerate(text.split("\n"), 1):
+        first = first if begun else number
+        if line.endswith("\\"):
+            begun += f"{line[:-1]} "
+            continue
+        yield first, begun + line
+        begun = ""
+    if begun:
+        yield first, begun
 
 
 def _reference(plain: Mapping[str, Any]) -> str:
