@@ -139,7 +139,7 @@ def test_a_version_that_is_not_the_one_expected_is_found():
         (lambda d: metric(d).update(value="high"), "warning", "sbom/figure", "value 'high' is no number"),
         (lambda d: metric(d).update(value="0.99"), "error", "sbom/figure", "0.99 does not lie between 0.8 and 0.95"),
         (lambda d: d.pop("serialNumber"), "warning", "sbom/unidentified", "no serialNumber"),
-        (lambda d: d["metadata"].pop("timestamp"), "warning", "sbom/unidentified", "no time"),
+        (lambda d: d["metadata"].pop("timestamp"), "note", "sbom/unidentified", "no time"),
         (lambda d: d.pop("compositions"), "note", "sbom/completeness-not-told", "complete"),
         (
             lambda d: d.update(externalReferences=[{"type": "website", "url": "http://acme.example"}]),

@@ -99,7 +99,7 @@ def _identity(document: Document, found: _Findings) -> None:
         found.add(Level.WARNING, rule, "there is no serialNumber", hint)
     if "timestamp" not in mapped(document.get("metadata")):
         hint = "set SOURCE_DATE_EPOCH, or commit to git: the time of the commit is taken"
-        found.add(Level.WARNING, rule, "there is no time in metadata.timestamp", hint)
+        found.add(Level.NOTE, rule, "there is no time in metadata.timestamp", hint)
     if "compositions" not in document:
         hint = "add compositions: what is not known should say so"
         found.add(Level.NOTE, "sbom/completeness-not-told", "it does not say whether its lists are complete", hint)
