@@ -150,6 +150,30 @@ def test_paths_that_hold_nothing_are_told(project):
         project.look(model="pipe")
 
 
+@pytest.mark.parametrize("asked", ["m/model.onnx", "m"])
+def test_an_empty_file_and_a_pickle_in_disguise_are_called_what_they_are(project, asked):
+    project.write("m/model.onnx", b"")
+    with pytest.raises(InputError, match=r"^model: model.onnx is empty \(0 bytes\)$"):
+        project.look(model=asked)
+    project.explosive("m/model.onnx")
+    with pytest.raises(InputError, match=r"^model: model.onnx is a Python pickle, not an ONNX model$") as error:
+        project.look(model=asked)
+    assert "export the model to ONNX" in error.value.hint
+    project.write("m/model.pkl", b"")
+    with pytest.raises(InputError, match=r"^model: model.pkl is empty \(0 bytes\)$"):
+        project.look(model="m/model.pkl")
+
+
+def test_what_is_not_opened_is_told_with_the_reason(project):
+    project.explosive("model.pkl")
+    (note,) = project.look(model="model.pkl").findings
+    assert (note.rule, note.level, note.location) == ("sbom/not-opened", "note", "model.pkl")
+    assert "model.pkl (pickle) was not opened: loading such a file can run code" in note.message
+    project.write("w.gguf", b"GGUF\x03")
+    (note,) = project.look(model="w.gguf").findings
+    assert "w.gguf (GGUF) was not opened: there is no reader for this format here" in note.message
+
+
 def test_a_pickle_is_described_and_never_loaded(project):
     project.explosive("model.joblib")
     (model,) = project.look(model="model.joblib").models

@@ -13,7 +13,7 @@ from mlops_stage.errors import InputError
 from mlops_stage.evidence.digest import of_json, sha256_many
 from mlops_stage.evidence.paths import existing, relative
 from mlops_stage.evidence.redact import shown
-from mlops_stage.inputs.content import HEAD_BYTES, sniffed
+from mlops_stage.inputs.content import HEAD_BYTES, head_of, sniffed
 from mlops_stage.inputs.onnx.reader import read_facts
 from mlops_stage.inputs.onnx.screen import screen
 from mlops_stage.inputs.safetensors import looks_like
@@ -95,6 +95,8 @@ def model_part(source: str, root: Path, apart: AbstractSet[Path] = frozenset()) 
         raise InputError(f"model: the folder {shown(source)} holds no file", "check the step that wrote it")
     for path in found:
         _refuse_stand_in(path)
+    if place.is_file():
+        head_of(place, "model")
     states = states_of(found)
     facts = {path: read_facts(path) for path in found if path.suffix.lower() == ".onnx"}
     outside = {path: _outside(path, told) for path, told in facts.items()}
@@ -238,10 +240,10 @@ def _outside(path: Path, facts: OnnxFacts) -> tuple[Path, ...]:
 
 
 def _refuse_stand_in(path: Path) -> None:
-    """A pointer's digest must not be told as that of the weights, and a name that is no text cannot be told at all.
+    """A pointer's digest must not be told as that of the weights, what is no ONNX not as ONNX, and a name that is no text cannot be told at all.
 
     Raises:
-        InputError: a pointer of Git LFS or DVC, or a name that is not UTF-8.
+        InputError: a pointer of Git LFS or DVC, a file named .onnx that is empty or something else, or a name that is not UTF-8.
     """
     try:
         path.name.encode()
@@ -252,6 +254,11 @@ def _refuse_stand_in(path: Path) -> None:
         weights = path.suffix.lower() in {*_WEIGHTS, ".bin"}
         if content is not None and content.kind in ({"git-lfs", "dvc", "html"} if weights else {"git-lfs", "dvc"}):
             raise InputError(f"model: {shown(path.name)} is {content.name}", content.hint)
+    if path.suffix.lower() == ".onnx":
+        content = sniffed(head_of(path, "model"))
+        if content is not None:
+            hint = "give it the suffix that it should have, or export the model to ONNX"
+            raise InputError(f"model: {shown(path.name)} is {content.name}, not an ONNX model", content.hint or hint)
 
 
 def _file(path: Path, root: Path, sha256: str, external: bool) -> File:  # noqa: FBT001  (one of two roles)

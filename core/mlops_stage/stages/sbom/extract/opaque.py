@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlops_stage.stages.sbom.extract.scene import claim
+from mlops_stage.evidence.redact import shown
+from mlops_stage.report import Finding, Level
+from mlops_stage.stages.sbom.extract.scene import Remark, claim
 from mlops_stage.stages.sbom.facts import Confidence
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ _MADE_BY = {
     "CatBoost": "CatBoost",
     "Flax": "Flax",
 }
+_RUNS = frozenset({"pickle", "PyTorch", "Keras", "HDF5", "R"})
+"""Formats that can hold code, or name functions that are called when they are loaded."""
 _READ = frozenset({"ONNX", "safetensors", "external data of ONNX"})
 
 
@@ -36,3 +40,11 @@ def extract(scene: Scene) -> Iterator[Found]:
         yield claim("model", "format", kind, path)
         if kind in _MADE_BY:
             yield claim("model", "framework", _MADE_BY[kind], path, Confidence.INFERRED)
+        yield _not_opened(kind, path)
+
+
+def _not_opened(kind: str, path: str) -> Remark:
+    why = "loading such a file can run code" if kind in _RUNS else "there is no reader for this format here"
+    message = f"{shown(path)} ({shown(kind)}) was not opened: {why}; what it holds, such as inputs and parameters, is not told"
+    hint = "give the model as ONNX or safetensors, or declare what is known of it"
+    return Remark(finding=Finding(rule="sbom/not-opened", level=Level.NOTE, message=message, location=path, hint=hint))
