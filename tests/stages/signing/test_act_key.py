@@ -13,9 +13,10 @@ from signed_project import files, metric, outcome, payload_of, pem, reported, wo
 from mlops_stage.errors import InputError, UsageError
 from mlops_stage.evidence.digest import sha256
 from mlops_stage.report import Evidence, Outcome
-from mlops_stage.stages.signing import dsse
+from mlops_stage.stages.signing import dsse, statements
 from mlops_stage.stages.signing.act import act
 from mlops_stage.stages.signing.params import SignParams
+from mlops_stage.stages.signing.pending import postpone
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "income"
 
@@ -176,15 +177,57 @@ def test_keys_that_verifiers_elsewhere_do_not_read_are_refused(project):
         act(SignParams(key="."), workspace(project, earlier))
 
 
-def test_statements_that_waited_are_signed_without_their_reports(project):
-    waiting = project / "mlops-out" / "attestations" / "pending"
-    waiting.mkdir(parents=True)
-    statement = b'{"_type":"https://in-toto.io/Statement/v1","subject":[],"predicateType":"x","predicate":{}}'
-    (waiting / "fairness.json").write_bytes(statement)
-    act(SignParams(key="signing.key"), workspace(project, reported(project)))
+def claim(name="fairness", **changes):
+    """What a run's statement looks like, whoever wrote it."""
+    predicate = {"result": "PASSED", "mlops_stage": {"id": name, "stage": name, "outcome": "passed"}}
+    plain = {"_type": statements.STATEMENT_TYPE, "subject": [], "predicateType": statements.TEST_RESULT, "predicate": predicate}
+    return json.dumps({**plain, **changes}).encode()
+
+
+def test_statements_that_waited_are_signed_without_their_reports_and_listed(project):
+    home = project / "mlops-out" / "attestations"
+    waiting = {"fairness": claim(), "sbom.bom": claim(predicateType="https://cyclonedx.org/bom")}
+    postpone(home, waiting)
+    seen = act(SignParams(key="signing.key"), workspace(project, reported(project)))
     made = files(project)
-    assert payload_of(made["fairness.sigstore.json"]) == statement == made["fairness.json"]
-    assert not waiting.exists()
+    for name, content in waiting.items():
+        assert payload_of(made[f"{name}.sigstore.json"]) == content == made[f"{name}.json"]
+    assert not (home / "pending").exists()
+    assert not (home / "postponed.txt").exists()
+    assert [one.message.split()[0] for one in seen.findings if one.rule == "sign/waited"] == ["fairness", "sbom.bom"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "recorded"),
+    [
+        ("fairness", claim(), False),
+        ("zz", claim(), True),
+        ("scan.x", claim(), True),
+        ("fairness", claim(predicate={}), True),
+        ("fairness", claim(predicateType="https://cyclonedx.org/bom"), True),
+        ("x.y", claim(predicateType="https://model_signing/signature/v1.0"), True),
+    ],
+)
+def test_what_no_outage_has_left_waiting_is_not_signed(project, name, content, recorded):
+    home = project / "mlops-out" / "attestations"
+    postpone(home, {name: content})
+    if not recorded:
+        (home / "postponed.txt").write_text(f"{'0' * 64}  {name}\n")
+    with pytest.raises(InputError, match="in attestations/pending (does not say what its name says|was not left there)"):
+        act(SignParams(key="signing.key"), workspace(project, reported(project)))
+    assert not list(home.glob("*.sigstore.json"))
+
+
+def test_a_pipe_is_never_waited_for(project):
+    os.mkfifo(project / "pipe")
+    home = project / "mlops-out" / "attestations"
+    home.mkdir(parents=True)
+    os.mkfifo(home / "quality.sigstore.json")
+    earlier = reported(project)
+    assert metric(act(SignParams(key="signing.key"), workspace(project, earlier)), "signed") == 1
+    for asked in ({"key": "pipe"}, {"key": "signing.key", "trust_config": "pipe"}, {"identity_token_file": "pipe"}):
+        with pytest.raises(InputError, match="cannot read"):
+            act(SignParams(**asked), workspace(project, earlier))
 
 
 def test_a_report_wins_over_a_statement_that_waited_for_an_older_one(project):

@@ -190,6 +190,8 @@ runs:
         ({"trust_config": "m.onnx"}, InputError, "m.onnx: the trust config is no JSON"),
         ({"require": "no such thing"}, UsageError, "names no run"),
         ({"require": "quality=great"}, UsageError, "asks for an outcome that there is not"),
+        ({"key": "pipe"}, InputError, "cannot read the key pipe: it is no regular file"),
+        ({"trust_config": "pipe"}, InputError, "cannot read the trust config pipe: it is no regular file"),
         ({"bundles": "pipe"}, InputError, "pipe is no regular file"),
     ],
 )

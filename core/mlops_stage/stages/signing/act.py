@@ -10,7 +10,8 @@ from mlops_stage.errors import StageError, UsageError
 from mlops_stage.evidence.paths import write_aside
 from mlops_stage.report.words import counted
 from mlops_stage.stages.signing import dsse, gathering, telling
-from mlops_stage.stages.signing.gathering import PENDING, Item
+from mlops_stage.stages.signing.pending import PENDING, RECORD, postpone
+from mlops_stage.stages.signing.regular import read_regular
 from mlops_stage.stages.signing.signers import OutageError, Signer
 from mlops_stage.stages.signing.statements import FOLDER
 from mlops_stage.stages.signing.verifying.refusal import RefusalError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mlops_stage.report import Observations
+    from mlops_stage.stages.signing.gathering import Item
     from mlops_stage.stages.signing.params import SignParams
     from mlops_stage.stages.signing.verifying.origin import Origin
     from mlops_stage.workspace import Workspace
@@ -37,9 +39,7 @@ class Work:
     def keep(self, item: Item) -> None:
         """Keep a bundle of an earlier run if it is of this very statement and holds."""
         with suppress(RefusalError, OSError):
-            with item.bundle.open("rb") as stream:
-                bundle = stream.read(dsse.MOST_BUNDLE_BYTES + 1)
-            self.kept[item] = self.signer.check(item.content, bundle)
+            self.kept[item] = self.signer.check(item.content, read_regular(item.bundle, dsse.MOST_BUNDLE_BYTES + 1))
 
     def finish(self, item: Item, bundle: bytes) -> None:
         """Write a bundle that was just made, if it holds."""
@@ -125,15 +125,16 @@ def _settle(found: Sequence[Item], work: Work, workspace: Workspace) -> None:
             (workspace.run_dir / FOLDER / PENDING / f"{item.name}.json").unlink(missing_ok=True)
     with suppress(OSError):
         (workspace.run_dir / FOLDER / PENDING).rmdir()
+    if not (workspace.run_dir / FOLDER / PENDING).exists():
+        (workspace.run_dir / FOLDER / RECORD).unlink(missing_ok=True)
 
 
 def _postponed(error: StageError, found: Sequence[Item], work: Work, workspace: Workspace) -> StageError:
     """Put aside what is still to be signed, and say so."""
     waiting = [item for item in found if item not in work.done]
     _settle(found, work, workspace)
-    for item in waiting:
-        if item.bundle.name.endswith(dsse.SUFFIX):  # the model folder itself is still there
-            write_aside(workspace.run_dir / FOLDER / PENDING / f"{item.name}.json", item.content)
+    # the model folder itself is still there
+    postpone(workspace.run_dir / FOLDER, {item.name: item.content for item in waiting if item.bundle.name.endswith(dsse.SUFFIX)})
     done = f"{len(work.done)} of {counted(len(found), 'statement')} signed, the others wait in {FOLDER}/{PENDING}"
     hint = f"sign again later: what is signed is kept; {error.hint}" if isinstance(error, OutageError) else error.hint
     return type(error)(f"{error.message}; {done}", hint)

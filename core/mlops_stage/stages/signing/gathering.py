@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from mlops_stage.inputs.oip.address import is_url
 from mlops_stage.report.words import listed
 from mlops_stage.stages.signing import oms, statements
 from mlops_stage.stages.signing.dsse import MOST_STATEMENT_BYTES, SUFFIX, check_size
+from mlops_stage.stages.signing.pending import PENDING, id_of, waiting_in
 from mlops_stage.stages.signing.statements import FOLDER
 
 if TYPE_CHECKING:
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from mlops_stage.report import Evidence, Report, Subject
     from mlops_stage.stages.signing.params import SignParams
     from mlops_stage.workspace import EarlierReport, Workspace
-
-PENDING = "pending"
-"""Where, in that folder, statements wait whose signing an outage has ended."""
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +48,8 @@ class Gathered:
     items: tuple[Item, ...]
     unnamed: str = ""
     """The model file that was named and that no statement is about; empty where there is none such."""
+    waited: tuple[str, ...] = ()
+    """Names of statements that are signed without their reports, for an outage has left them waiting."""
 
 
 def gather(params: SignParams, workspace: Workspace) -> Gathered:
@@ -63,7 +61,8 @@ def gather(params: SignParams, workspace: Workspace) -> Gathered:
     """
     home = workspace.run_dir / FOLDER
     ids = {earlier.report.id for earlier in workspace.reports}
-    made = {one.name: one.content for one in _waiting(home / PENDING) if _id_of(one.name) not in ids}
+    made = {one.name: one.content for one in waiting_in(home, ids)}
+    waited = tuple(sorted(made))
     for earlier in workspace.reports:
         made |= {one.name: one.content for one in statements.of(earlier.report, _reading(earlier))}
     found = [Item(name=name, content=content, bundle=home / f"{name}{SUFFIX}") for name, content in sorted(made.items())]
@@ -79,7 +78,7 @@ def gather(params: SignParams, workspace: Workspace) -> Gathered:
         raise _nothing(workspace.reports)
     for item in found:
         check_size(item.content, item.name)
-    return Gathered(items=tuple(found), unnamed=unnamed)
+    return Gathered(items=tuple(found), unnamed=unnamed, waited=waited)
 
 
 def _named(found: Iterable[Item], sha256: str) -> bool:
@@ -93,17 +92,12 @@ def stale(found: Iterable[Item], workspace: Workspace) -> tuple[Path, ...]:
     names = {item.name for item in found}
     ids = {earlier.report.id for earlier in workspace.reports}
     files = [path for folder in (home, home / PENDING) for path in folder.glob("*.json")]
-    return tuple(path for path in files if _id_of(path.name) in ids and _name_of(path) not in names)
+    return tuple(path for path in files if id_of(path.name) in ids and _name_of(path) not in names)
 
 
 def judged(reports: Iterable[EarlierReport]) -> tuple[Subject, ...]:
     """The files of models that the reports judged, each once."""
     return tuple(dict.fromkeys(one for earlier in reports for one in earlier.report.subjects if one.role == "model"))
-
-
-def _id_of(name: str) -> str:
-    """The id of the report that a statement is of; ids hold no dot."""
-    return name.partition(".")[0]
 
 
 def _name_of(path: Path) -> str:
@@ -127,32 +121,6 @@ def _reading(earlier: EarlierReport) -> statements.Read:
         return content
 
     return read
-
-
-def _waiting(folder: Path) -> Iterable[statements.Statement]:
-    """Statements that an earlier run could not get signed; their reports may be gone by now."""
-    if not folder.is_dir():
-        return
-    for path in sorted(folder.glob("*.json")):
-        name = path.name.removesuffix(".json")
-        if path.is_symlink() or not path.is_file() or not _NAME.fullmatch(name):
-            raise InputError(f"{shown(path.name)} in {FOLDER}/{PENDING} is no statement of mlops-stage", "remove it")
-        with path.open("rb") as stream:
-            content = stream.read(MOST_STATEMENT_BYTES + 1)
-        check_size(content, name)
-        if not _is_statement(content):
-            raise InputError(f"{shown(path.name)} in {FOLDER}/{PENDING} is no in-toto statement", "remove it, and run its stage again")
-        yield statements.Statement(name=name, content=content)
-
-
-def _is_statement(content: bytes) -> bool:
-    try:
-        plain = json.loads(content)
-    except (ValueError, RecursionError):
-        return False
-    if not isinstance(plain, dict) or plain.get("_type") != statements.STATEMENT_TYPE or not isinstance(plain.get("subject"), list):
-        return False
-    return all(isinstance(one, dict) and isinstance(one.get("digest"), dict) for one in plain["subject"])
 
 
 def _model(params: SignParams, workspace: Workspace) -> Path | None:

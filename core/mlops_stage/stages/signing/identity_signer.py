@@ -14,8 +14,9 @@ from mlops_stage.errors import InputError, StageError, UsageError
 from mlops_stage.evidence.paths import existing
 from mlops_stage.evidence.redact import shown
 from mlops_stage.stages.signing import dsse, signers, waiting
+from mlops_stage.stages.signing.regular import read_regular
 from mlops_stage.stages.signing.verifying import trust as trusting
-from mlops_stage.stages.signing.verifying.identity import Expected, identity_of, issuer_of
+from mlops_stage.stages.signing.verifying.identity import UNREADABLE, Expected, identity_of, issuer_of
 from mlops_stage.stages.signing.verifying.keyless import IdentitySigner as Verifier
 from mlops_stage.stages.signing.verifying.refusal import RefusalError
 
@@ -108,7 +109,7 @@ def _named_by(bundle: Bundle) -> Expected:
     try:
         certificate = x509.load_der_x509_certificate(bundle.certificate)
         return Expected(identity=identity_of(certificate), issuer=issuer_of(certificate))
-    except ValueError as error:
+    except UNREADABLE as error:
         raise RefusalError("verify/certificate", "the signer's certificate cannot be read") from error
     except UsageError as error:
         raise RefusalError("verify/no-identity", error.message) from error
@@ -133,8 +134,7 @@ def _token(params: SignParams, workspace: Workspace) -> str:
     if params.identity_token_file:
         path = existing(workspace.root, params.identity_token_file, "identity_token_file")
         try:
-            with path.open("rb") as stream:
-                found = stream.read(_MOST_TOKEN_BYTES).decode("ascii").strip()
+            found = read_regular(path, _MOST_TOKEN_BYTES).decode("ascii").strip()
         except (OSError, UnicodeDecodeError):
             # neither shown nor chained: the error may hold a part of the token
             raise InputError(

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from mlops_stage.errors import InputError, UsageError
 from mlops_stage.evidence.redact import shown
 from mlops_stage.stages.signing.dsse import Material, key_bundle, pae
+from mlops_stage.stages.signing.regular import read_regular
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,8 +40,7 @@ def open_key(path: Path, name: str, password: str | None) -> EllipticCurvePrivat
         InputError: unreadable, or no PEM file with a private key.
     """
     try:
-        with path.open("rb") as stream:
-            content = stream.read(_MOST_BYTES)
+        content = read_regular(path, _MOST_BYTES)
     except OSError as error:
         raise InputError(f"cannot read the key {shown(name)}: {error.strerror}", "check that the file exists and may be read") from error
     if b"SIGSTORE PRIVATE KEY" in content or b"COSIGN PRIVATE KEY" in content:

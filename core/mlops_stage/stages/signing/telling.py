@@ -84,6 +84,9 @@ def _findings(gathered: Gathered, work: Work, signers: Sequence[str], level: lev
     if keys.EXAMPLE in signers:
         message = "the key is the one of the example, which everybody has: its signatures prove nothing"
         yield Finding(rule="sign/example-key", level=Level.WARNING, message=message, hint="make a key of your own")
+    for name in gathered.waited:
+        message = f"{name} was signed without its report, for it waited since a service had failed"
+        yield Finding(rule="sign/waited", level=Level.WARNING, message=message, hint="its statement lies beside the bundle: look at it")
     if gathered.unnamed:
         message = f"no statement is about {shown(gathered.unnamed)}, and of a single file only statements are signed"
         hint = "run the stages on this very file, or name the folder that holds it"

@@ -10,6 +10,8 @@ from sigstore.models import ClientTrustConfig
 from sigstore.oidc import IdentityToken
 from sigstore.sign import SigningContext
 
+from mlops_stage.errors import InputError
+from mlops_stage.stages.signing.verifying import shelf
 from mlops_stage.stages.signing.verifying.shelf import bundles_at
 
 FILES = {"m.onnx": b"graph", "w.bin": b"weights"}
@@ -136,6 +138,13 @@ def test_lines_of_a_file_are_bundles_each(tmp_path, shared_double, making, key):
     lines = [json.dumps(making.by_key(shared_double, making.statement(FILES, name), key)) for name in ("quality", "scan")]
     (tmp_path / "all.jsonl").write_text("\n".join([*lines, ""]))
     assert [one.name for one in bundles_at(tmp_path)] == ["all.jsonl:1", "all.jsonl:2"]
+
+
+def test_lines_that_are_more_than_is_read_are_refused_and_never_cut(tmp_path, monkeypatch):
+    (tmp_path / "all.jsonl").write_bytes(b"{}\n" + b" " * 100 + b"\n{}\n")
+    monkeypatch.setattr(shelf, "MOST_BUNDLE_BYTES", 50)
+    with pytest.raises(InputError, match="has more than 50 bytes"):
+        bundles_at(tmp_path)
 
 
 def test_a_model_signature_covers_a_folder(shared_double, making, key, owner, checked):

@@ -11,6 +11,7 @@ from mlops_stage.errors import alike
 from mlops_stage.evidence.redact import shown
 from mlops_stage.stages.signing.verifying import statement, subjects
 from mlops_stage.stages.signing.verifying.bundle import read
+from mlops_stage.stages.signing.verifying.identity import UNREADABLE
 from mlops_stage.stages.signing.verifying.levels import Level, least, level_of
 from mlops_stage.stages.signing.verifying.refusal import RefusalError
 from mlops_stage.stages.signing.verifying.require import suffices
@@ -94,7 +95,7 @@ def _believed(found: Found, asked: Asked) -> Believed:
     bundle = read(found.raw, found.name)
     try:
         origin = asked.signer.verify(bundle)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:  # libraries that read certificates and time stamps of a stranger
+    except (*UNREADABLE, TypeError, UnsupportedAlgorithm) as error:  # libraries that read certificates and time stamps of a stranger
         raise RefusalError("verify/refused", f"a part of the bundle cannot be read: {shown(error) or type(error).__name__}") from error
     level = level_of(origin)
     if level.rank < asked.assurance.rank:

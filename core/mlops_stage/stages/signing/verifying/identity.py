@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _FULCIO = "1.3.6.1.4.1.57264.1."
 _ISSUER, _OLD_ISSUER, _REPOSITORY, _USERNAME = f"{_FULCIO}8", f"{_FULCIO}1", f"{_FULCIO}12", f"{_FULCIO}7"
 _UTF8 = 0x0C
+UNREADABLE = (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, x509.InvalidVersion)
+"""What reading a certificate of a stranger may raise; most of the library's errors are no ValueError."""
 
 
 def absent(identity: str) -> bool:
@@ -77,7 +79,7 @@ def identity_of(certificate: x509.Certificate) -> str:
     """
     try:
         names = list(certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
-    except (x509.ExtensionNotFound, ValueError) as error:
+    except (x509.ExtensionNotFound, *UNREADABLE) as error:
         raise RefusalError("verify/no-identity", "the certificate names nobody") from error
     found = list(_names(names))
     if len(found) != 1 or len(names) != 1:
@@ -102,7 +104,7 @@ def _names(names: list[x509.GeneralName]) -> Iterator[str]:
 def _raw(certificate: x509.Certificate, dotted: str) -> bytes:
     try:
         extension = certificate.extensions.get_extension_for_oid(x509.ObjectIdentifier(dotted)).value
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, *UNREADABLE):
         return b""
     return extension.value if isinstance(extension, x509.UnrecognizedExtension) else b""
 

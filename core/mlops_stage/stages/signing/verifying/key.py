@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from mlops_stage.errors import InputError, UsageError
 from mlops_stage.evidence.redact import shown
+from mlops_stage.stages.signing.regular import read_regular
 from mlops_stage.stages.signing.verifying.origin import Origin
 from mlops_stage.stages.signing.verifying.refusal import RefusalError
 from mlops_stage.stages.signing.verifying.stamping import check_stamps
@@ -84,8 +85,7 @@ def open_public_key(path: Path, name: str) -> ec.EllipticCurvePublicKey:
     """
     hint = "give the public half of the key, PEM: openssl ec -in signing.key -pubout -out signing.pub"
     try:
-        with path.open("rb") as stream:
-            content = stream.read(_MOST_BYTES)
+        content = read_regular(path, _MOST_BYTES)
     except OSError as error:
         raise InputError(f"cannot read the key {shown(name)}: {error.strerror}", "check that the file exists and may be read") from error
     if b"PRIVATE KEY" in content:

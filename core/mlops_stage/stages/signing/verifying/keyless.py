@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.utils import CryptographyDeprecationWarning
 
 from mlops_stage.evidence.redact import shown
-from mlops_stage.stages.signing.verifying.identity import identity_of, issuer_of
+from mlops_stage.stages.signing.verifying.identity import UNREADABLE, identity_of, issuer_of
 from mlops_stage.stages.signing.verifying.origin import Origin
 from mlops_stage.stages.signing.verifying.refusal import RefusalError
 from mlops_stage.stages.signing.verifying.stamping import check_stamps
@@ -81,7 +81,7 @@ class IdentitySigner:
 
         try:
             kind, payload = self._verifier.verify_dsse(Theirs.from_json(_spelt_out(bundle)), self.expected)
-        except (Error, ValueError, x509.ExtensionNotFound) as error:
+        except (Error, x509.ExtensionNotFound, *UNREADABLE) as error:
             text = str(error) or type(error).__name__
             rule, words = next(
                 ((rule, words) for part, rule, words in _SAID if part in text), ("verify/refused", f"sigstore refuses it: {shown(text)}")
@@ -116,7 +116,7 @@ def _certificate(bundle: Bundle) -> x509.Certificate:
         with warnings.catch_warnings():
             warnings.simplefilter("error", CryptographyDeprecationWarning)  # what no authority issues, and the library still reads
             return x509.load_der_x509_certificate(bundle.certificate)
-    except (ValueError, CryptographyDeprecationWarning) as error:
+    except (*UNREADABLE, CryptographyDeprecationWarning) as error:
         raise RefusalError("verify/certificate", "the signer's certificate cannot be read") from error
 
 

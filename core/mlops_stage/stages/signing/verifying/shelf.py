@@ -73,6 +73,8 @@ def _in_file(path: Path) -> Iterator[Found]:
     if not path.name.endswith(LINES):
         yield Found(name=path.name, raw=content)
         return
+    if len(content) > MOST_BUNDLE_BYTES:
+        raise InputError(f"{shown(path.name)} has more than {MOST_BUNDLE_BYTES:,} bytes", "write its bundles into several files")
     for number, line in enumerate(content.split(b"\n"), 1):
         if line.strip():
             yield Found(name=f"{path.name}:{number}", raw=line)

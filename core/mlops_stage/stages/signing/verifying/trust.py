@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from mlops_stage.errors import InputError, StageError
 from mlops_stage.evidence.redact import shown
+from mlops_stage.stages.signing.regular import read_regular
+from mlops_stage.stages.signing.verifying.identity import UNREADABLE
 from mlops_stage.stages.signing.verifying.plain import Reader, parsed
 from mlops_stage.stages.signing.verifying.refusal import RefusalError
 
@@ -88,8 +90,7 @@ def open_trust(path: Path, name: str) -> Trust:
     """
     hint = "give Sigstore's client trust config or trusted root, as JSON"
     try:
-        with path.open("rb") as stream:
-            content = stream.read(_MOST_BYTES + 1)
+        content = read_regular(path, _MOST_BYTES + 1)
     except OSError as error:
         raise InputError(f"cannot read the trust config {shown(name)}: {error.strerror}", hint) from error
     if len(content) > _MOST_BYTES:
@@ -152,7 +153,7 @@ def _authority(authority: Reader) -> StampAuthority:
     chain = authority.inner("certChain").items("certificates")
     try:
         certificates = tuple(x509.load_der_x509_certificate(Reader(one, _RULE, "a certificate").content("rawBytes")) for one in chain)
-    except ValueError as error:
+    except UNREADABLE as error:
         raise RefusalError(_RULE, "a certificate of a time-stamping authority cannot be read") from error
     if len(certificates) < 2:  # noqa: PLR2004  (its own and its root)
         raise RefusalError(_RULE, "the chain of a time-stamping authority lacks its root")
