@@ -109,6 +109,18 @@ def test_a_model_of_another_name_is_compared_where_it_is_the_only_one_that_came(
     assert f"    SHA-256: {model.sha256[:12]}… → {model.files[0].sha256[:12]}…\n" in text
 
 
+def test_metrics_that_came_or_went_stand_in_one_line_with_their_number(said):
+    many = tuple(replace(FOUND.figures[0], slice=(("sex", f"group {number}"),)) for number in range(91))
+    without, some = (later(results=replace(FOUND, figures=figures)) for figures in ((), many))
+    named = ", ".join(f"accuracy [sex=group {number}]" for number in range(5))
+    (line,) = [line for line in said(some, without)[0].splitlines() if "metric" in line]
+    assert line == f"    91 metrics no longer told: {named} and 86 more"
+    (line,) = [line for line in said(without, some)[0].splitlines() if "metric" in line]
+    assert line.startswith("    91 metrics new: accuracy [sex=group 0], ")
+    (line,) = [line for line in said(later(results=replace(FOUND, figures=many[:1])), without)[0].splitlines() if "metric" in line]
+    assert line == "    metric accuracy [sex=group 0]: 0.5 (0.4 to 0.9) → nothing"
+
+
 def test_figures_are_rounded_unless_that_would_hide_the_difference(said):
     def with_accuracy(value):
         return later(results=replace(FOUND, figures=(replace(FOUND.figures[0], value=value),)))

@@ -25,6 +25,9 @@ _PLURALS = {"library": "libraries"}
 _ORDER = ("document", "model", "data set")
 _SHORT = 12
 _MOST = 100
+_METRICS = 5
+"""So many of those that came or went are named."""
+_METRIC = "metric "
 _LONG = re.compile(r"-?\d{1,20}\.\d{5,20}(?:e-?\d{1,3})?")
 _TOLD_APART = frozenset({"name", "type", "version", "bom-ref", "hashes", "purl", "properties", "components", "modelCard"})
 """What a component is compared by in words of its own, or known by."""
@@ -194,7 +197,7 @@ def _card(card: Mapping[str, Any], document: Document) -> Iterator[tuple[str, st
     for metric in records(analysis.get("performanceMetrics")):
         where, interval = metric.get("slice"), mapped(metric.get("confidenceInterval"))
         ends = f" ({interval.get('lowerBound', '…')} to {interval.get('upperBound', '…')})" if interval else ""
-        yield f"metric {metric.get('type')}{f' [{where}]' if where else ''}", f"{metric.get('value')}{ends}"
+        yield f"{_METRIC}{metric.get('type')}{f' [{where}]' if where else ''}", f"{metric.get('value')}{ends}"
 
 
 def _plain(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -246,13 +249,31 @@ def _told(change: Change) -> Iterator[str]:
         return
     moved = f" {shown(change.before) or '(no version)'} → {shown(change.after) or '(no version)'}" if change.before != change.after else ""
     yield f"~ {name}{moved}\n"
-    for detail in change.details[:_MOST]:
+    gone = [detail for detail in change.details if detail.what.startswith(_METRIC) and not detail.after]
+    come = [detail for detail in change.details if detail.what.startswith(_METRIC) and not detail.before]
+    grouped = [group for group in (gone, come) if len(group) > 1]
+    together = {detail.what for group in grouped for detail in group}
+    yield from _lines([detail for detail in change.details if detail.what not in together])
+    for group in grouped:
+        yield _together(group)
+
+
+def _together(metrics: Sequence[Detail]) -> str:
+    """Metrics that came or went in one line: where a stage was not run, there are a hundred."""
+    named = ", ".join(shown(one.what.removeprefix(_METRIC)) for one in metrics[:_METRICS])
+    more = f" and {len(metrics) - _METRICS} more" if len(metrics) > _METRICS else ""
+    moved = "no longer told" if metrics[0].before else "new"
+    return f"    {len(metrics)} metrics {moved}: {named}{more}\n"
+
+
+def _lines(details: Sequence[Detail]) -> Iterator[str]:
+    for detail in details[:_MOST]:
         before, after = _rounded(detail.before), _rounded(detail.after)
         if before == after:
             before, after = detail.before, detail.after
         yield f"    {shown(detail.what)}: {_value(before)} → {_value(after)}\n"
-    if len(change.details) > _MOST:
-        yield f"    and {counted(len(change.details) - _MOST, 'more difference')}\n"
+    if len(details) > _MOST:
+        yield f"    and {counted(len(details) - _MOST, 'more difference')}\n"
 
 
 def _rounded(text: str) -> str:
