@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from mlops_stage.hookspecs import Plugin
     from mlops_stage.report import Report
 
+WORK = ".work-"
+"""How the name of a folder begins that a stage makes in `out` for what it is at work on; none is published, and none outlives an interrupt."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class EarlierReport:

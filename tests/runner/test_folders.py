@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from mlops_stage.errors import InputError, StageError, UsageError
-from mlops_stage.report import SCHEMA_VERSION
+from mlops_stage.report import SCHEMA_VERSION, read_report
 from mlops_stage.runner import folders
+from mlops_stage.workspace import WORK
 
 
 def test_a_folder_that_is_not_ours_is_never_replaced(bench, tmp_path):
@@ -59,6 +60,16 @@ def test_an_earlier_report_is_replaced_whole(bench, tmp_path):
     bench.one("fail")
     assert not stale.exists()
     assert json.loads((tmp_path / "out" / "trial" / "report.json").read_text())["outcome"] == "failed"
+
+
+def test_what_a_stage_was_at_work_on_is_not_published(bench, tmp_path):
+    bench.one()
+    report = read_report(tmp_path / "out" / "trial" / "report.json")
+    folder = folders.begin(tmp_path / "out", "trial")
+    (folder / f"{WORK}x").mkdir()
+    (folder / f"{WORK}x" / "rows.npz").write_bytes(b"rows of people")
+    folders.finish(tmp_path / "out", folder, report)
+    assert [path.name for path in (tmp_path / "out" / "trial").iterdir()] == ["report.json"]
 
 
 def test_reports_of_a_newer_version_are_refused(bench, tmp_path):

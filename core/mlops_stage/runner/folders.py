@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mlops_stage.errors import InputError, StageError, UsageError
 from mlops_stage.evidence.paths import write_aside
 from mlops_stage.report import Report, read_report, to_json
-from mlops_stage.workspace import EarlierReport
+from mlops_stage.workspace import WORK, EarlierReport
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
@@ -66,6 +66,8 @@ def finish(out: Path, folder: Path, report: Report) -> None:
     Raises:
         StageError: full disk and the like; an earlier report stays where it is.
     """
+    for left in folder.glob(f"{WORK}*"):  # of a stage that was killed
+        discard(left)
     write_aside(folder / REPORT, to_json(report))
     place, old = out / report.id, folder.with_suffix(".old")
     try:

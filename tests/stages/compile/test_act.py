@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import shutil
+import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from mlops_stage.stages.compile.material import gathered
 from mlops_stage.stages.compile.params import CompileParams
 from mlops_stage.stages.compile.parity.drop import predictions_of
 from mlops_stage.stages.compile.targets import Target
-from mlops_stage.workspace import Workspace
+from mlops_stage.workspace import WORK, Workspace
 
 COLUMNS = ("age", "income", "debt", "years")
 WEIGHTS = np.random.default_rng(5).normal(size=(4, 2)).astype(np.float32)
@@ -283,6 +284,24 @@ def test_the_cache_is_used_with_its_secret_or_not_at_all(bench, tmp_path):
         shelf_of(bench.params(cache_key_env="CACHE_KEY"), bench.workspace()) is None
     )  # a stranger's job has no secrets, and believes nothing
     assert shelf_of(bench.params(effort="deep"), bench.workspace()) is None
+
+
+def test_what_it_is_at_work_on_lies_where_an_interrupt_takes_it_away(bench, monkeypatch, tmp_path):
+    """The runner discards `out` when the stage is killed; the system's folder for temporary files nobody empties."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
+    seen = []
+    place = bench.workspace()
+
+    def progress(_done, _what):
+        seen.append(({path.name for path in place.out.glob(f"{WORK}*/*")}, list(elsewhere.iterdir())))
+
+    with pytest.raises(UsageError, match="without labels"):
+        bench.act(workspace=replace(place, progress=progress), data=None, label="y_true", original="test.csv")
+    assert {"feeds.npz", "one.npz"} <= seen[-1][0]
+    assert not any(beside for _, beside in seen)
+    assert not list(place.out.iterdir())
 
 
 def test_a_served_model_has_no_file_to_compile(bench):

@@ -1,6 +1,5 @@
 """Jobs in processes of their own, with a backend that misbehaves on demand."""
 
-import os
 import signal
 import time
 from dataclasses import asdict, replace
@@ -16,14 +15,14 @@ from mlops_stage.stages.compile import arrays, worker
 from mlops_stage.stages.compile.backends.backend import BuildError, MissingBackendError
 
 BACKEND = """
-import os, signal, socket, sys, time
+import os, signal, socket, sys, tempfile, time
 
 class Trial:
     name, extra = "trial", "trial"
 
     def versions(self):
         print("a library that talks", flush=True)
-        return {"home": os.environ["HOME"], "secret": os.environ.get("SECRET_TOKEN", "")}
+        return {"home": os.environ["HOME"], "temporary": tempfile.gettempdir(), "secret": os.environ.get("SECRET_TOKEN", "")}
 
     def supports(self, facts, target):
         from mlops_stage.stages.compile.backends.backend import Coverage
@@ -70,7 +69,7 @@ def job(tmp_path, monkeypatch, host):
             "feeds": {},
             **more,
         }
-        return worker.call(asked, Limits(wall=wall, memory=memory))
+        return worker.call(asked, Limits(wall=wall, memory=memory), tmp_path)
 
     return call
 
@@ -80,11 +79,11 @@ def model(zoo, tmp_path):
     return str(zoo.written(zoo.plain([helper.make_node("Relu", ["x"], ["y"])]), tmp_path / "m.onnx"))
 
 
-def test_it_sees_no_secret_and_a_home_of_its_own(job, model):
+def test_it_sees_no_secret_and_a_home_of_its_own(job, model, tmp_path):
     told = job("supports", source=model)
     assert told["verdict"] == "supported"
     assert told["versions"]["secret"] == ""
-    assert told["versions"]["home"] != os.environ["HOME"]
+    assert Path(told["versions"]["home"]).parent == Path(told["versions"]["temporary"]).parent == tmp_path
 
 
 def test_libraries_that_are_not_installed(job):

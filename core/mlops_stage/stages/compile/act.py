@@ -25,6 +25,7 @@ from mlops_stage.stages.compile.material import gathered, open_file
 from mlops_stage.stages.compile.parity.drop import predictions_of
 from mlops_stage.stages.compile.parity.rows import ENOUGH
 from mlops_stage.stages.compile.targets import load_targets
+from mlops_stage.workspace import WORK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,7 +60,8 @@ def act(params: CompileParams, workspace: Workspace) -> Observations | NotApplic
     targets = load_targets(params.target or ("host",), workspace.root)
     offered = gather(hookspecs, "mlops_compile_backends", (_ours(), *workspace.plugins))
     backends = _backends(targets, offered)
-    with tempfile.TemporaryDirectory(prefix="mlops-stage-compile-") as folder:
+    workspace.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=WORK, dir=workspace.out) as folder:
         workspace.progress(0.0, "reading rows")
         material = gathered(params, model, workspace.root, Path(folder))
         bench = _bench(params, workspace, model, material, backends["ort"])

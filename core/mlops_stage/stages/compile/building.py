@@ -61,7 +61,7 @@ class Bench:
     def call(self, verb: str, backend: str, target: Target, **job: Any) -> dict[str, Any]:
         """A job of a worker's."""
         plain = {name: str(value) if isinstance(value, Path) else value for name, value in job.items()}
-        return worker.call({"verb": verb, "backend": backend, "target": asdict(target), **plain}, self.limits)
+        return worker.call({"verb": verb, "backend": backend, "target": asdict(target), **plain}, self.limits, self.work)
 
     def answers(self, backend: str, target: Target, artefact: Path, feeds: Sequence[Path]) -> tuple[list[Outputs], Footprint]:
         """The answers of an artefact to each file of rows, loaded in a fresh process, and what it takes; of a foreign one that alone, for no rows are given."""

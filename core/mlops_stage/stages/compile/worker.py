@@ -41,7 +41,7 @@ Paths are absolute; `target` is `asdict(Target)`; `backend` is the reference of 
 WALL_SECONDS = 600
 """Default wall time of one job."""
 ANSWER_BYTES = 16 * 2**20
-_PASSED_ON = ("LANG", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TEMP", "TMP", "TMPDIR", "TZ", "VIRTUAL_ENV")
+_PASSED_ON = ("LANG", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TZ", "VIRTUAL_ENV")
 _ALWAYS = {
     "DO_NOT_TRACK": "1",
     "ORT_DISABLE_TELEMETRY": "1",
@@ -56,12 +56,13 @@ _ERRORS = {
 _ALLOCATION = ("bad_alloc", "Failed to allocate memory", "Unable to allocate", "Out of Memory", "out of memory")
 
 
-def call(job: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
+def call(job: Mapping[str, Any], limits: Limits, folder: Path | None = None) -> dict[str, Any]:
     """Do a job in a process of its own.
 
     Args:
         job: see `Job`.
         limits: bytes of memory, none of its own by default, and seconds of wall time.
+        folder: where its temporary files go; the system's place by default.
 
     Raises:
         BuildError: the backend cannot do it; another variant may still work.
@@ -70,7 +71,7 @@ def call(job: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
         StageError: whatever else ended it, in one line.
     """
     wall = limits.wall or WALL_SECONDS
-    with tempfile.TemporaryDirectory(prefix="mlops-stage-compile-") as home:
+    with tempfile.TemporaryDirectory(prefix="worker-", dir=folder) as home:
         answer = Path(home, "answer.json")
         order = {**job, "limits": {"memory": limits.memory, "cpu": limits.cpu}, "answer": str(answer), "parent": os.getpid()}
         with tempfile.TemporaryFile() as printed:
@@ -99,7 +100,7 @@ def call(job: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
 def _environment(home: str) -> dict[str, str]:
     """Little: no token, no proxy, and a home without anybody's settings."""
     kept = {name: value for name, value in os.environ.items() if name in _PASSED_ON or name.startswith("LC_")}
-    return {**kept, **_ALWAYS, "HOME": home, "XDG_CACHE_HOME": home, "PYTHONUSERBASE": site.getuserbase()}
+    return {**kept, **_ALWAYS, "HOME": home, "TMPDIR": home, "XDG_CACHE_HOME": home, "PYTHONUSERBASE": site.getuserbase()}
 
 
 def _pass_on(printed: Any) -> None:
