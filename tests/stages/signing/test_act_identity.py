@@ -92,6 +92,20 @@ def test_a_second_run_asks_nobody_and_changes_nothing(double, project):
     assert len(double.requests) == requests
 
 
+@pytest.mark.parametrize("ambient", [False, True])
+def test_what_another_identity_has_signed_is_signed_again(double, project, ambient):
+    act(asked(double, project), workspace(project, reported(project)))
+    params = asked(double, project, **({"identity_token_file": None, "ambient": True} if ambient else {}))
+    other = double.token("https://ci.example/org/other")
+    (project / "token").write_text(other)
+    env = {"GITLAB_CI": "true", "SIGSTORE_ID_TOKEN": other}
+    seen = act(params, workspace(project, reported(project), env=env))
+    assert seen.outputs["signer"] == f"https://ci.example/org/other ({double.url})"
+    assert (metric(seen, "kept"), metric(seen, "signed")) == (0, 1)
+    seen = act(params, workspace(project, reported(project), env=env))
+    assert (metric(seen, "kept"), metric(seen, "signed")) == (1, 0)
+
+
 def test_one_run_has_one_signer(double, project):
     act(asked(double, project), workspace(project, reported(project)))
     params = asked(double, project)

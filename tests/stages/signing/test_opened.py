@@ -11,6 +11,7 @@ from making import by_key, listing, statement, write
 from mlops_stage import open_verified
 from mlops_stage.errors import InputError, UsageError
 from mlops_stage.stages.signing import keys
+from mlops_stage.stages.signing import opened as module
 
 GOOD, EVIL = b"graph" * 1000, b"other" * 1000
 TRIES = 1000
@@ -136,3 +137,17 @@ def test_a_swap_between_the_check_and_the_load_never_wins(place):
 def in_place(path: Path):
     """The file open for writing into it, as it is."""
     return path.open("r+b") if path.exists() else path.open("wb")
+
+
+def test_a_signature_that_is_swapped_between_hashing_and_reading_is_refused(place, shared_double, signer, monkeypatch):
+    bundle = json.dumps(by_key(shared_double, statement({"model/m.onnx": GOOD}), signer))
+    (place / "model" / "model.sig").write_bytes(b"#!/bin/sh")
+    real = module.bundles_in
+
+    def swapped(*asked):
+        (place / "model" / "model.sig").write_text(bundle)
+        return real(*asked)
+
+    monkeypatch.setattr(module, "bundles_in", swapped)
+    with pytest.raises(InputError, match=r"model.sig was changed while it was read"):
+        opened(place, "model")

@@ -47,3 +47,25 @@ def test_one_of_a_job_in_which_strangers_run_code_is_refused():
 @pytest.mark.parametrize("text", ["x", "a.b.c", "a.!!!!.c", "a." + base64.urlsafe_b64encode(b"[1]").decode() + ".c", "a.é.c"])
 def test_what_is_no_token_is_left_to_who_reads_it_next(text):
     assert tokens.token_of(text, ambient=False) == text
+
+
+@pytest.mark.parametrize(
+    ("claims", "identities", "issuers"),
+    [
+        ({"sub": "a", "iss": "https://i"}, ["a"], ["https://i"]),
+        ({"sub": "a", "email": "a@b.example", "iss": "d", "federated_claims": {"connector_id": "c"}}, ["a@b.example"], ["d", "c"]),
+        (
+            {"sub": "a", "ci_config_ref_uri": "gitlab.com/g/p//ci.yml@refs/heads/main"},
+            ["https://gitlab.com/g/p//ci.yml@refs/heads/main"],
+            [],
+        ),
+        (
+            {"sub": "repo:o/r", "job_workflow_ref": "o/r/w.yml@refs/heads/main", "iss": "https://git.example/_services/token"},
+            ["https://git.example/o/r/w.yml@refs/heads/main", "https://github.com/o/r/w.yml@refs/heads/main"],
+            ["https://git.example/_services/token"],
+        ),
+        ({"sub": 1, "iss": []}, [], []),
+    ],
+)
+def test_whom_a_token_names(claims, identities, issuers):
+    assert tokens.names(token(**claims)) == {"identities": identities, "issuers": issuers}

@@ -39,7 +39,9 @@ class Work:
     def keep(self, item: Item) -> None:
         """Keep a bundle of an earlier run if it is of this very statement and holds."""
         with suppress(RefusalError, OSError):
-            self.kept[item] = self.signer.check(item.content, read_regular(item.bundle, dsse.MOST_BUNDLE_BYTES + 1))
+            origin = self.signer.check(item.content, read_regular(item.bundle, dsse.MOST_BUNDLE_BYTES + 1))
+            if self.signer.keeps(origin):
+                self.kept[item] = origin
 
     def finish(self, item: Item, bundle: bytes) -> None:
         """Write a bundle that was just made, if it holds."""

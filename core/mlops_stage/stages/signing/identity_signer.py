@@ -13,7 +13,7 @@ from cryptography import x509
 from mlops_stage.errors import InputError, StageError, UsageError
 from mlops_stage.evidence.paths import existing
 from mlops_stage.evidence.redact import shown
-from mlops_stage.stages.signing import dsse, signers, waiting
+from mlops_stage.stages.signing import dsse, signers, tokens, waiting
 from mlops_stage.stages.signing.regular import read_regular
 from mlops_stage.stages.signing.verifying import trust as trusting
 from mlops_stage.stages.signing.verifying.identity import UNREADABLE, Expected, identity_of, issuer_of
@@ -77,6 +77,10 @@ class IdentitySigner:
         verifier = self._verifiers.setdefault(named, Verifier(named, self._trust))
         return verifier.verify(found)
 
+    def keeps(self, origin: Origin) -> bool:
+        """See `Signer`; where it cannot be seen that the token is of that very identity, the statement is signed again."""
+        return origin.signer in self._names["identities"] and origin.issuer in self._names["issuers"]
+
     def sign(self, items: Sequence[Item], finished: Callable[[Item, bytes], None]) -> None:
         """See `Signer`."""
         named = {item.name: item for item in items}
@@ -90,6 +94,15 @@ class IdentitySigner:
         for result in self.worker.results(job):
             if "name" in result:
                 finished(named[result["name"]], result["bundle"].encode() + b"\n")
+
+    @cached_property
+    def _names(self) -> Mapping[str, Sequence[str]]:
+        """Whom the token names; the worker asks the CI system for it."""
+        if self.token:
+            return tokens.names(self.token)
+        for result in self.worker.results({"verb": "names", "token": "", "ambient": self.ambient}):
+            return {name: [str(one) for one in result[name]] for name in ("identities", "issuers")}
+        raise StageError("it was not said whose identity token this is", "give identity_token_file or identity_token_env")
 
     @cached_property
     def _trust(self) -> trusting.Trust:

@@ -36,6 +36,15 @@ class Signer(Protocol):
         """
         ...
 
+    def keeps(self, origin: Origin) -> bool:
+        """Whether a bundle of that signer, which holds, is as good as one that would be made now.
+
+        Raises:
+            OutageError: nobody says who would sign now.
+            StageError: nobody would.
+        """
+        ...
+
     def sign(self, items: Sequence[Item], finished: Callable[[Item, bytes], None]) -> None:
         """Sign all of them and hand each bundle over as soon as it is there.
 

@@ -6,6 +6,7 @@ import base64
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from mlops_stage.stages.signing.patience import RefusedError
 
@@ -29,6 +30,25 @@ def token_of(given: str, *, ambient: bool) -> str:
     if _claims(found).get("event_name") == "pull_request_target":
         raise RefusedError("the identity token is of a pull_request_target job, in which code of a stranger can run: sign in another job")
     return found
+
+
+def names(token: str) -> Mapping[str, list[str]]:
+    """The identities and issuers that a certificate for this token may name, as far as the token alone tells, unverified.
+
+    Source: Fulcio, docs/oidc.md: the subject or address, GitHub's workflow, GitLab's pipeline file; Dex's connector for the issuer.
+    """
+    said = _claims(token)
+    federated = said.get("federated_claims")
+    issuers = [said.get("iss"), federated.get("connector_id") if isinstance(federated, dict) else None]
+    identities = [said.get("email") or said.get("sub")]
+    if isinstance(workflow := said.get("job_workflow_ref"), str):
+        identities = [f"https://{urlsplit(str(said.get('iss'))).hostname}/{workflow}", f"https://github.com/{workflow}"]
+    elif isinstance(pipeline := said.get("ci_config_ref_uri"), str):
+        identities = [f"https://{pipeline}"]
+    return {
+        "identities": [one for one in identities if isinstance(one, str) and one],
+        "issuers": [one for one in issuers if isinstance(one, str) and one],
+    }
 
 
 def _ambient() -> str:

@@ -50,9 +50,11 @@ def ending(job: Job, emit: Callable[[Mapping[str, Any]], None]) -> Mapping[str, 
 
             endorse(job, patience, emit)
             return {"done": True}
-        from mlops_stage.stages.signing.tokens import token_of
+        from mlops_stage.stages.signing.tokens import names, token_of
 
         secret = token_of(job["token"], ambient=job["ambient"])
+        if job["verb"] == "names":
+            return {"done": True, **names(secret)}
         from mlops_stage.stages.signing.burst import sign
 
         sign(job, secret, patience, emit)

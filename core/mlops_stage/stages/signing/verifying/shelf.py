@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from dataclasses import dataclass, replace
@@ -41,7 +42,12 @@ def bundles_in(shelf: Path, delivered: Path | None = None, tree: Tree | None = N
     found = bundles_at(shelf)
     if delivered is None or tree is None or not delivered.is_dir() or all(file.name != SIGNATURE for file in tree.files):
         return found
-    return (*found, *(replace(one, name=f"{delivered.name}/{SIGNATURE}") for one in bundles_at(delivered / SIGNATURE)))
+    own = bundles_at(delivered / SIGNATURE)
+    [taken] = [file.sha256 for file in tree.files if file.name == SIGNATURE]
+    # what is too large is not read whole, and refused for that
+    if any(len(one.raw) <= MOST_BUNDLE_BYTES and hashlib.sha256(one.raw).hexdigest() != taken for one in own):
+        raise InputError(f"{SIGNATURE} was changed while it was read", "let nothing write the folder while it is verified")
+    return (*found, *(replace(one, name=f"{delivered.name}/{SIGNATURE}") for one in own))
 
 
 def bundles_at(place: Path) -> tuple[Found, ...]:
