@@ -69,9 +69,10 @@ class KeySigner:
         name = f"key {hashlib.sha256(self.public).hexdigest()[:16]}"
         if self.trust is None:
             return Origin(signer=name, unchecked=_named(bundle))
-        moments = list(check_stamps(bundle.stamps, bundle.signature, self.trust))
+        stamped = check_stamps(bundle.stamps, bundle.signature, self.trust)
+        moments = list(stamped)
         for entry in bundle.entries:
-            moment = check_entry(entry, bundle, self.public, self.trust)
+            moment = check_entry(entry, bundle, self.public, self.trust, stamped)
             moments += [moment] if moment else []
         return Origin(signer=name, moments=tuple(moments), logged=bool(bundle.entries))
 

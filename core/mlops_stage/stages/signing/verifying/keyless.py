@@ -59,14 +59,18 @@ class IdentitySigner:
         moments = self._moments(bundle, certificate)
         self._confirmed(bundle)
         return Origin(
-            signer=identity_of(certificate), issuer=issuer_of(certificate), public=self.trust.public, moments=tuple(moments), logged=True
+            signer=identity_of(certificate),
+            issuer=issuer_of(certificate),
+            public=self.trust.public(certificate),
+            moments=tuple(moments),
+            logged=True,
         )
 
     def _moments(self, bundle: Bundle, certificate: x509.Certificate) -> Sequence[datetime]:
         if len(bundle.entries) != 1:
             raise RefusalError("verify/log-entry", f"the bundle holds {len(bundle.entries)} entries of logs, and exactly one is read")
         stamped = check_stamps(bundle.stamps, bundle.signature, self.trust)
-        logged = check_entry(bundle.entries[0], bundle, bundle.certificate or b"", self.trust)
+        logged = check_entry(bundle.entries[0], bundle, bundle.certificate or b"", self.trust, stamped)
         moments = [*stamped, *([logged] if logged else [])]
         if not moments:
             raise RefusalError("verify/no-time", "nothing says when the signature was made, and its certificate was good for minutes only")

@@ -18,12 +18,13 @@ from mlops_stage.stages.signing.verifying.plain import Reader, decoded, parsed
 from mlops_stage.stages.signing.verifying.refusal import RefusalError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from mlops_stage.stages.signing.verifying.bundle import Bundle
     from mlops_stage.stages.signing.verifying.trust import LogKey, Trust
 
 _ENTRY, _PROOF, _CHECKPOINT, _PROMISE = "verify/log-entry", "verify/inclusion-proof", "verify/checkpoint", "verify/inclusion-promise"
+_NAMED = "give the trust_config that names this log"
 _DIGEST_BYTES = 32
 _SIGNATURE = re.compile("\N{EM DASH} ([^ \n]+) ([A-Za-z0-9+/=]+)\n")
 
@@ -39,7 +40,7 @@ class _Proof:
     checkpoint: str
 
 
-def check_entry(plain: Mapping[str, Any], bundle: Bundle, signer: bytes, trust: Trust) -> datetime | None:
+def check_entry(plain: Mapping[str, Any], bundle: Bundle, signer: bytes, trust: Trust, stamped: Sequence[datetime]) -> datetime | None:
     """Hold an entry against the bundle and the log's key; returns when the log says that it was entered, where it promises that.
 
     Args:
@@ -47,6 +48,7 @@ def check_entry(plain: Mapping[str, Any], bundle: Bundle, signer: bytes, trust: 
         bundle: whose entry it is.
         signer: the certificate, or of a key of one's own the public key (DER), that must stand in the entry.
         trust: the logs that are known.
+        stamped: when trusted authorities say that the signature was there.
 
     Raises:
         RefusalError: `verify/log-unknown`, `verify/log-entry`, `verify/inclusion-proof`, `verify/checkpoint`, `verify/inclusion-promise`.
@@ -60,7 +62,7 @@ def check_entry(plain: Mapping[str, Any], bundle: Bundle, signer: bytes, trust: 
         raise RefusalError(
             "verify/log-unknown",
             f"the signature was entered in a log that is not among those trusted: {name.hex()[:16]}…",
-            "give the trust_config that names this log",
+            _NAMED,
         )
     body = entry.content("canonicalizedBody")
     _check_body(entry.inner("kindVersion"), body, bundle, signer)
@@ -68,7 +70,11 @@ def check_entry(plain: Mapping[str, Any], bundle: Bundle, signer: bytes, trust: 
     if _root(hashlib.sha256(b"\0" + body).digest(), proof) != proof.root:
         raise RefusalError(_PROOF, "the hashes that should prove the entry's place in the log do not lead to the root that they name")
     _check_checkpoint(proof, name, log)
-    return _promised(entry, name, body, log)
+    promised = _promised(entry, name, body, log)
+    known = [*stamped, *([promised] if promised else [])]
+    if not all(log.trusted(moment) for moment in known or [datetime.now(UTC)]):  # where nothing says when, it may have been now
+        raise RefusalError("verify/log-unknown", "the key of the log was not trusted when the signature was entered", _NAMED)
+    return promised
 
 
 def _check_body(kind: Reader, body: bytes, bundle: Bundle, signer: bytes) -> None:

@@ -37,6 +37,12 @@ class LogKey:
     """The public key of a transparency log."""
 
     key: ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
+    start: datetime
+    end: datetime | None
+
+    def trusted(self, moment: datetime) -> bool:
+        """Whether the key was in use then."""
+        return self.start <= moment and (self.end is None or moment <= self.end)
 
     def signed(self, content: bytes, signature: bytes) -> bool:
         """Whether the log signed these bytes."""
@@ -70,11 +76,11 @@ class Trust:
     authorities: tuple[StampAuthority, ...]
     sha256: str
 
-    @property
-    def public(self) -> bool:
-        """Whether it is the public Sigstore's, and not that of an instance of one's own."""
-        named = self.plain.get("certificateAuthorities") or ()
-        return any(authority.get("uri") in _PUBLIC for authority in named)
+    def public(self, certificate: x509.Certificate) -> bool:
+        """Whether the public Sigstore issued it, and not an instance of one's own: a trusted root may name both."""
+        named = [Reader(one, _RULE, "a certificate authority") for one in self.plain.get("certificateAuthorities") or ()]
+        issuers = [one.plain.get("uri") for one in named if _issued(certificate, one)]
+        return bool(issuers) and all(uri in _PUBLIC for uri in issuers)
 
     def config(self) -> str:
         """The same as sigstore's client wants it, without any service to sign with."""
@@ -138,6 +144,18 @@ def public_trust() -> Trust:
     return from_json(root._inner.to_json().encode())  # noqa: SLF001  (its own verifier reads it there as well; there is no public door)
 
 
+def _issued(certificate: x509.Certificate, authority: Reader) -> bool:
+    """Whether one of the authority's certificates signed this one."""
+    for one in authority.inner("certChain").items("certificates"):
+        issuer = x509.load_der_x509_certificate(Reader(one, _RULE, "a certificate").content("rawBytes"))
+        try:
+            certificate.verify_directly_issued_by(issuer)
+        except (ValueError, TypeError, InvalidSignature):
+            continue
+        return True
+    return False
+
+
 def _log(log: Reader) -> tuple[bytes, LogKey]:
     public = log.inner("publicKey").content("rawBytes")
     try:
@@ -146,7 +164,15 @@ def _log(log: Reader) -> tuple[bytes, LogKey]:
         raise RefusalError(_RULE, "the key of a log cannot be read") from error
     if not isinstance(key, ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey):
         raise RefusalError(_RULE, "the key of a log is neither ECDSA nor Ed25519")
-    return log.inner("logId").content("keyId"), LogKey(key=key)
+    start, end = _validity(log.inner("publicKey"))
+    return log.inner("logId").content("keyId"), LogKey(key=key, start=start, end=end)
+
+
+def _validity(owner: Reader) -> tuple[datetime, datetime | None]:
+    """From when until when something is trusted; without an end where none is named."""
+    valid = owner.inner("validFor") if owner.has("validFor") else Reader({}, _RULE, "its validity")
+    start = _moment(valid.text("start")) if valid.has("start") else datetime(1970, 1, 1, tzinfo=UTC)
+    return start, _moment(valid.text("end")) if valid.has("end") else None
 
 
 def _authority(authority: Reader) -> StampAuthority:
@@ -157,9 +183,8 @@ def _authority(authority: Reader) -> StampAuthority:
         raise RefusalError(_RULE, "a certificate of a time-stamping authority cannot be read") from error
     if len(certificates) < 2:  # noqa: PLR2004  (its own and its root)
         raise RefusalError(_RULE, "the chain of a time-stamping authority lacks its root")
-    valid = authority.inner("validFor") if authority.has("validFor") else Reader({}, _RULE, "its validity")
-    start = _moment(valid.text("start")) if valid.has("start") else datetime(1970, 1, 1, tzinfo=UTC)
-    return StampAuthority(chain=certificates, start=start, end=_moment(valid.text("end")) if valid.has("end") else None)
+    start, end = _validity(authority)
+    return StampAuthority(chain=certificates, start=start, end=end)
 
 
 def _moment(text: str) -> datetime:
