@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mlops_stage.stage import Stage
 
 Frame = dict[str, Any]
-"""One line of JSON from child to parent: `{"progress": [done, what]}`, then exactly one of `answer`, `plan`, `reply` or `failure`."""
+"""One line of JSON from child to parent: `{"progress": [done, what]}`, then exactly one of `answer`, `plan`, `reply` or `failure`, with `peak_bytes`."""
 
 _PR_SET_PDEATHSIG = 1
 _PROGRESS_SECONDS = 0.1
@@ -39,7 +39,7 @@ def main() -> None:
         frame = perform(task, _throttled(channel))
     except MemoryError:  # the limit is below what the imports need
         frame = _starved(task["stage"]["name"])
-    _send(channel, frame)
+    _send(channel, {**frame, "peak_bytes": _peak_bytes()})
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # libraries' threads and destructors have nothing left to say
@@ -181,6 +181,24 @@ def _limit(limits: Mapping[str, int | None]) -> None:
             _, hard = resource.getrlimit(kind)
             soft = amount if hard == resource.RLIM_INFINITY else min(amount, hard)
             resource.setrlimit(kind, (soft, hard))
+
+
+def _peak_bytes() -> int:
+    """The most memory that this process or one that it started has held.
+
+    Linux hands the figure of getrusage on to what a process starts, so that it is never below the parent's own memory; the kernel's record of
+    this very process is without it.
+    """
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    started = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        own = next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
+    except (OSError, StopIteration):  # no Linux
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return max(own, started)
 
 
 def _die_with_parent() -> None:

@@ -33,6 +33,12 @@ def test_a_run_from_request_to_report(bench):
     assert 5e6 < cost.peak_bytes < 1e9
 
 
+def test_the_memory_of_a_stage_is_its_own_not_that_of_who_started_it(bench):
+    held = bytearray(b"x") * 400_000_000
+    bench.one()
+    assert 5e6 < bench.record.cost["trial"].peak_bytes < len(held) / 2
+
+
 def test_the_output_directory_holds_everything_and_nothing_half_written(bench, tmp_path):
     bench.one()
     names = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file())

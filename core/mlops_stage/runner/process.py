@@ -164,8 +164,10 @@ def in_child(
         if frame is None:
             frame = _silence(order["stage"]["name"], status, listener.reason or "", wall, limits.cpu or 0)
         log(_text(printed))
-    unit = 1 if sys.platform == "darwin" else 1024
-    cost = Cost(wall_seconds=seconds, cpu_seconds=round(usage.ru_utime + usage.ru_stime, 3), peak_bytes=usage.ru_maxrss * unit)
+    peak = frame.pop("peak_bytes", None)
+    if not isinstance(peak, int):  # it gave no answer
+        peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    cost = Cost(wall_seconds=seconds, cpu_seconds=round(usage.ru_utime + usage.ru_stime, 3), peak_bytes=peak)
     return Answer(frame=frame, cost=cost)
 
 
