@@ -178,20 +178,26 @@ class Limits(BaseModel):
 _STRICT = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, coerce_numbers_to_str=True, defer_build=True)
 
 
-class Verb(BaseModel):
-    """What a further command of a stage may be asked; its own class adds the fields."""
+class Asked(BaseModel):
+    """What a stage or one of its commands may be asked."""
 
     model_config = _STRICT
 
+    def spared(self) -> frozenset[str]:
+        """Of the stage's `needs` those that it can do without when it is asked this: it is then given nothing for them."""
+        return frozenset()
 
-class Params(BaseModel):
+
+class Verb(Asked):
+    """What a further command of a stage may be asked; its own class adds the fields."""
+
+
+class Params(Asked):
     """What every stage may be asked; a stage's own Params class adds its fields.
 
     Values come as Python values from YAML or as strings from a CI system. Keep the module of a Params class light:
     the parent process imports it.
     """
-
-    model_config = _STRICT
 
     gates: Annotated[
         tuple[str, ...],

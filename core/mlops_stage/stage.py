@@ -68,7 +68,7 @@ class Stage:
     """Whether the same inputs, params and seed give the same bytes; a measured latency or a signature does not."""
     needs: tuple[str, ...] = ()
     """`oidc`: it is given the CI's identity token, which no other stage sees; `network`: it talks to servers that its params name; `ci`: it is told
-    the repository, commit and run that the CI names."""
+    the repository, commit and run that the CI names. Where its params say that they spare one of these (`Params.spared`), it is not given that."""
     extra: str = ""
     """The optional dependency group that `measure` or `act` needs."""
     distribution: str = ""

@@ -16,16 +16,33 @@ PROXIES = {"HTTPS_PROXY": "http://proxy:3128", "no_proxy": "localhost"}
 NAMES = {"GITHUB_SHA": "0" * 40, "CI_PROJECT_URL": "https://forge/project"}
 
 
-def given(needs):
-    stage = Stage(name="s", summary="s", params="a:b", measure="a:b", needs=needs)
+def given(stage, params):
     settings = Settings(root=Path(), out=Path("out"), cache=Path("cache"), env={})
-    order = process.task(stage, Params(), settings, Path("out/s"), [])
+    order = process.task(stage, params, settings, Path("out/s"), [])
     return process.passed_on({**TOKENS, **NAMES, **PROXIES, "HOME": "/h", "SECRET": "canary-4"}, order["variables"])
 
 
 @pytest.mark.parametrize(("needs", "seen"), [((), {}), (("network",), PROXIES), (("oidc",), TOKENS), (("ci",), NAMES)])
 def test_a_stage_sees_the_token_or_the_names_of_the_pipeline_only_where_it_needs_them(needs, seen):
-    assert given(needs) == {"HOME": "/h", **seen}
+    stage = Stage(name="s", summary="s", params="a:b", measure="a:b", needs=needs)
+    assert given(stage, Params()) == {"HOME": "/h", **seen}
+
+
+@pytest.mark.parametrize(
+    ("asked", "seen"),
+    [
+        ({"ambient": True}, {**TOKENS, **PROXIES}),
+        ({"identity_token_file": "token"}, PROXIES),
+        ({"identity_token_env": "SIGSTORE_ID_TOKEN"}, {"SIGSTORE_ID_TOKEN": "canary-1", **PROXIES}),
+        ({"key": "signing.key", "trust_config": "trust.json"}, PROXIES),
+        ({"key": "signing.key"}, {}),
+    ],
+)
+def test_sign_is_given_no_more_than_its_way_of_signing_takes(asked, seen):
+    from mlops_stage.stages.signing import SIGN
+    from mlops_stage.stages.signing.params import SignParams
+
+    assert given(SIGN, SignParams(**asked)) == {"HOME": "/h", **seen}
 
 
 @pytest.mark.parametrize("name", TOKENS)

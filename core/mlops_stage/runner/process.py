@@ -51,6 +51,7 @@ _PASSED_ON = (
 _NEEDED = {
     "oidc": (
         "SIGSTORE_ID_TOKEN", "GITHUB_ACTIONS", "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "GITLAB_CI", "CIRCLECI", "BUILDKITE",
+        "BUILDKITE_JOB_ID", "BUILDKITE_AGENT_ACCESS_TOKEN", "BUILDKITE_AGENT_ENDPOINT", "GOOGLE_SERVICE_ACCOUNT_NAME",
     ),
     "ci": (
         "GITHUB_ACTIONS", "GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_REF", "GITHUB_SHA", "GITHUB_WORKFLOW_REF", "GITHUB_RUN_ID", "GITLAB_CI",
@@ -88,11 +89,12 @@ def task(stage: Stage, params: Params | Verb, settings: Settings, folder: Path, 
     Raises:
         UsageError: a param names the variable of the CI's identity token, which would send it to whoever the params say.
     """
+    spared = params.spared()
     return {
         "verb": "measure",
         "stage": {**asdict(stage), "outputs": dict(stage.outputs)},
         "params": params.model_dump(mode="json"),
-        "variables": [*_named(stage, params), *(name for need in stage.needs for name in _NEEDED.get(need, ()))],
+        "variables": [*_named(stage, params), *(name for need in stage.needs if need not in spared for name in _NEEDED.get(need, ()))],
         "workspace": {
             "root": str(settings.root),
             "run_dir": str(settings.out),

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 WORKER = "mlops_stage.stages.signing.worker"
 PATIENCE: dict[str, float] = {"connect": 5.0, "read": 30.0, "attempts": 4, "pause": 0.5}
-_SECRETS = frozenset({"SIGSTORE_ID_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL"})
 _MOST_BYTES = 256 * 2**20
 _AGAIN = "try again when it is back; the status of the public services stands at status.sigstore.dev"
 
@@ -68,9 +67,8 @@ class Worker:
 
 
 def worker_of(params: SignParams, workspace: Workspace) -> Worker:
-    """A worker that sees a token in its environment only where it must look for one itself."""
-    hidden = set() if params.ambient else {*_SECRETS, params.identity_token_env}
-    hidden.add(params.key_password_env)
+    """A worker that sees in its environment neither password nor token; what the CI system gives for a token is there only where it was asked for."""
+    hidden = {params.identity_token_env, params.key_password_env}
     return Worker(deadline=params.deadline, env={name: value for name, value in workspace.env.items() if name not in hidden})
 
 
