@@ -16,5 +16,8 @@ class Reporter:
     summary: str
     render: str
     evidence: bool = False
+    stale: str = ""
+    """"module:attribute" of `(ids, pages, out) -> iterable of paths`: files in the output directory that speak of those ids and that no page of this run
+    renews; the host takes them away, for who finds them would take them for the answer."""
     distribution: str = ""
     """Filled in by the host."""

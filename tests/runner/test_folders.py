@@ -123,6 +123,10 @@ def test_a_forged_report_writes_no_line_of_its_own_into_outputs(bench, tmp_path,
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
 def test_an_interrupt_between_the_two_renames_leaves_neither_report(bench, tmp_path, monkeypatch, error):
     bench.one()
+    attestations = tmp_path / "out" / "attestations"
+    attestations.mkdir(exist_ok=True)
+    for name in ("trial.json", "trial.sigstore.json", "trial.provenance.json"):
+        (attestations / name).write_text("{}")
     rename = Path.rename
 
     def interrupted(self, target):
@@ -133,6 +137,7 @@ def test_an_interrupt_between_the_two_renames_leaves_neither_report(bench, tmp_p
     monkeypatch.setattr(Path, "rename", interrupted)
     bench.run(bench.request("fail"))
     assert not (tmp_path / "out" / "trial").exists()
+    assert not list(attestations.iterdir())
     assert bench.record.exit_code != 0
     assert [path.name for path in (tmp_path / "out").iterdir() if path.name.startswith(".")] == []
 

@@ -47,3 +47,35 @@ def test_evidence_that_is_gone_changed_or_elsewhere_costs_that_reporters_page(tm
     ((failure,)) = pages.write(run_with(path), catalogue, tmp_path)[1]
     assert told in failure.message
     assert not (tmp_path / "copy.json").exists()
+
+
+def test_what_an_earlier_run_wrote_of_an_id_that_has_no_such_page_now_is_taken_away(tmp_path, monkeypatch):
+    """A statement of a run that was replaced would be signed, or believed, in place of the new one."""
+    module = ModuleType("writes_by_id")
+    module.render = lambda run: {f"said/{one.id}.json": "new" for one in run.reports if one.outcome is Outcome.PASSED}
+    module.stale = lambda ids, made, out: [path for path in out.glob("said/*") if path.stem in ids and f"said/{path.name}" not in made]
+    monkeypatch.setitem(sys.modules, "writes_by_id", module)
+    reporter = Reporter(name="said", summary="s", render="writes_by_id:render", stale="writes_by_id:stale", distribution="d")
+    (tmp_path / "said").mkdir()
+    for name in ("kept", "failing", "killed", "other"):
+        (tmp_path / "said" / f"{name}.json").write_text("old")
+    reports = tuple(
+        Report(stage="s", id=name, outcome=outcome, summary="s")
+        for name, outcome in (("kept", Outcome.PASSED), ("failing", Outcome.ERROR), ("other", Outcome.ERROR))
+    )
+    run = Run(reports=reports, ids=("kept", "failing"), started="2026-01-01T00:00:00Z", seconds=1.0)
+    assert pages.write(run, Catalogue(reporters={"said": reporter}), tmp_path, ["killed"])[1] == []
+    assert {path.stem: path.read_text() for path in (tmp_path / "said").iterdir()} == {"kept": "new", "other": "old"}
+
+
+def test_a_reporter_takes_nothing_away_outside_the_output_directory(tmp_path, monkeypatch):
+    module = ModuleType("reaches_out")
+    module.render = lambda _run: {}
+    module.stale = lambda _ids, _made, out: [out / ".." / "mine.txt"]
+    monkeypatch.setitem(sys.modules, "reaches_out", module)
+    reporter = Reporter(name="said", summary="s", render="reaches_out:render", stale="reaches_out:stale", distribution="d")
+    (tmp_path / "mine.txt").write_text("mine")
+    out = tmp_path / "out"
+    ((failure,)) = pages.write(run_with("evidence/p.json"), Catalogue(reporters={"said": reporter}), out)[1]
+    assert "may still be there" in failure.message
+    assert (tmp_path / "mine.txt").exists()

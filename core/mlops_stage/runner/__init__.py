@@ -183,8 +183,8 @@ class _Recorder:
         self._failures.append(Failure(code=ExitCode(error.code), message=message, hint=error.hint))
         self._terminal = None
 
-    def _write_pages(self) -> str:
-        terminal, failures = pages.write(self._run(), self._catalogue, self._settings.out)
+    def _write_pages(self, unanswered: Iterable[str] = ()) -> str:
+        terminal, failures = pages.write(self._run(), self._catalogue, self._settings.out, unanswered)
         self._failures += [failure for failure in failures if failure not in self._failures]
         self._terminal = terminal
         self._shown = time.monotonic()
@@ -192,9 +192,10 @@ class _Recorder:
 
     def close(self) -> tuple[Run, str]:
         """Take away what earlier runs left of ids that got no report, and write the pages a last time if need be; they show every report in the output directory."""
-        for name in self._asked - self._finished.keys():
+        unanswered = self._asked - self._finished.keys()
+        for name in unanswered:
             folders.retire(self._settings.out, name)
-        terminal = self._write_pages() if self._terminal is None else self._terminal
+        terminal = self._write_pages(unanswered) if self._terminal is None else self._terminal
         return self._run(), terminal
 
     def _run(self) -> Run:

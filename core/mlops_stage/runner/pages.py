@@ -18,7 +18,7 @@ from mlops_stage.host import resolve
 from mlops_stage.report import Failure, Run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
     from mlops_stage.host import Catalogue
@@ -28,10 +28,16 @@ if TYPE_CHECKING:
 TERMINAL = "-"
 
 
-def write(run: Run, catalogue: Catalogue, out: Path) -> tuple[str, list[Failure]]:
-    """Render and write every page; returns the text for the terminal, and what failed.
+def write(run: Run, catalogue: Catalogue, out: Path, unanswered: Iterable[str] = ()) -> tuple[str, list[Failure]]:
+    """Render and write every page, and take away what earlier runs wrote of the same ids; returns the text for the terminal, and what failed.
 
     When a reporter fails, the others render once more, so that run.json and the pages name it.
+
+    Args:
+        run: the record so far.
+        catalogue: whose reporters render.
+        out: the output directory.
+        unanswered: ids that were asked for and will get no report.
     """
     failures: list[Failure] = []
     working = list(catalogue.reporters.values())
@@ -45,6 +51,7 @@ def write(run: Run, catalogue: Catalogue, out: Path) -> tuple[str, list[Failure]
     terminal = pages.pop(TERMINAL, "")
     try:
         _put(pages, out)
+        _clear(working, frozenset((*run.ids, *unanswered)), pages, out)
     except StageError as error:
         failures += _told_once(error, run)
     return terminal, failures
@@ -78,6 +85,23 @@ def _replace(page: Path, place: Path) -> None:
         page.replace(place)
     except OSError as error:
         raise StageError(f"cannot write {shown(place)}: {error.strerror}", "close what uses that file, or write elsewhere") from error
+
+
+def _clear(reporters: Iterable[Reporter], ids: Collection[str], pages: Mapping[str, str], out: Path) -> None:
+    """Take away what the reporters find stale.
+
+    Raises:
+        StageError: a reporter that cannot say, or a file that cannot be removed.
+    """
+    for reporter in reporters:
+        if not reporter.stale:
+            continue
+        try:
+            for path in resolve(reporter.stale, f"reporter '{reporter.name}' of {reporter.distribution}")(ids, frozenset(pages), out):
+                inside(out, str(path.relative_to(out))).unlink(missing_ok=True)
+        except Exception as error:
+            told = f"what the reporter '{reporter.name}' wrote in an earlier run may still be there: {type(error).__name__}: {shown(error)}"
+            raise StageError(told, f"remove it from {out} by hand") from error
 
 
 def _told_once(error: StageError, run: Run) -> list[Failure]:

@@ -6,7 +6,7 @@ import pytest
 
 from mlops_stage.errors import StageError
 from mlops_stage.report import Evidence, Outcome, Report, Run, Subject
-from mlops_stage.stages.signing.reporter import render
+from mlops_stage.stages.signing.reporter import render, stale
 
 SUBJECT = Subject(role="model", name="m.onnx", sha256="a" * 64)
 BOM = Evidence(path="evidence/bom.json", sha256="b" * 64, predicate_type="https://cyclonedx.org/bom")
@@ -38,3 +38,15 @@ def test_evidence_of_this_run_that_is_gone_is_told():
 def test_an_earlier_run_whose_evidence_is_gone_changes_nothing():
     made = render(run(reported("quality"), reported("sbom", evidence=(BOM,)), ids=("quality",)), gone)
     assert set(made) == {"attestations/quality.json"}
+
+
+def test_statements_and_bundles_that_an_id_says_no_longer_are_stale(tmp_path):
+    """After a compilation that failed, those of the artefacts of the run before."""
+    home = tmp_path / "attestations"
+    (home / "pending").mkdir(parents=True)
+    names = ("compile.json", "compile.sigstore.json", "compile.provenance.json", "compile.provenance.sigstore.json", "pending/compile.json")
+    for name in (*names, "quality.json", "compiled.json", "model.sig"):
+        (home / name).write_text("{}")
+    assert set(stale({"compile", "quality"}, {"attestations/quality.json", "report.html"}, tmp_path)) == {home / name for name in names}
+    kept = stale({"compile"}, {"attestations/compile.json", "attestations/compile.provenance.json"}, tmp_path)
+    assert not list(kept)  # `sign` looks whether the bundle is of the new statement

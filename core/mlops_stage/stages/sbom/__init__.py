@@ -33,4 +33,5 @@ REPORTER = Reporter(
     summary="<id>.cdx.json, the bill of materials of each run of the stage sbom",
     render="mlops_stage.stages.sbom.reporter:render",
     evidence=True,
+    stale="mlops_stage.stages.sbom.reporter:stale",
 )

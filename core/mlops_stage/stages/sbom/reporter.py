@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping
+    from pathlib import Path
 
     from mlops_stage.report import Evidence, Report, Run
 
@@ -21,3 +22,8 @@ def render(run: Run, read: Callable[[Report, Evidence], bytes]) -> Mapping[str, 
         for evidence in report.evidence
         if evidence.predicate_type == PREDICATE
     }
+
+
+def stale(ids: Iterable[str], pages: Container[str], out: Path) -> Iterable[Path]:
+    """Bills of those ids that no report holds any longer."""
+    return [out / name for name in (f"{one}.cdx.json" for one in ids) if name not in pages]

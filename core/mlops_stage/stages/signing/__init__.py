@@ -28,6 +28,7 @@ ATTESTATIONS = Reporter(
     summary="attestations/, each report as an in-toto statement, unsigned",
     render="mlops_stage.stages.signing.reporter:render",
     evidence=True,
+    stale="mlops_stage.stages.signing.reporter:stale",
 )
 VERIFY = Stage(
     name="verify",

@@ -14,7 +14,7 @@ from mlops_stage.inputs.oip.address import is_url
 from mlops_stage.report.words import listed
 from mlops_stage.stages.signing import oms, statements
 from mlops_stage.stages.signing.dsse import MOST_STATEMENT_BYTES, SUFFIX, check_size
-from mlops_stage.stages.signing.pending import PENDING, id_of, waiting_in
+from mlops_stage.stages.signing.pending import left_of, waiting_in
 from mlops_stage.stages.signing.statements import FOLDER
 
 if TYPE_CHECKING:
@@ -88,20 +88,13 @@ def _named(found: Iterable[Item], sha256: str) -> bool:
 
 def stale(found: Iterable[Item], workspace: Workspace) -> tuple[Path, ...]:
     """Statements and bundles of reports that were replaced and say this no longer: who finds them would take them for the answer."""
-    home = workspace.run_dir / FOLDER
-    names = {item.name for item in found}
     ids = {earlier.report.id for earlier in workspace.reports}
-    files = [path for folder in (home, home / PENDING) for path in folder.glob("*.json")]
-    return tuple(path for path in files if id_of(path.name) in ids and _name_of(path) not in names)
+    return tuple(left_of(workspace.run_dir / FOLDER, ids, {item.name for item in found}))
 
 
 def judged(reports: Iterable[EarlierReport]) -> tuple[Subject, ...]:
     """The files of models that the reports judged, each once."""
     return tuple(dict.fromkeys(one for earlier in reports for one in earlier.report.subjects if one.role == "model"))
-
-
-def _name_of(path: Path) -> str:
-    return path.name.removesuffix(SUFFIX).removesuffix(".json")
 
 
 def _reading(earlier: EarlierReport) -> statements.Read:

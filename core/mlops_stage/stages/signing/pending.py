@@ -11,12 +11,12 @@ from mlops_stage.errors import InputError
 from mlops_stage.evidence.paths import write_aside
 from mlops_stage.evidence.redact import shown
 from mlops_stage.stages.signing import statements
-from mlops_stage.stages.signing.dsse import MOST_STATEMENT_BYTES, check_size
+from mlops_stage.stages.signing.dsse import MOST_STATEMENT_BYTES, SUFFIX, check_size
 from mlops_stage.stages.signing.regular import read_regular
 from mlops_stage.stages.signing.statements import FOLDER
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Container, Iterator, Mapping
     from pathlib import Path
 
 PENDING = "pending"
@@ -30,6 +30,20 @@ _MOST_BYTES = 2**20
 def id_of(name: str) -> str:
     """The id of the report that a statement is of; ids hold no dot."""
     return name.partition(".")[0]
+
+
+def left_of(home: Path, ids: Container[str], names: Container[str]) -> Iterator[Path]:
+    """Statements and bundles of runs that were replaced and say this no longer: who finds them would take them for the answer.
+
+    Args:
+        home: the folder of the statements and bundles.
+        ids: of the runs.
+        names: of the statements that hold.
+    """
+    for folder in (home, home / PENDING):
+        for path in sorted(folder.glob("*.json")):
+            if id_of(path.name) in ids and path.name.removesuffix(SUFFIX).removesuffix(".json") not in names:
+                yield path
 
 
 def postpone(home: Path, contents: Mapping[str, bytes]) -> None:

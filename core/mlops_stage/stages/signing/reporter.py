@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from mlops_stage.errors import StageError
 from mlops_stage.stages.signing import statements
+from mlops_stage.stages.signing.pending import left_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Iterable, Mapping
+    from pathlib import Path
 
     from mlops_stage.report import Run
 
@@ -25,3 +27,10 @@ def render(run: Run, read: statements.Read) -> Mapping[str, str]:
             continue  # an earlier run's, whose evidence is gone: `sign` refuses it and says why
         made |= {f"{statements.FOLDER}/{one.name}.json": one.content.decode() for one in found}
     return made
+
+
+def stale(ids: Container[str], pages: Iterable[str], out: Path) -> Iterable[Path]:
+    """Statements and bundles of what those ids say no longer; a bundle whose statement is written again stays, for `sign` to look at."""
+    home = f"{statements.FOLDER}/"
+    names = {page.removeprefix(home).removesuffix(".json") for page in pages if page.startswith(home)}
+    return left_of(out / statements.FOLDER, ids, names)
