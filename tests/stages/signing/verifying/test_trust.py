@@ -11,8 +11,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from mlops_stage.errors import InputError
+from mlops_stage.stages.signing.verifying.asking import asked_of
 from mlops_stage.stages.signing.verifying.identity import Expected
 from mlops_stage.stages.signing.verifying.keyless import IdentitySigner
+from mlops_stage.stages.signing.verifying.params import VerifyParams
 from mlops_stage.stages.signing.verifying.trust import from_json
 
 FILES = {"m.onnx": b"graph", "w.bin": b"weights"}
@@ -94,3 +97,38 @@ def test_a_certificate_that_cannot_be_read_is_refused_and_no_crash(shared_double
     found = checked(someone, bundle)
     assert found.believed == ()
     assert rules(found)[0] in {"verify/certificate", "verify/no-identity"}
+
+
+BROKEN = {
+    "no authority": (lambda root: root.pop("certificateAuthorities"), "names no certificate authority"),
+    "no log of certificates": (lambda root: root.update(ctlogs=[]), "names no log of certificates"),
+    "no log": (lambda root: root.update(tlogs=[]), "names no transparency log"),
+    "an authority's certificate that is none": (
+        lambda root: root["certificateAuthorities"][0]["certChain"]["certificates"][0].update(rawBytes="AAAA"),
+        "a certificate of a certificate authority cannot be read",
+    ),
+    "an authority without a chain": (lambda root: root["certificateAuthorities"][0].pop("certChain"), "certChain is no JSON object"),
+    "a log of certificates whose key is none": (
+        lambda root: root["ctlogs"][0]["publicKey"].update(rawBytes="AAAA"),
+        "key of a log of certificates",
+    ),
+    "a log of certificates that lacks its key": (lambda root: root["ctlogs"][0].pop("publicKey"), "publicKey is no JSON object"),
+    "a log of an unknown kind": (lambda root: root["tlogs"][0]["publicKey"].update(keyDetails="NONE"), "cannot be used"),
+    "an authority that is a text": (lambda root: root.update(certificateAuthorities=["x"]), "is no JSON object"),
+    "a time-stamping authority's certificate that is none": (
+        lambda root: root["timestampAuthorities"][0]["certChain"]["certificates"][1].update(rawBytes="AAAA"),
+        "a certificate of a time-stamping authority cannot be read",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_trusted_root_that_is_broken_is_no_fault_of_the_bundles(shared_double, making, tmp_path, name):
+    change, words = BROKEN[name]
+    root = deepcopy(shared_double.trusted_root())
+    change(root)
+    (tmp_path / "root.json").write_text(json.dumps(root))
+    params = VerifyParams(identity=making.WHO, issuer=shared_double.url, trust_config="root.json")
+    with pytest.raises(InputError, match=words) as caught:
+        asked_of(params, tmp_path)
+    assert "\n" not in caught.value.message

@@ -26,7 +26,7 @@ def asked_of(params: VerifyParams, root: Path) -> Asked:
 
     Raises:
         UsageError: nobody or two to believe, half of an identity, or a requirement that says nothing.
-        InputError: a key or trust config that cannot be read.
+        InputError: a key or trust config that cannot be read or used.
         StageError: the public Sigstore's trusted root is not on this machine.
     """
     return Asked(signer=_signer(params, root), require=tuple(parse(text) for text in params.require), assurance=Level(params.assurance))
@@ -44,4 +44,6 @@ def _signer(params: VerifyParams, root: Path) -> Signer:
         lacking = "nobody is named whose signature would be believed" if not named else f"{named[0]} alone names no signer"
         raise UsageError(lacking, both)
     expected = Expected(identity=params.identity, issuer=params.issuer, repository=params.repository or "")
-    return IdentitySigner(expected, trust or public_trust())
+    signer = IdentitySigner(expected, trust or public_trust())
+    _ = signer.verifier  # a trusted root that cannot be used is no fault of the bundles
+    return signer

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.utils import CryptographyDeprecationWarning
 
+from mlops_stage.errors import InputError
 from mlops_stage.evidence.redact import shown
 from mlops_stage.stages.signing.verifying.identity import UNREADABLE, identity_of, issuer_of
 from mlops_stage.stages.signing.verifying.origin import Origin
@@ -38,6 +39,12 @@ _SAID = (
     ("sage", "verify/certificate", "the signer's certificate is not for signing code"),
 )
 """What sigstore's verifier alone checks: a part of what it says, our rule and our words."""
+_NEEDED = {
+    "certificateAuthorities": "certificate authority",
+    "ctlogs": "log of certificates",
+    "tlogs": "transparency log",
+}
+_ROOT_HINT = "give trust_config as your Sigstore instance publishes it, or as `cosign trusted-root create` writes it"
 
 
 @dataclass(frozen=True)
@@ -80,11 +87,14 @@ class IdentitySigner:
 
     def _confirmed(self, bundle: Bundle) -> None:
         """The whole of it by sigstore's verifier, which checks the certificate's chain and its log besides."""
-        from sigstore.errors import Error
+        from sigstore.errors import Error, MetadataError
         from sigstore.models import Bundle as Theirs
 
+        verifier = self.verifier
         try:
-            kind, payload = self._verifier.verify_dsse(Theirs.from_json(_spelt_out(bundle)), self.expected)
+            kind, payload = verifier.verify_dsse(Theirs.from_json(_spelt_out(bundle)), self.expected)
+        except MetadataError as error:
+            raise _useless(error) from error
         except (Error, x509.ExtensionNotFound, *UNREADABLE) as error:
             text = str(error) or type(error).__name__
             rule, words = next(
@@ -95,11 +105,29 @@ class IdentitySigner:
             raise RefusalError("verify/bundle", "two readers read two statements in the bundle")
 
     @cached_property
-    def _verifier(self) -> Verifier:
+    def verifier(self) -> Verifier:
+        """Sigstore's own.
+
+        Raises:
+            InputError: the trusted root lacks something, or sigstore cannot read it.
+        """
+        from sigstore.errors import Error
         from sigstore.models import ClientTrustConfig
         from sigstore.verify import Verifier
 
-        return Verifier(trusted_root=ClientTrustConfig.from_json(self.trust.config()).trusted_root)
+        lacking = [words for field, words in _NEEDED.items() if not self.trust.plain.get(field)]
+        if lacking:
+            raise InputError(f"the trusted root names no {lacking[0]}, so that no identity can be believed", _ROOT_HINT)
+        try:
+            return Verifier(trusted_root=ClientTrustConfig.from_json(self.trust.config()).trusted_root)
+        except (Error, *UNREADABLE, TypeError, KeyError, UnsupportedAlgorithm) as error:
+            raise _useless(error) from error
+
+
+def _useless(error: Exception) -> InputError:
+    """What sigstore says of a trusted root that it cannot use, in one line."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    return InputError(f"the trusted root cannot be used: {shown(said)}", _ROOT_HINT)
 
 
 def _spelt_out(bundle: Bundle) -> str:

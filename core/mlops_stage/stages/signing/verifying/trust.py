@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,6 +23,8 @@ from mlops_stage.stages.signing.verifying.refusal import RefusalError
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 _RULE = "trust"
 _CONFIG = "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json"
@@ -66,6 +67,24 @@ class StampAuthority:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Issuer:
+    """An authority that issues certificates of identities."""
+
+    uri: str
+    certificates: tuple[x509.Certificate, ...]
+
+    def issued(self, certificate: x509.Certificate) -> bool:
+        """Whether one of its certificates signed this one."""
+        for one in self.certificates:
+            try:
+                certificate.verify_directly_issued_by(one)
+            except (ValueError, TypeError, InvalidSignature):
+                continue
+            return True
+        return False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Trust:
     """What a trusted root says."""
 
@@ -73,14 +92,13 @@ class Trust:
     """The trusted root itself."""
     logs: Mapping[bytes, LogKey]
     """By the id of the log."""
+    issuers: tuple[Issuer, ...]
     authorities: tuple[StampAuthority, ...]
-    sha256: str
 
     def public(self, certificate: x509.Certificate) -> bool:
         """Whether the public Sigstore issued it, and not an instance of one's own: a trusted root may name both."""
-        named = [Reader(one, _RULE, "a certificate authority") for one in self.plain.get("certificateAuthorities") or ()]
-        issuers = [one.plain.get("uri") for one in named if _issued(certificate, one)]
-        return bool(issuers) and all(uri in _PUBLIC for uri in issuers)
+        found = [one.uri for one in self.issuers if one.issued(certificate)]
+        return bool(found) and all(uri in _PUBLIC for uri in found)
 
     def config(self) -> str:
         """The same as sigstore's client wants it, without any service to sign with."""
@@ -117,11 +135,13 @@ def from_json(content: bytes) -> Trust:
     root = whole.inner("trustedRoot", "the trusted root") if whole.has("trustedRoot") else whole
     if "trustedroot" not in root.text("mediaType"):
         raise RefusalError(_RULE, f"{shown(root.text('mediaType'))} is no trusted root")
+    for log in root.items("ctlogs"):
+        _public_key(Reader(log, _RULE, "a log of certificates"))  # it is for sigstore to use, and for us to say that it cannot be
     return Trust(
         plain=root.plain,
         logs=dict(_log(Reader(log, _RULE, "a log")) for log in root.items("tlogs")),
+        issuers=tuple(_issuer(Reader(one, _RULE, "a certificate authority")) for one in root.items("certificateAuthorities")),
         authorities=tuple(_authority(Reader(one, _RULE, "a time-stamping authority")) for one in root.items("timestampAuthorities")),
-        sha256=hashlib.sha256(content).hexdigest(),
     )
 
 
@@ -144,24 +164,27 @@ def public_trust() -> Trust:
     return from_json(root._inner.to_json().encode())  # noqa: SLF001  (its own verifier reads it there as well; there is no public door)
 
 
-def _issued(certificate: x509.Certificate, authority: Reader) -> bool:
-    """Whether one of the authority's certificates signed this one."""
-    for one in authority.inner("certChain").items("certificates"):
-        issuer = x509.load_der_x509_certificate(Reader(one, _RULE, "a certificate").content("rawBytes"))
-        try:
-            certificate.verify_directly_issued_by(issuer)
-        except (ValueError, TypeError, InvalidSignature):
-            continue
-        return True
-    return False
+def _chain(authority: Reader) -> tuple[x509.Certificate, ...]:
+    found = authority.inner("certChain").items("certificates")
+    try:
+        return tuple(x509.load_der_x509_certificate(Reader(one, _RULE, "a certificate").content("rawBytes")) for one in found)
+    except UNREADABLE as error:
+        raise RefusalError(_RULE, f"a certificate of {authority.what} cannot be read") from error
+
+
+def _issuer(authority: Reader) -> Issuer:
+    return Issuer(uri=authority.text("uri") if authority.has("uri") else "", certificates=_chain(authority))
+
+
+def _public_key(log: Reader) -> PublicKeyTypes:
+    try:
+        return load_der_public_key(log.inner("publicKey").content("rawBytes"))
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise RefusalError(_RULE, f"the key of {log.what} cannot be read") from error
 
 
 def _log(log: Reader) -> tuple[bytes, LogKey]:
-    public = log.inner("publicKey").content("rawBytes")
-    try:
-        key = load_der_public_key(public)
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise RefusalError(_RULE, "the key of a log cannot be read") from error
+    key = _public_key(log)
     if not isinstance(key, ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey):
         raise RefusalError(_RULE, "the key of a log is neither ECDSA nor Ed25519")
     start, end = _validity(log.inner("publicKey"))
@@ -176,11 +199,7 @@ def _validity(owner: Reader) -> tuple[datetime, datetime | None]:
 
 
 def _authority(authority: Reader) -> StampAuthority:
-    chain = authority.inner("certChain").items("certificates")
-    try:
-        certificates = tuple(x509.load_der_x509_certificate(Reader(one, _RULE, "a certificate").content("rawBytes")) for one in chain)
-    except UNREADABLE as error:
-        raise RefusalError(_RULE, "a certificate of a time-stamping authority cannot be read") from error
+    certificates = _chain(authority)
     if len(certificates) < 2:  # noqa: PLR2004  (its own and its root)
         raise RefusalError(_RULE, "the chain of a time-stamping authority lacks its root")
     start, end = _validity(authority)
