@@ -16,7 +16,7 @@ from mlops_stage.errors import InputError
 from mlops_stage.evidence.redact import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mlops_stage.stages.sbom.document import Document
 
@@ -73,7 +73,26 @@ def _validator(spec: str) -> Any:
         yield from validator.descend(instance, whole[ref])
 
     quick: Any = validators.extend(Draft7Validator, {"uniqueItems": _unique, "$ref": referred})  # type: ignore[no-untyped-call]  # its stubs leave it so
+    quick.descend = _remembering()
     return quick(whole["#"], format_checker=_formats())
+
+
+def _remembering() -> Callable[..., Iterator[ValidationError]]:
+    """A way down into parts of a schema that makes the validator of each part once; jsonschema's own makes it anew for each value."""
+    known: dict[int, Any] = {}
+
+    def descend(self: Any, instance: Any, schema: Any, path: Any = None, schema_path: Any = None) -> Iterator[ValidationError]:
+        inner = known.get(id(schema))  # parts live as long as the whole, so that no other gets the place of one
+        if inner is None:
+            inner = known[id(schema)] = self.evolve(schema=schema)
+        for error in inner.iter_errors(instance):
+            if path is not None:
+                error.path.appendleft(path)
+            if schema_path is not None:
+                error.schema_path.appendleft(schema_path)
+            yield error
+
+    return descend
 
 
 def _whole(name: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.model.lifecycle import LifecyclePhase, PredefinedLifecycle
 from cyclonedx.output import make_outputter
 from cyclonedx.schema import OutputFormat, SchemaVersion
+from cyclonedx.schema.schema import SCHEMA_VERSIONS
 from packageurl import PackageURL
 
 from mlops_stage.stages.sbom.emit import components, properties
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 _VERSIONS = {"1.6": SchemaVersion.V1_6, "1.7": SchemaVersion.V1_7}
 _MANAGERS = {"uv.lock": "uv", "poetry.lock": "poetry", "pdm.lock": "pdm", "Pipfile.lock": "pipenv"}
-_PORTION = 100
 _MAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
@@ -85,21 +85,17 @@ def _artefacts(results: Results, inventory: Inventory) -> Mapping[str, Sequence[
 
 
 def _output(inventory: Inventory, artefacts: Mapping[str, Sequence[Compiled]], spec: str) -> Document:
-    """The document as the library writes it; components in portions, for its time grows with the square of their number."""
+    """The document as the library writes it; each component by itself, for a list of them is sorted by comparing all that they say."""
     made = [
         *map(components.model, inventory.models),
         *map(components.dataset, inventory.datasets),
         *map(components.library, inventory.libraries),
         *(components.compiled(sha256, found, inventory.models[0]) for sha256, found in artefacts.items()),
     ]
-    document = _written(_frame(inventory), spec)
-    portions = [_written(Bom(components=made[start : start + _PORTION]), spec) for start in range(0, len(made), _PORTION)]
-    return {**document, "components": [one for portion in portions for one in portion["components"]]}
-
-
-def _written(bom: Bom, spec: str) -> Document:
-    document: Document = json.loads(make_outputter(bom, OutputFormat.JSON, _VERSIONS[spec]).output_as_string())
-    return document
+    version = _VERSIONS[spec]
+    document: Document = json.loads(make_outputter(_frame(inventory), OutputFormat.JSON, version).output_as_string())
+    # the library gives its classes this method when they are made, so that no type checker knows it
+    return {**document, "components": [json.loads(one.as_json(SCHEMA_VERSIONS[version])) for one in made]}  # type: ignore[attr-defined]
 
 
 def _frame(inventory: Inventory) -> Bom:
