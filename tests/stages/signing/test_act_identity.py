@@ -264,6 +264,32 @@ def test_a_trust_config_that_is_none_is_refused_before_anything_is_sent(double, 
     assert double.requests == []
 
 
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda services: services.update(rekorTlogUrls=3), r"cannot use its signingConfig\.rekorTlogUrls"),
+        (lambda services: services.update(caUrls=[]), "lacks a certificate authority or a log"),
+    ],
+    ids=["no list", "none"],
+)
+def test_a_trust_config_without_services_that_can_be_asked_is_refused_in_plain_words(double, project, spoil, why):
+    config = json.loads(double.trust_config())
+    spoil(config["signingConfig"])
+    (project / "trust.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match=f"trust.json names no services to sign with: .*{why}"):
+        act(asked(double, project, trust_config="trust.json"), workspace(project, reported(project)))
+    assert double.requests == []
+
+
+def test_a_certificate_that_no_trusted_log_has_is_no_outage(double, shared_double, project):
+    config = json.loads(double.trust_config())
+    config["trustedRoot"]["ctlogs"] = json.loads(shared_double.trust_config())["trustedRoot"]["ctlogs"]
+    (project / "trust.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match="no log of certificates that is trusted has the signer's certificate"):
+        act(asked(double, project, trust_config="trust.json"), workspace(project, reported(project)))
+    assert (double.asked("fulcio"), double.asked("rekor")) == (1, 0)
+
+
 def test_a_trusted_root_alone_names_nobody_to_sign_with(double, project):
     (project / "trust.json").write_text(json.dumps(double.trusted_root()))
     with pytest.raises(InputError, match="names no services to sign with"):
@@ -273,7 +299,7 @@ def test_a_trusted_root_alone_names_nobody_to_sign_with(double, project):
 def test_the_public_sigstore_that_cannot_be_reached_is_an_outage(double, project):
     nowhere = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9", "HOME": str(project)}
     params = asked(double, project, trust_config=None)
-    with pytest.raises(OutageError, match="the public Sigstore's trust repository failed") as told:
+    with pytest.raises(OutageError, match="the public Sigstore's trust repository failed: no connection") as told:
         act(params, workspace(project, reported(project), env=nowhere))
     assert "\n" not in told.value.message
     assert "pending/quality.json" in files(project)

@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import requests
+import urllib3
 
 from mlops_stage.errors import StageError
 from mlops_stage.stages.signing import waiting
@@ -30,6 +31,13 @@ def failing(error, times=99):
     return question, asked
 
 
+def wrapped(cause):
+    """As a library hides what went wrong."""
+    error = RuntimeError("jargon")
+    error.__cause__ = cause
+    return error
+
+
 def answered(status, body=b'{"message": "out of order"}'):
     response = requests.Response()
     response.status_code, response._content, response.reason = status, body, "Reason"
@@ -50,7 +58,10 @@ def test_a_service_that_comes_back_is_answered():
         (answered(502), "the log failed: status 502: out of order, 3 times"),
         (answered(503, b"<html>"), "the log failed: status 503: Reason, 3 times"),
         (answered(500, b"[]"), "the log failed: status 500: Reason, 3 times"),
-        (ValueError("the answer in full"), r"the log failed: its answer cannot be used \(ValueError\), 3 times"),
+        (ValueError("the answer in full"), r"the log failed: its answer cannot be used, 3 times"),
+        (requests.JSONDecodeError("secret", "<html>", 0), "the log failed: its answer cannot be used, 3 times"),
+        (wrapped(urllib3.exceptions.ProxyError("secret", OSError())), "the log failed: no connection, 3 times"),
+        (wrapped(urllib3.exceptions.ReadTimeoutError(None, "", "secret")), "the log failed: it did not answer in time, 3 times"),
     ],
 )
 def test_an_outage_is_given_up_after_so_many_attempts_and_named(error, told):
@@ -66,6 +77,13 @@ def test_a_no_is_not_asked_again(status):
     question, asked = failing(answered(status, json.dumps({"message": "no such token"}).encode()))
     with pytest.raises(RefusedError, match=f"the authority refuses with status {status}: no such token"):
         Patience(**HASTY).ask("the authority", question)
+    assert len(asked) == 1
+
+
+def test_an_address_that_is_none_is_asked_once():
+    session, asked = requests.Session(), []
+    with pytest.raises(RefusedError, match="the log has no address that can be asked"):
+        Patience(**HASTY).ask("the log", lambda: (asked.append(1), session.get("nonsense"))[1])
     assert len(asked) == 1
 
 

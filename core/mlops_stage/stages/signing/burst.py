@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sigstore.dsse import Statement
+from sigstore.errors import MetadataError, VerificationError
 from sigstore.models import ClientTrustConfig
 from sigstore.oidc import IdentityError, IdentityToken
 from sigstore.sign import Signer, SigningContext
@@ -33,7 +34,7 @@ def sign(job: Mapping[str, Any], token: str, patience: Patience, emit: Callable[
     for authority in authorities:  # before anything is logged: without its stamp an entry may be of no use
         patience.ask("the time-stamp authority", partial(authority.request_timestamp, os.urandom(32)))
     patience.bound(context._fulcio.session)  # noqa: SLF001  (as above)
-    signer = patience.ask("the certificate authority", lambda: Signer(identity, context))
+    signer = patience.ask("the certificate authority", lambda: _certified(identity, context))
 
     def one(item: Mapping[str, str]) -> None:
         patience.bound(context._rekor._session)  # type: ignore[attr-defined]  # noqa: SLF001  (as above; each thread has its own)
@@ -50,6 +51,16 @@ def _identity(token: str) -> IdentityToken:
     except IdentityError as error:
         raise RefusedError(
             f"the identity token cannot be used: it has expired, was made for another audience than '{AUDIENCE}', or is none"
+        ) from error
+
+
+def _certified(identity: IdentityToken, context: SigningContext) -> Signer:
+    """With a certificate that a trusted log holds, which sigstore looks at when it gets one."""
+    try:
+        return Signer(identity, context)
+    except (MetadataError, VerificationError) as error:
+        raise RefusedError(
+            "no log of certificates that is trusted has the signer's certificate: the ctlogs of the trust config are absent, broken or of another deployment"
         ) from error
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from cryptography import x509
+from pydantic import ValidationError
 
 from mlops_stage.errors import InputError, StageError, UsageError
 from mlops_stage.evidence.paths import existing
@@ -183,5 +184,11 @@ def _check_config(text: str, name: str) -> None:
 
     try:
         _ = ClientTrustConfig.from_json(text).signing_config
+    except ValidationError as error:
+        field = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise InputError(
+            f"{shown(name)} names no services to sign with: Sigstore's client cannot use its {shown(field)}", _CONFIG_HINT
+        ) from error
     except (Error, ValueError) as error:
-        raise InputError(f"{shown(name)} names no services to sign with: {shown(str(error).splitlines()[0])}", _CONFIG_HINT) from error
+        lacking = "it lacks a certificate authority or a log that is in use now"
+        raise InputError(f"{shown(name)} names no services to sign with: {lacking}", _CONFIG_HINT) from error

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 Made = TypeVar("Made")
 
@@ -22,6 +23,9 @@ THREADS = 50
 
 _REFUSED = frozenset({400, 401, 403, 404, 405, 413, 422})
 """Answers that will be the same next time."""
+_NO_ADDRESS = (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema, requests.exceptions.InvalidSchema)
+_SLOW = (requests.Timeout, urllib3.exceptions.ReadTimeoutError)
+_CUT = (requests.ConnectionError, urllib3.exceptions.HTTPError, ConnectionError)
 
 
 class RefusedError(Exception):
@@ -72,7 +76,11 @@ class Patience:
                 raise GivenUpError(f"{service} was not asked any more")
             try:
                 return question()
+            except RefusedError:
+                raise
             except Exception as error:  # HTML instead of JSON, a cut connection, a library's own: all the same to us
+                if isinstance(error, _NO_ADDRESS):
+                    raise RefusedError(f"{service} has no address that can be asked") from error
                 status, said = _answer(error)
                 if status in _REFUSED:
                     raise RefusedError(f"{service} refuses with status {status}: {said}") from error
@@ -106,12 +114,18 @@ class _Bounded(HTTPAdapter):
 
 def _answer(error: BaseException) -> tuple[int, str]:
     """Status and message of the HTTP error behind an exception; 0 where there is none."""
+    for one in _behind(error):
+        if isinstance(one, requests.HTTPError) and one.response is not None:
+            return one.response.status_code, _message(one.response)
+    return 0, ""
+
+
+def _behind(error: BaseException) -> Iterator[BaseException]:
+    """An exception, and those that brought it about: libraries wrap them in their own."""
     seen: BaseException | None = error
     while seen is not None:
-        if isinstance(seen, requests.HTTPError) and seen.response is not None:
-            return seen.response.status_code, _message(seen.response)
+        yield seen
         seen = seen.__cause__ or seen.__context__
-    return 0, ""
 
 
 def _message(response: requests.Response) -> str:
@@ -123,8 +137,7 @@ def _message(response: requests.Response) -> str:
 
 
 def _told(error: BaseException) -> str:
-    if isinstance(error, requests.Timeout):
+    chain = tuple(_behind(error))
+    if any(isinstance(one, _SLOW) for one in chain):
         return "it did not answer in time"
-    if isinstance(error, requests.ConnectionError):
-        return "no connection"
-    return f"its answer cannot be used ({type(error).__name__})"
+    return "no connection" if any(isinstance(one, _CUT) for one in chain) else "its answer cannot be used"
