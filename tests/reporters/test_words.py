@@ -40,6 +40,11 @@ def test_a_fault_outside_the_stages_is_an_error_even_when_all_passed(runs):
     assert (told.outcome, told.title) == (Outcome.ERROR, "The run itself met an error")
 
 
+def test_an_interrupted_run_says_so_and_not_that_something_broke(runs):
+    told = headline(runs("passed").reports, [Failure(code=ExitCode.INTERRUPTED, message="interrupted")])
+    assert (told.outcome, told.title) == (Outcome.ERROR, "The run was interrupted")
+
+
 def test_a_failed_report_without_gates_is_named():
     report = Report(stage="data", id="orders", outcome=Outcome.FAILED, summary="broken")
     assert headline([report]).title == "orders failed"

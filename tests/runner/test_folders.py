@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mlops_stage.errors import InputError, StageError, UsageError
+from mlops_stage.evidence.paths import write_aside
 from mlops_stage.report import SCHEMA_VERSION, read_report
 from mlops_stage.runner import folders
 from mlops_stage.workspace import WORK
@@ -145,8 +146,10 @@ def test_an_interrupt_between_the_two_renames_leaves_neither_report(bench, tmp_p
 def test_a_report_that_could_not_be_written_is_not_stood_in_for_by_the_earlier_one(bench, tmp_path, monkeypatch):
     bench.one()
 
-    def full(_path, _text):
-        raise StageError("no space left on device")
+    def full(path, content):
+        if path.name == folders.REPORT:
+            raise StageError("no space left on device")
+        write_aside(path, content)
 
     monkeypatch.setattr(folders, "write_aside", full)
     bench.run(bench.request())
@@ -171,7 +174,8 @@ def test_two_reports_of_one_id_are_refused(bench, tmp_path):
 FULL = """
 import resource, signal, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))  # every file that grows beyond 200 bytes fails as on a full disk
+most = int(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))  # every file that grows beyond these bytes fails as on a full disk
 sys.argv = ["mlops-stage", "trial", "--in-process"]
 from mlops_stage.cli import main
 main()
@@ -183,10 +187,34 @@ def test_a_disk_that_is_full_costs_one_line_and_leaves_nothing_half_written_and_
     assert trial("trial", "--id", "other").returncode == 0
     out = trial.cwd / "mlops-out"
     before = (out / "other" / "report.json").read_bytes()
-    done = subprocess.run([sys.executable, "-c", FULL], cwd=trial.cwd, env=trial.environment(), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, "200"], cwd=trial.cwd, env=trial.environment(), capture_output=True, text=True, check=False
+    )
     assert done.returncode == 3, done.stderr
     assert done.stderr.count("cannot write") == 1
     assert "Traceback" not in done.stderr
     assert sorted(path.name for path in out.iterdir()) == ["other"]
     assert (out / "other" / "report.json").read_bytes() == before
     assert trial("trial").returncode == 0  # with room again the directory is still ours
+
+
+def test_a_disk_that_is_full_from_the_start_is_told_before_the_work(trial):
+    out = trial.cwd / "mlops-out"
+    out.mkdir()
+    command = [sys.executable, "-c", FULL, "0"]
+    done = subprocess.run(command, cwd=trial.cwd, env=trial.environment(), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.splitlines() == [
+        f"error: cannot write to {out}: File too large",
+        "hint: free some space, or name another directory with --out",
+    ]
+    assert list(out.iterdir()) == []
+
+
+def test_a_directory_that_cannot_be_written_is_refused_before_the_work(trial):
+    done = trial("trial", "--out", "/dev/null/out")  # permissions would not stop root
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines() == [
+        "error: cannot write to /dev/null/out: Not a directory",
+        "hint: name a directory that can be written with --out",
+    ]

@@ -10,7 +10,7 @@ import click
 
 from mlops_stage.cli import verbs
 from mlops_stage.cli.lazy import Lazy
-from mlops_stage.cli.options import from_fields, given
+from mlops_stage.cli.options import Place, from_fields, given
 from mlops_stage.cli.terminal import complain, say
 from mlops_stage.errors import ExitCode, UsageError, nearest
 
@@ -30,7 +30,7 @@ DEFAULT_OUT = "mlops-out"
 
 def _invocation_options() -> list[click.Option]:
     """What belongs to the invocation, never to mlops.yaml."""
-    path = click.Path(path_type=Path)
+    path = Place(path_type=Path)
     return [
         click.Option(["--config"], type=path, envvar="MLOPS_INPUT_CONFIG", help="config file  [default: mlops.yaml, if there is one]"),
         click.Option(["--out"], type=path, envvar="MLOPS_INPUT_OUT", default=DEFAULT_OUT, show_default=True, help="output directory"),
@@ -68,7 +68,10 @@ class RunCommand(Lazy):
 
     def invoke(self, ctx: click.Context) -> ExitCode:
         """Run the named entries of mlops.yaml."""
-        ids = [part for text in ctx.params.pop("ids") for part in text.replace(",", " ").split()]
+        named = ctx.params.pop("ids")
+        ids = [part for text in named for part in text.replace(",", " ").split()]
+        if named and not ids:
+            raise UsageError("no id is named where one is given", "leave it out to run all that mlops.yaml names")
         config, invocation = _read(ctx.params, subcommand=False)
         return _execute(self._suite, ctx.params, config, _chosen(config, ids), invocation)
 
@@ -100,7 +103,8 @@ class StageCommand(Lazy):
         """Run this stage with the `with` of the entry whose id is `--id` or the stage's name."""
         from mlops_stage.config.file import Entry
 
-        name = (ctx.params.pop("id") or self._stage.name).replace("-", "_")
+        named = ctx.params.pop("id")
+        name = (self._stage.name if named is None else named).replace("-", "_")
         config, invocation = _read(ctx.params, subcommand=True)
         found = next((entry for entry in config.entries if entry.id == name), None)
         if found is not None and found.stage != self._stage.name:
@@ -180,10 +184,11 @@ def carry_out(suite: Suite, settings: Settings, asked: tuple[Request | Refusal, 
 
     with watching(quiet=quiet, verbose=verbose) as watch:
         record, terminal = runner.run(asked, suite.catalogue, settings, watch)
-    say(terminal, nl=False)
-    page = settings.out / "report.html"
-    if terminal and page.is_file():
-        say(f"The reports named above are in {_from_here(settings.out)}; open {_from_here(page)}.")
+    if record.exit_code is not ExitCode.INTERRUPTED:  # whoever ended it wants one line, not the reports
+        say(terminal, nl=False)
+        page = settings.out / "report.html"
+        if terminal and page.is_file():
+            say(f"The reports named above are in {_from_here(settings.out)}; open {_from_here(page)}.")
     for line in record.unreadable:
         complain(f"left out of the pages: {line}", word="warning")
     for failure in record.failures:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from mlops_stage.errors import ExitCode
 from mlops_stage.estimates import NotEstimable, Point
 from mlops_stage.hookspecs import OURS
 from mlops_stage.report import Outcome, Verdict
@@ -58,7 +59,9 @@ def headline(reports: Iterable[Report], failures: Iterable[Failure] = ()) -> Hea
     sentence = f"{counted(len(reports), 'report')}: {_tally(outcomes, Outcome)}." if reports else "There is no report."
     if verdicts:
         sentence += f" {counted(len(verdicts), 'gate')}: {_tally(verdicts, Verdict)}."
-    return Headline(outcome=outcome, title=_title(outcome, reports, verdicts), sentence=sentence)
+    interrupted = any(failure.code == ExitCode.INTERRUPTED for failure in failures)
+    title = "The run was interrupted" if interrupted else _title(outcome, reports, verdicts)
+    return Headline(outcome=outcome, title=title, sentence=sentence)
 
 
 def _tally(found: list[Outcome] | list[Verdict], kinds: type[Outcome | Verdict]) -> str:

@@ -12,6 +12,7 @@ from mlops_stage import __version__
 from mlops_stage.errors import ExitCode, InternalError, InterruptedByUserError, StageError
 from mlops_stage.params import Refusal, Request
 from mlops_stage.report import Cost, Failure, Report, Run
+from mlops_stage.report.words import counted
 from mlops_stage.runner import folders, pages, policy, process, verdict
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ def run(asked: Sequence[Request | Refusal], catalogue: Catalogue, settings: Sett
     Ctrl-C and SIGTERM end the run with exit code 130; finished reports stay. Of an id that was asked for and got no report, none is left of earlier runs.
 
     Raises:
-        UsageError: the output directory, or a folder in it that a report would replace, holds something else; or a policy is demanded.
+        UsageError: the output directory cannot be written, or it, or a folder in it that a report would replace, holds something else; or a policy is demanded.
+        StageError: the disk is full.
     """
     policy.refuse(settings.env)
     folders.check(settings.out, [request.id for request in asked])
@@ -75,8 +77,7 @@ def run(asked: Sequence[Request | Refusal], catalogue: Catalogue, settings: Sett
             for request in in_order(asked, catalogue):
                 recorder.run_one(request)
     except KeyboardInterrupt:
-        interrupted = InterruptedByUserError("interrupted; finished reports are complete", "run again with the ids that are missing")
-        recorder.fail(interrupted)
+        recorder.interrupted([request.id for request in asked])
     return recorder.close()
 
 
@@ -182,6 +183,12 @@ class _Recorder:
         message = f"{where}: {error.message}" if where else error.message
         self._failures.append(Failure(code=ExitCode(error.code), message=message, hint=error.hint))
         self._terminal = None
+
+    def interrupted(self, asked: Sequence[str]) -> None:
+        """Somebody ended the run: how far it came, and what to run again."""
+        missing = [name for name in asked if name not in self._finished]
+        done = f"{len(self._finished)} of {counted(len(asked), 'report')}" if self._finished else "no report"
+        self.fail(InterruptedByUserError(f"interrupted; {done} complete", f"run again what is missing: {', '.join(missing)}"))
 
     def _write_pages(self, unanswered: Iterable[str] = ()) -> str:
         terminal, failures = pages.write(self._run(), self._catalogue, self._settings.out, unanswered)

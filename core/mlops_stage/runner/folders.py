@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
 import shutil
 from contextlib import suppress
@@ -16,15 +17,17 @@ from mlops_stage.workspace import WORK, EarlierReport
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 REPORT = "report.json"
 RECORD = "run.json"
 
 
 def check(out: Path, ids: Iterable[str]) -> None:
-    """Refuse an output directory that is none or not ours, or a folder in it that is not ours to replace.
+    """Refuse an output directory that is none, not ours or not to be written, or a folder in it that is not ours to replace.
 
     Raises:
-        UsageError: a file stands in the way, or files of somebody else.
+        UsageError: a file stands in the way, or files of somebody else, or nobody may write there.
+        StageError: the disk is full.
     """
     if out.exists() and not out.is_dir():
         raise UsageError(f"the output directory {out} is a file", "name a directory with --out")
@@ -39,6 +42,23 @@ def check(out: Path, ids: Iterable[str]) -> None:
         raise UsageError(
             f"the output directory {out} holds other files, which could be replaced", "name a new or an empty directory with --out"
         )
+    _try_writing(out)
+
+
+def _try_writing(out: Path) -> None:
+    """Tell before the work, which may take hours, that its reports could not be kept."""
+    probe = out / f".{secrets.token_hex(6)}.probe"
+    try:
+        write_aside(probe, b"\n")
+    except StageError as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and cause.errno in _FULL:
+            raise StageError(f"cannot write to {out}: {cause.strerror}", "free some space, or name another directory with --out") from error
+        why = cause.strerror if isinstance(cause, OSError) else error.message
+        raise UsageError(f"cannot write to {out}: {why}", "name a directory that can be written with --out") from error
+    finally:
+        with suppress(OSError):
+            probe.unlink()
 
 
 def _is_ours(out: Path) -> bool:
