@@ -116,6 +116,8 @@ def test_the_document_answers_for_itself():
     missing = [element.name for element in G7 if element.cluster == "Metadata" and not found[element.name].whole]
     assert missing == ["sbom_author_signature"]
     assert value(found, "sbom_author")[0] == "https://example.org"
+    document["metadata"]["supplier"] = document["metadata"].pop("manufacturer")
+    assert not answers(inventory(), document=document)["sbom_author"].whole  # neither a supplier nor a tool answers for a document
 
 
 def test_each_element_is_a_metric_and_the_whole_ones_are_counted():

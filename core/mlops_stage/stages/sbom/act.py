@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mlops_stage.stages.sbom.completeness import Answer
-    from mlops_stage.stages.sbom.facts import Inventory
+    from mlops_stage.stages.sbom.facts import Dataset, Inventory
     from mlops_stage.stages.sbom.params import SbomParams
     from mlops_stage.stages.sbom.results import Results
     from mlops_stage.workspace import Workspace
@@ -55,7 +55,7 @@ def act(params: SbomParams, workspace: Workspace) -> Observations:
         raise UsageError("there is nothing to describe", "give model: a file or a folder, of any format")
     workspace.progress(0.0, "looking at the model, its data and its libraries")
     found = inventory(params, workspace)
-    results = read(workspace.reports, _digests(found.models), _digests(found.datasets))
+    results = read(workspace.reports, found.models[0], _digests(found.datasets))
     workspace.progress(0.7, "writing the bill of materials")
     environment = document.read(params.environment, workspace.root, "environment") if params.environment else None
     about = About(creator=params.creator or "", environment=environment)
@@ -86,8 +86,8 @@ def _written(out: Path, name: str, content: bytes, predicate_type: str = "") -> 
     return Evidence(path=name, sha256=hashlib.sha256(content).hexdigest(), predicate_type=predicate_type)
 
 
-def _digests(items: Sequence[Any]) -> frozenset[str]:
-    """Of each model or data set, and of each of its files."""
+def _digests(items: Sequence[Dataset]) -> frozenset[str]:
+    """Of each data set, and of each of its files."""
     return frozenset({item.sha256 for item in items if item.sha256} | {file.sha256 for item in items for file in item.files})
 
 

@@ -100,10 +100,10 @@ def _of_document(document: Mapping[str, Any]) -> dict[str, str]:
     """What the document says about itself."""
     about, edges = document.get("metadata", {}), document.get("dependencies", [])
     tools = about.get("tools", {}).get("components", []) if isinstance(about.get("tools"), dict) else []
-    people = [*about.get("authors", []), *(about[key] for key in ("manufacturer", "supplier") if key in about)]
+    people = [*about.get("authors", []), *([about["manufacturer"]] if "manufacturer" in about else [])]  # the supplier is the system's
     names = [one.get("name") or one.get("email") or next(iter(one.get("url", [])), "") for one in people]
     return {
-        "sbom_author": next((name for name in names if name), "") or next((tool.get("name", "") for tool in tools), ""),
+        "sbom_author": next((name for name in names if name), ""),
         "sbom_version": str(document.get("version", "")),
         "sbom_data_format_name": document.get("bomFormat", ""),
         "sbom_data_format_version": document.get("specVersion", ""),
@@ -119,15 +119,19 @@ def _of_document(document: Mapping[str, Any]) -> dict[str, str]:
 def _of_system(inventory: Inventory, results: Results) -> dict[str, Said | None]:
     """What follows about the whole from its parts."""
     parts = [
-        counted(len(records), noun)
-        for records, noun in ((inventory.models, "model"), (inventory.datasets, "data set"), (inventory.libraries, "library"))
+        counted(len(records), noun, plural)
+        for records, noun, plural in (
+            (inventory.models, "model", ""),
+            (inventory.datasets, "data set", ""),
+            (inventory.libraries, "library", "libraries"),
+        )
         if records
     ]
     libraries = counted(len(inventory.libraries), "library", "libraries") if inventory.libraries else ""
     targets = list(dict.fromkeys(one.target for one in results.compiled))
     ports = _ports(inventory.models[0]) if inventory.models else ""
     return {
-        "system_components": _one(listed(parts).replace("librarys", "libraries") if parts else "", "this inventory"),
+        "system_components": _one(listed(parts) if parts else "", "this inventory"),
         "system_input_output_properties": _one(ports, inventory.models[0].name if inventory.models else ""),
         "infrastructure_software": _one(libraries, inventory.libraries_from),
         "infrastructure_hardware": _one(f"compiled for {listed(targets)}" if targets else "", "compile"),

@@ -30,7 +30,7 @@ _OF_COMPONENTS: Mapping[str, Mapping[str, Callable[[Mapping[str, Any]], Any]]] =
 }
 _OF_DOCUMENT: Mapping[str, Mapping[str, Callable[[Mapping[str, Any]], Any]]] = {
     NTIA: {
-        "author": lambda about: about.get("authors") or about.get("manufacturer") or about.get("supplier"),
+        "author": lambda about: about.get("authors") or about.get("manufacturer"),  # the supplier is the system's
         "timestamp": lambda about: about.get("timestamp"),
     },
     CISA: {

@@ -13,7 +13,8 @@ from mlops_stage.report import Outcome, Verdict, metric_label
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-    from mlops_stage.report import Gate, Metric, Report, Slice
+    from mlops_stage.report import Gate, Metric, Report, Slice, Subject
+    from mlops_stage.stages.sbom.facts import Model
     from mlops_stage.workspace import EarlierReport
 
 _FIGURES = ("quality", "fairness", "adversarial", "compile")
@@ -44,7 +45,7 @@ class Figure:
     incomplete: str = ""
     """What the figure should cover and does not."""
     data: str = ""
-    """The name of the data it was measured on, where figures of more than one data set are here."""
+    """The name of the data it was measured on, where figures of more than one data set are here, or of data that is not described here."""
 
     @property
     def where(self) -> str:
@@ -101,9 +102,11 @@ class Judged:
     model: bool
     """Whether it judged the model, not data alone."""
     data: tuple[str, ...]
-    """SHA-256 of the data of this bill of materials that it judged."""
+    """SHA-256 of the data of this bill of materials that it judged, or took in."""
     contract: str = ""
     """The contract that the data was held against."""
+    tested: tuple[str, ...] = ()
+    """SHA-256 of the data of this bill of materials that its figures of the model are of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,58 +129,60 @@ class Results:
     passed_over: tuple[Passed, ...] = ()
 
 
-def read(reports: Iterable[EarlierReport], models: Collection[str], data: Collection[str] = ()) -> Results:
-    """What the reports say of these files; reports that name another model, or none at all, are passed over.
+def read(reports: Iterable[EarlierReport], model: Model, data: Collection[str] = ()) -> Results:
+    """What the reports say of this model and its data; what judged another model, a part of this one, or none by digest is passed over.
 
     Args:
         reports: of the stages that this one consumes.
-        models: SHA-256 of the model's files.
+        model: as it was found.
         data: SHA-256 of the data sets.
     """
-    figures: list[Figure] = []
-    assessments: list[Assessment] = []
-    compiled: list[Compiled] = []
-    judged: list[Judged] = []
-    passed: list[Passed] = []
-    for earlier in reports:
-        report = earlier.report
-        reason = _foreign(report, models, data)
-        if reason:
-            passed.append(Passed(id=report.id, stage=report.stage, reason=reason))
-            continue
-        judged.append(_judged(report, models, data))
-        if not judged[-1].model:
-            continue
-        if report.stage in _FIGURES:
-            figures += _figures(report)
-        assessments += _assessments(report)
-        if report.stage == "compile":
-            compiled += _compiled(report)
+    reasons = [(earlier.report, _foreign(earlier.report, model, data)) for earlier in reports]
+    counting = [report for report, reason in reasons if not reason]
+    of_model = [report for report in counting if _whole(_judged_files(report), model)]
+    measured = [report for report in of_model if report.stage in _FIGURES]
+    outside = frozenset(one.name for report in measured for one in _measured_on(report) if one.sha256 not in data)
     return Results(
-        figures=_told_apart(figures),
-        assessments=tuple(assessments),
-        compiled=tuple(compiled),
-        judged=tuple(judged),
-        passed_over=tuple(passed),
+        figures=_told_apart([figure for report in measured for figure in _figures(report)], outside),
+        assessments=tuple(one for report in of_model for one in _assessments(report)),
+        compiled=tuple(one for report in of_model if report.stage == "compile" for one in _compiled(report)),
+        judged=tuple(_judged(report, model, data) for report in counting),
+        passed_over=tuple(Passed(id=report.id, stage=report.stage, reason=reason) for report, reason in reasons if reason),
     )
 
 
-def _foreign(report: Report, models: Collection[str], data: Collection[str]) -> str:
+def _judged_files(report: Report) -> frozenset[str]:
+    """SHA-256 of the files of the model that a report is about."""
+    return frozenset(one.sha256 for one in report.subjects if one.role == _MODEL)
+
+
+def _whole(judged: frozenset[str], model: Model) -> bool:
+    """Whether these are all the weights of the model and nothing that is not of it; two models may share a file, and any number of them a tokenizer."""
+    if not model.sha256:
+        return False  # a served model: nothing tells which one it is
+    weights = {file.sha256 for file in model.files if file.role == "weights"} or {model.sha256}
+    return judged == {model.sha256} or weights <= judged <= {file.sha256 for file in model.files} | weights
+
+
+def _foreign(report: Report, model: Model, data: Collection[str]) -> str:
     """Why a report says nothing of these files; empty where it does."""
     if report.error is not None:
         return "it ended in an error"
     if report.outcome is Outcome.NOT_APPLICABLE:
         return "it did not apply"
-    own = [subject for subject in report.subjects if subject.role == _MODEL]
-    if own:
-        return "" if any(subject.sha256 in models for subject in own) else "it judged another model"
-    if any(subject.sha256 in data for subject in report.subjects if subject.role in _OF_DATA):
-        return "" if report.stage == "data" else "it does not name the model by digest"
-    return "it judged other data" if report.stage == "data" else "it does not name the model by digest"
+    judged = _judged_files(report)
+    if judged:
+        shared = not judged.isdisjoint(file.sha256 for file in model.files)
+        other = "it judged another set of files, some of them this model's" if shared else "it judged another model"
+        return "" if _whole(judged, model) else other
+    if report.stage != "data":
+        return "it does not name the model by digest"
+    return "" if any(subject.sha256 in data for subject in report.subjects if subject.role in _OF_DATA) else "it judged other data"
 
 
-def _judged(report: Report, models: Collection[str], data: Collection[str]) -> Judged:
+def _judged(report: Report, model: Model, data: Collection[str]) -> Judged:
     verdicts = [gate.verdict for gate in report.gates]
+    whole = _whole(_judged_files(report), model)
     return Judged(
         id=report.id,
         stage=report.stage,
@@ -186,14 +191,21 @@ def _judged(report: Report, models: Collection[str], data: Collection[str]) -> J
         passed=verdicts.count(Verdict.PASSED),
         failed=verdicts.count(Verdict.FAILED),
         inconclusive=verdicts.count(Verdict.INCONCLUSIVE),
-        model=any(subject.sha256 in models for subject in report.subjects if subject.role == _MODEL),
+        model=whole,
         data=tuple(dict.fromkeys(one.sha256 for one in report.subjects if one.role in _OF_DATA and one.sha256 in data)),
         contract=str(report.params.get("contract") or "") if report.stage == "data" else "",
+        tested=tuple(one.sha256 for one in _measured_on(report) if one.sha256 in data) if whole and report.stage in _FIGURES else (),
     )
 
 
+def _measured_on(report: Report) -> tuple[Subject, ...]:
+    """The data that figures are of; predictions where nothing tells what they were made from."""
+    found = {role: tuple(one for one in report.subjects if one.role == role) for role in ("data", "predictions")}
+    return found["data"] or found["predictions"]
+
+
 def _figures(report: Report) -> Iterator[Figure]:
-    data = ", ".join(dict.fromkeys(one.name for one in report.subjects if one.role in {"data", "predictions"}))
+    data = ", ".join(dict.fromkeys(one.name for one in _measured_on(report)))
     for metric in report.metrics:
         if isinstance(metric.estimate, NotEstimable) or metric.name.endswith(_LIMITS):
             continue
@@ -222,9 +234,9 @@ def _interval(metric: Metric) -> tuple[float | None, float | None]:
     return low if math.isfinite(low) else None, high if math.isfinite(high) else None
 
 
-def _told_apart(figures: Sequence[Figure]) -> tuple[Figure, ...]:
-    """Each figure once; the name of the data stays only where there are several data sets to tell apart."""
-    several = len({figure.data for figure in figures}) > 1
+def _told_apart(figures: Sequence[Figure], outside: Collection[str]) -> tuple[Figure, ...]:
+    """Each figure once; the name of the data goes where all are of one data set, and that is described here."""
+    several = len({figure.data for figure in figures}) > 1 or bool(outside)
     kept: dict[tuple[object, ...], Figure] = {}
     for figure in figures:
         one = figure if several else replace(figure, data="")

@@ -161,6 +161,8 @@ def test_how_it_was_made_is_told_as_far_as_it_is_known(document):
     assert [one["resource"]["ref"] for one in tasks["train"]["outputs"]] == [model]
     assert [one["resource"]["ref"] for one in tasks["test"]["inputs"]] == [model, test]
     assert set(tasks) == {"train", "test", "compile"}
+    untested = json.loads(emit(WHOLE, Results()))  # there is test data, and nobody says that the model was tested
+    assert [task["name"] for task in untested["formulation"][0]["workflows"][0]["tasks"]] == ["train"]
 
 
 def test_gitlab_finds_what_it_asks_for(document):

@@ -38,7 +38,7 @@ def overlaid(document: Document, inventory: Inventory, results: Results, artefac
         "components": [found[ref] for ref in order(inventory, artefacts)],
         "dependencies": _graph(inventory, artefacts),
         "compositions": _compositions(inventory, artefacts),
-        **_formulation(inventory, artefacts),
+        **_formulation(inventory, results, artefacts),
     }
 
 
@@ -99,9 +99,10 @@ def _compositions(inventory: Inventory, artefacts: Mapping[str, Sequence[Compile
     return told
 
 
-def _formulation(inventory: Inventory, artefacts: Mapping[str, Sequence[Compiled]]) -> Record:
+def _formulation(inventory: Inventory, results: Results, artefacts: Mapping[str, Sequence[Compiled]]) -> Record:
     """How the model came about, as far as it is known: trained with what, tested with what, compiled to what."""
-    tasks = [task for model in inventory.models for task in _tasks(model, inventory)]
+    tasks = [task for model in inventory.models for task in _trained(model, inventory)]
+    tasks += [task for model in inventory.models[:1] for task in _tested(model, inventory, results)]
     if inventory.models and artefacts:
         tasks.append(_task("compile", inventory.models[0], [inventory.models[0].ref], list(map(model_ref, artefacts))))
     if not tasks:
@@ -117,12 +118,19 @@ def _formulation(inventory: Inventory, artefacts: Mapping[str, Sequence[Compiled
     }
 
 
-def _tasks(model: Model, inventory: Inventory) -> Iterable[Record]:
+def _trained(model: Model, inventory: Inventory) -> Iterable[Record]:
     known = {dataset.ref for dataset in inventory.datasets}
-    for name, roles, made in (("train", _LEARNT - {"unknown"}, [model.ref]), ("test", {"test"}, [])):
-        used = list(dict.fromkeys(use.ref for use in model.datasets if use.role in roles and use.ref in known))
-        if used:
-            yield _task(name, model, used if made else [model.ref, *used], made)
+    used = dict.fromkeys(use.ref for use in model.datasets if use.role in _LEARNT - {"unknown"} and use.ref in known)
+    if used:
+        yield _task("train", model, list(used), [model.ref])
+
+
+def _tested(model: Model, inventory: Inventory, results: Results) -> Iterable[Record]:
+    """What a report says was measured; that test data was given says nothing of a test."""
+    tested = {digest for judged in results.judged for digest in judged.tested}
+    used = [dataset.ref for dataset in inventory.datasets if dataset.sha256 and dataset.sha256 in tested]
+    if used:
+        yield _task("test", model, [model.ref, *used], [])
 
 
 def _task(name: str, model: Model, used: Sequence[str], made: Sequence[str]) -> Record:
