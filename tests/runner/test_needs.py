@@ -1,5 +1,6 @@
 """What a stage is given of the environment: what its params name, what it needs, and nothing else."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,18 @@ def test_no_other_built_in_stage_is_given_the_token():
 
     stages = host.discover({"MLOPS_STAGE_PLUGINS": "none"}).stages.values()
     assert {stage.name for stage in stages if "oidc" in stage.needs} <= {"sign"}
+
+
+def test_a_child_is_given_the_pipes_that_its_params_name_and_no_other_descriptor(tmp_path):
+    from mlops_stage.runner import pipes
+    from mlops_stage.stages.signing.params import SignParams
+
+    reading, writing = os.pipe()
+    try:
+        with (tmp_path / "file").open("w") as file:
+            assert pipes.named(SignParams(key=f"/dev/fd/{reading}", trust_config=f"/dev/fd/{file.fileno()}")) == [reading]
+        for name in ("signing.key", "/dev/fd/0", "/dev/fd/999999", "/dev/fd/x"):
+            assert pipes.named(SignParams(key=name)) == []
+    finally:
+        os.close(reading)
+        os.close(writing)

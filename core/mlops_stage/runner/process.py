@@ -19,6 +19,7 @@ from mlops_stage.errors import ExitCode, UsageError
 from mlops_stage.fields import describe
 from mlops_stage.host import resolve
 from mlops_stage.report import Cost
+from mlops_stage.runner import pipes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -95,6 +96,7 @@ def task(stage: Stage, params: Params | Verb, settings: Settings, folder: Path, 
         "stage": {**asdict(stage), "outputs": dict(stage.outputs)},
         "params": params.model_dump(mode="json"),
         "variables": [*_named(stage, params), *(name for need in stage.needs if need not in spared for name in _NEEDED.get(need, ()))],
+        "pipes": pipes.named(params),
         "workspace": {
             "root": str(settings.root),
             "run_dir": str(settings.out),
@@ -151,7 +153,7 @@ def in_child(
                 stderr=subprocess.STDOUT,
                 cwd=order["workspace"]["root"],
                 env={**_UNLESS_SET, **order["workspace"]["env"], **_ALWAYS},
-                pass_fds=(writing,),
+                pass_fds=(writing, *order["pipes"]),
                 start_new_session=True,
             )
         finally:

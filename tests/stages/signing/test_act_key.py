@@ -3,6 +3,8 @@
 import base64
 import json
 import os
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from signed_project import files, metric, outcome, payload_of, pem, reported, wo
 from mlops_stage.errors import InputError, UsageError
 from mlops_stage.evidence.digest import sha256
 from mlops_stage.report import Evidence, Outcome
-from mlops_stage.stages.signing import dsse, statements
+from mlops_stage.stages.signing import dsse, regular, statements
 from mlops_stage.stages.signing.act import act
 from mlops_stage.stages.signing.params import SignParams
 from mlops_stage.stages.signing.pending import postpone
@@ -143,6 +145,7 @@ def test_a_key_behind_a_password_from_a_named_variable(project):
     with pytest.raises(InputError, match="the password is wrong, or the file is damaged") as told:
         act(params, workspace(project, earlier, env={"SIGNING_PASSWORD": "CANARY-wrong"}))
     assert "CANARY" not in f"{told.value} {told.value.hint} {told.value.__cause__}"
+    assert told.value.hint.startswith("check the password"), "the key may be the only copy: nothing may advise to make one in its place"
     with pytest.raises(UsageError, match="no such variable"):
         act(params, workspace(project, earlier))
     with pytest.raises(UsageError, match="is encrypted"):
@@ -166,15 +169,54 @@ def test_keys_that_verifiers_elsewhere_do_not_read_are_refused(project):
         "empty": b"",
         "text": b"hello",
         "der": os.urandom(121),
-        "half": (project / "signing.key").read_bytes()[:90],
     }.items():
         (project / name).write_bytes(content)
         with pytest.raises(InputError, match="it is no PEM file with a private key"):
             act(SignParams(key=name), workspace(project, earlier))
+    (project / "half").write_bytes((project / "signing.key").read_bytes()[:90])
+    with pytest.raises(InputError, match="cannot open the key half: the file is damaged"):
+        act(SignParams(key="half"), workspace(project, earlier))
     with pytest.raises(UsageError, match="key: absent.key does not exist"):
         act(SignParams(key="absent.key"), workspace(project, earlier))
     with pytest.raises(InputError, match="cannot read the key"):
         act(SignParams(key="."), workspace(project, earlier))
+
+
+@pytest.mark.parametrize(("kind", "what"), [("PUBLIC KEY", "a public key"), ("CERTIFICATE", "a certificate")])
+def test_what_only_verifies_is_named_and_never_replaced(project, kind, what):
+    (project / "signing.pub").write_text(f"-----BEGIN {kind}-----\nAAAA\n-----END {kind}-----\n")
+    for asked in ({}, {"key_password_env": "SIGNING_PASSWORD"}):
+        with pytest.raises(InputError, match=f"signing.pub: it holds {what}, which can only verify") as told:
+            act(SignParams(key="signing.pub", **asked), workspace(project, reported(project), env={"SIGNING_PASSWORD": "x"}))
+        assert "openssl" not in told.value.hint
+
+
+def test_a_key_through_a_pipe_lies_in_no_file(project):
+    reading, writing = os.pipe()
+    content = (project / "signing.key").read_bytes()
+
+    def write():
+        for at in range(0, len(content), 50):  # as a command hands it over, piece by piece
+            os.write(writing, content[at : at + 50])
+            time.sleep(0.005)
+        os.close(writing)
+
+    threading.Thread(target=write).start()
+    try:
+        seen = act(SignParams(key=f"/dev/fd/{reading}"), workspace(project, reported(project)))
+    finally:
+        os.close(reading)
+    assert metric(seen, "signed") == 1
+
+
+def test_a_pipe_that_nobody_ends_is_left():
+    reading, writing = os.pipe()
+    try:
+        with pytest.raises(OSError, match="nothing ended the pipe in time"):
+            regular.read_secret(Path(f"/dev/fd/{reading}"), 100, patience=0.05)
+    finally:
+        os.close(reading)
+        os.close(writing)
 
 
 def claim(name="fairness", **changes):
@@ -225,8 +267,8 @@ def test_a_pipe_is_never_waited_for(project):
     os.mkfifo(home / "quality.sigstore.json")
     earlier = reported(project)
     assert metric(act(SignParams(key="signing.key"), workspace(project, earlier)), "signed") == 1
-    for asked in ({"key": "pipe"}, {"key": "signing.key", "trust_config": "pipe"}, {"identity_token_file": "pipe"}):
-        with pytest.raises(InputError, match="cannot read"):
+    for asked in ({"key": "pipe"}, {"key": "/dev/zero"}, {"key": "signing.key", "trust_config": "pipe"}, {"identity_token_file": "pipe"}):
+        with pytest.raises(InputError, match="cannot (read|sign with)|is empty"):
             act(SignParams(**asked), workspace(project, earlier))
 
 

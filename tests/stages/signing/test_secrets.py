@@ -26,7 +26,7 @@ def project(tmp_path):
     return tmp_path
 
 
-def cli(project, *args, env=None):
+def cli(project, *args, env=None, pipes=()):
     passed = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return subprocess.Popen(
         [sys.executable, "-m", "mlops_stage", *args],
@@ -35,6 +35,7 @@ def cli(project, *args, env=None):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        pass_fds=pipes,
     )
 
 
@@ -101,9 +102,13 @@ def test_a_token_stands_nowhere(double, project, outage):
     assert holding(token, {place: seen[place] for place in workers}) == []
 
 
-def test_a_key_and_its_password_stand_nowhere(project):
-    config(project, {"key": "signing.key", "key_password_env": "KEY_PASSWORD"})
-    begun = cli(project, "run", "--verbose", env={"KEY_PASSWORD": PASSWORD})
+def test_a_key_that_comes_through_a_pipe_and_its_password_stand_nowhere(project):
+    reading, writing = os.pipe()
+    os.write(writing, (project / "signing.key").read_bytes())
+    os.close(writing)
+    config(project, {"key": f"/dev/fd/{reading}", "key_password_env": "KEY_PASSWORD"})
+    begun = cli(project, "run", "--verbose", env={"KEY_PASSWORD": PASSWORD}, pipes=(reading,))
+    os.close(reading)
     said, _ = begun.communicate(timeout=120)
     assert begun.returncode == 0, said
     home = project / "mlops-out" / "attestations"

@@ -15,7 +15,7 @@ from mlops_stage.errors import InputError, StageError, UsageError
 from mlops_stage.evidence.paths import existing
 from mlops_stage.evidence.redact import shown
 from mlops_stage.stages.signing import dsse, signers, tokens, waiting
-from mlops_stage.stages.signing.regular import read_regular
+from mlops_stage.stages.signing.regular import read_secret
 from mlops_stage.stages.signing.verifying import trust as trusting
 from mlops_stage.stages.signing.verifying.identity import UNREADABLE, Expected, identity_of, issuer_of
 from mlops_stage.stages.signing.verifying.keyless import IdentitySigner as Verifier
@@ -148,7 +148,7 @@ def _token(params: SignParams, workspace: Workspace) -> str:
     if params.identity_token_file:
         path = existing(workspace.root, params.identity_token_file, "identity_token_file")
         try:
-            found = read_regular(path, _MOST_TOKEN_BYTES).decode("ascii").strip()
+            found = read_secret(path, _MOST_TOKEN_BYTES).decode("ascii").strip()
         except (OSError, UnicodeDecodeError):
             # neither shown nor chained: the error may hold a part of the token
             raise InputError(
