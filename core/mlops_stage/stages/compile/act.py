@@ -57,7 +57,7 @@ def act(params: CompileParams, workspace: Workspace) -> Observations | NotApplic
         return NotApplicable(reason=_SERVED)
     model = open_file(params.model, workspace.root)
     check_precisions(params)
-    targets = load_targets(params.target or ("host",), workspace.root)
+    targets = load_targets(params.targets, workspace.root)
     offered = gather(hookspecs, "mlops_compile_backends", (_ours(), *workspace.plugins))
     backends = _backends(targets, offered)
     workspace.out.mkdir(parents=True, exist_ok=True)
@@ -70,7 +70,7 @@ def act(params: CompileParams, workspace: Workspace) -> Observations | NotApplic
         if all(one.absent for one in found):
             return NotApplicable(reason=f"Nothing was compiled: {'; '.join(dict.fromkeys(one.absent for one in found))}.")
         materials = tuple(dict.fromkeys((*model.subjects(), *material.subjects, *originals)))
-        kept = written(params, workspace, found, materials=materials, bench=bench, started=started)
+        kept = written(params, workspace, found, bench=bench, started=started)
     size = sum((model.path.parent / name).stat().st_size for name, _ in model.digests)
     source = telling.Source(name=model.name, size=size, real=material.probes.real)
     workspace.progress(1.0, "done")

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from mlops_stage import __version__, estimates
 from mlops_stage.estimates import NotEstimable, Point
 from mlops_stage.evidence.digest import of_json, sha256
-from mlops_stage.evidence.paths import write_aside
+from mlops_stage.evidence.paths import existing, relative, write_aside
 from mlops_stage.report import Evidence, Subject, metric_label
 from mlops_stage.stages.compile import arrays
 from mlops_stage.stages.compile.building import files_of
 from mlops_stage.stages.compile.provenance import PREDICATE_TYPE, Made, statement
+from mlops_stage.stages.compile.targets import builtin
 from mlops_stage.stages.compile.telling import ratio_of
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ RESERVED = frozenset({"private", "provenance"})
 """Names that no target can have, for files and folders of its name lie there."""
 _ASKED = ("model", "data", "train", "reference", "target", "precision", "prefer", "rows", "calibration_rows", "effort", "seed")
 """Params that decide what is made; the others say how it is judged."""
+_LEARNT_FROM = ("train", "reference")
+"""Roles of the tables from which ranges of numbers are learnt."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,12 +49,11 @@ class Written:
     outputs: Mapping[str, str]
 
 
-def written(  # noqa: PLR0913  (each is one thing that the files tell of)
+def written(
     params: CompileParams,
     workspace: Workspace,
     compiled: Sequence[Compiled],
     *,
-    materials: Sequence[Subject],
     bench: Bench,
     started: datetime,
 ) -> Written:
@@ -78,9 +80,9 @@ def written(  # noqa: PLR0913  (each is one thing that the files tell of)
         return Written(subjects=(), evidence=tuple(others), outputs=_outputs(compiled, ships))
     libraries = {library: number for one in compiled for library, number in one.versions}
     told = statement(
-        asked={key: value for key, value in params.model_dump(mode="json").items() if key in _ASKED and value not in (None, [])},
+        asked=_asked(params, workspace.root, compiled),
         made=made,
-        materials=materials,
+        materials=_materials(params, workspace.root, compiled, bench),
         byproducts=[(one.path, one.sha256) for one in others if "/private/" not in one.path],
         versions={"mlops-stage": __version__, **libraries},
         started=started,
@@ -88,6 +90,31 @@ def written(  # noqa: PLR0913  (each is one thing that the files tell of)
     )
     provenance = _text(workspace.out, PROVENANCE, told, PREDICATE_TYPE)
     return Written(subjects=tuple(ships), evidence=(*artefacts, *others, provenance), outputs=_outputs(compiled, ships))
+
+
+def _asked(params: CompileParams, root: Path, compiled: Sequence[Compiled]) -> dict[str, Any]:
+    """The params that decide what is made, in the same words wherever the project lies: paths relative to the root."""
+    plain = {key: value for key, value in params.model_dump(mode="json").items() if key in _ASKED and value not in (None, [])}
+    for key in ("model", "data", *_LEARNT_FROM):
+        if key in plain and Path(plain[key]).is_absolute():
+            plain[key] = relative(root, Path(plain[key]))
+    return plain | {"target": [one.target.source for one in compiled]}
+
+
+def _materials(params: CompileParams, root: Path, compiled: Sequence[Compiled], bench: Bench) -> list[Subject]:
+    """The files that artefacts were made from: the model, the rows that ranges were learnt from, files that describe targets. Rows that only judged are none."""
+    shipping = [(name, one) for name, one in zip(params.targets, compiled, strict=True) if one.shipped is not None]
+    found = [*bench.model.subjects()]
+    if any(one.shipped is not None and one.shipped.precision == "int8" for _, one in shipping):
+        found += _learnt_from(bench)
+    for name, one in shipping:
+        if one.target.source not in builtin():
+            found.append(Subject(role="target", name=one.target.source, sha256=sha256(existing(root, name, "target"))))
+    return found
+
+
+def _learnt_from(bench: Bench) -> list[Subject]:
+    return [one for one in bench.material.subjects if one.role in _LEARNT_FROM]
 
 
 def _placed(out: Path, place: str, variant: Variant) -> list[tuple[str, str]]:
@@ -105,14 +132,14 @@ def _placed(out: Path, place: str, variant: Variant) -> list[tuple[str, str]]:
 
 def _made(one: Compiled, ships: Variant, file: tuple[str, str], bench: Bench) -> Made:
     path, digest = file
-    rows = (bench.material.calibration_sha256,) if ships.precision == "int8" else ()
+    rows = _learnt_from(bench) if ships.precision == "int8" else []
     return Made(
         target=one.target.name,
         name=path,
         sha256=digest,
         precision=ships.precision,
         backend=one.target.backend,
-        ancestors=(*(sha for _, sha in bench.model.digests), *rows),
+        ancestors=tuple(one.sha256 for one in (*bench.model.subjects(), *rows)),
         cached=ships.cached,
     )
 
@@ -150,6 +177,7 @@ def _variant(variant: Variant) -> dict[str, Any]:
             "rows": found.rows,
             "ties": found.ties,
             "labels": labels,
+            "noise": {name: estimates.to_json(one) for name, one in found.noise.items()},
             "worst": worst and {key: value if not isinstance(value, float) else _number(value) for key, value in worst.items()},
             "failing": found.failing,
             "failing_rows": list(found.failing_rows),

@@ -52,3 +52,8 @@ class CompileParams(Params):
             json_schema_extra={**NAMES_VARIABLE, **EXECUTION},
         ),
     ] = None
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The targets that were asked for, each once; this machine where none is named."""
+        return tuple(dict.fromkeys(self.target or ("host",)))

@@ -38,7 +38,7 @@ def plan(params: CompileParams, workspace: Workspace) -> Plan:
         return Plan(rows=None, cost="nothing", notes=("not applicable: the model is served, and there is no file to compile",))
     open_file(params.model, workspace.root)
     check_precisions(params)
-    targets = load_targets(params.target or ("host",), workspace.root)
+    targets = load_targets(params.targets, workspace.root)
     table, train = opened(params, workspace.root)
     tried = sum(len(ladder(params, target, foreign(target))) for target in targets)
     labelled = table is not None and params.label in (table.headers if isinstance(table, Arrays) else table.columns)

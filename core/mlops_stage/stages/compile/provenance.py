@@ -31,7 +31,7 @@ class Made:
     precision: str
     backend: str
     ancestors: tuple[str, ...]
-    """SHA-256 of each file of the model that it was made from, and of the rows that ranges were learnt from."""
+    """SHA-256 of each file of the model that it was made from, and of the table that ranges were learnt from."""
     cached: bool
     """Whether an earlier run built it."""
 
@@ -51,7 +51,7 @@ def statement(  # noqa: PLR0913  (each is one part of the predicate)
     Args:
         asked: the params that decide what is made, as the user gave them.
         made: what ships, at least one file.
-        materials: every file that went in, by digest.
+        materials: every file that something was made from, by digest; what only judged it is none.
         byproducts: (path, SHA-256) of files that were written beside the artefacts.
         versions: of this distribution and of the libraries that did the work.
         started: when the build began.
