@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import shutil
 import threading
@@ -12,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mlops_stage.errors import ExitCode, StageError
+from mlops_stage.evidence.backing import read_backing
 from mlops_stage.evidence.paths import inside, write_aside
 from mlops_stage.evidence.redact import shown
 from mlops_stage.host import resolve
@@ -145,19 +145,7 @@ def _render(run: Run, reporters: list[Reporter], out: Path) -> tuple[dict[str, s
 
 
 def _read(out: Path, report: Report, evidence: Evidence) -> bytes:
-    """The bytes of a file that backs a report.
-
-    Raises:
-        StageError: it is gone, or no longer the file that the report names.
-    """
-    path = inside(out / report.id, evidence.path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise StageError(f"cannot read {shown(path)}: {error.strerror}", f"run {report.id} again") from error
-    if hashlib.sha256(content).hexdigest() != evidence.sha256:
-        raise StageError(f"{shown(path)} is not the file that the report of {report.id} names", f"run {report.id} again")
-    return content
+    return read_backing(out / report.id, report, evidence)
 
 
 def _outputs(run: Run) -> str:

@@ -5,6 +5,7 @@ import json
 import os
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,22 @@ def test_a_model_that_changed_after_it_was_judged_is_not_signed(project):
     with pytest.raises(InputError, match="model.onnx was changed after quality had judged it"):
         act(SignParams(key="signing.key", model="model.onnx"), workspace(project, earlier))
     assert not (project / "mlops-out" / "attestations").exists()
+
+
+def test_a_model_that_nobody_named_and_that_changed_is_said(project):
+    earlier = reported(project)
+    absent = replace(earlier.report.subjects[0], name="absent.onnx")
+    outside = replace(earlier.report.subjects[0], name="../absent.onnx")
+    earlier = reported(project, subjects=(*earlier.report.subjects, absent, outside))
+    seen = act(SignParams(key="signing.key"), workspace(project, earlier))
+    assert "sign/changed-model" not in [one.rule for one in seen.findings]
+    (project / "model.onnx").write_bytes(b"other weights")
+    seen = act(SignParams(key="signing.key"), workspace(project, earlier))
+    (told,) = [one for one in seen.findings if one.rule == "sign/changed-model"]
+    assert told.message.startswith("model.onnx is not the file that quality judged")
+    (project / "other.onnx").write_bytes(b"another")
+    seen = act(SignParams(key="signing.key", model="other.onnx"), workspace(project, earlier))
+    assert "sign/changed-model" in [one.rule for one in seen.findings]
 
 
 def test_nothing_to_sign_is_said_with_the_reason(project):

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlops_stage.errors import InputError, UsageError
+from mlops_stage.evidence.backing import read_backing
+from mlops_stage.evidence.digest import sha256_many
 from mlops_stage.evidence.paths import existing, inside, relative
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.oip.address import is_url
@@ -21,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from mlops_stage.report import Evidence, Report, Subject
+    from mlops_stage.report import Subject
     from mlops_stage.stages.signing.params import SignParams
     from mlops_stage.workspace import EarlierReport, Workspace
 
@@ -50,6 +54,8 @@ class Gathered:
     """The model file that was named and that no statement is about; empty where there is none such."""
     waited: tuple[str, ...] = ()
     """Names of statements that are signed without their reports, for an outage has left them waiting."""
+    changed: tuple[tuple[str, str], ...] = ()
+    """Name of a model file, and the id of a report that judged another one under that name."""
 
 
 def gather(params: SignParams, workspace: Workspace) -> Gathered:
@@ -66,10 +72,12 @@ def gather(params: SignParams, workspace: Workspace) -> Gathered:
     for earlier in workspace.reports:
         made |= {one.name: one.content for one in statements.of(earlier.report, _reading(earlier))}
     found = [Item(name=name, content=content, bundle=home / f"{name}{SUFFIX}") for name, content in sorted(made.items())]
-    model, unnamed = _model(params, workspace), ""
+    model, unnamed, known = _model(params, workspace), "", {}
     if model is not None:
         digests = oms.digests_of(model, {workspace.run_dir, workspace.cache})
-        _confirm(model, digests, workspace)
+        place = model if model.is_dir() else model.parent
+        known = {relative(workspace.root, place / name): sha256 for name, sha256 in digests.items()}
+        _confirm(known, workspace)
         if model.is_dir():
             found.append(Item(name=oms.FILE, content=oms.statement(model, digests), bundle=home / oms.FILE))
         elif not _named(found, digests[model.name]):
@@ -78,7 +86,7 @@ def gather(params: SignParams, workspace: Workspace) -> Gathered:
         raise _nothing(workspace.reports)
     for item in found:
         check_size(item.content, item.name)
-    return Gathered(items=tuple(found), unnamed=unnamed, waited=waited)
+    return Gathered(items=tuple(found), unnamed=unnamed, waited=waited, changed=_changed(known, workspace))
 
 
 def _named(found: Iterable[Item], sha256: str) -> bool:
@@ -98,22 +106,7 @@ def judged(reports: Iterable[EarlierReport]) -> tuple[Subject, ...]:
 
 
 def _reading(earlier: EarlierReport) -> statements.Read:
-    def read(report: Report, evidence: Evidence) -> bytes:
-        path = inside(earlier.folder, evidence.path)
-        try:
-            with path.open("rb") as stream:
-                content = stream.read(MOST_STATEMENT_BYTES + 1)
-        except OSError as error:
-            raise InputError(f"cannot read {shown(evidence.path)} of {report.id}: {error.strerror}", f"run {report.id} again") from error
-        check_size(content, f"{report.id}: {shown(evidence.path)}")
-        if hashlib.sha256(content).hexdigest() != evidence.sha256:
-            raise InputError(
-                f"{shown(evidence.path)} is not the file that the report of {report.id} names",
-                f"run {report.id} again, and let nothing change it",
-            )
-        return content
-
-    return read
+    return lambda report, evidence: read_backing(earlier.folder, report, evidence, MOST_STATEMENT_BYTES)
 
 
 def _model(params: SignParams, workspace: Workspace) -> Path | None:
@@ -122,16 +115,32 @@ def _model(params: SignParams, workspace: Workspace) -> Path | None:
     return existing(workspace.root, params.model, "model")
 
 
-def _confirm(model: Path, digests: Mapping[str, str], workspace: Workspace) -> None:
+def _confirm(known: Mapping[str, str], workspace: Workspace) -> None:
     """Refuse to sign beside a report what is no longer the model of the report."""
-    home = model if model.is_dir() else model.parent
-    here = {relative(workspace.root, home / name): sha256 for name, sha256 in digests.items()}
-    for earlier in workspace.reports:
-        changed = [one for one in earlier.report.subjects if one.role == "model" and here.get(one.name, one.sha256) != one.sha256]
-        if changed:
-            raise InputError(
-                f"{shown(changed[0].name)} was changed after {earlier.report.id} had judged it", f"run {earlier.report.id} again, then sign"
-            )
+    for name, sha256, judge in _judged_files(workspace.reports):
+        if known.get(name, sha256) != sha256:
+            raise InputError(f"{shown(name)} was changed after {judge} had judged it", f"run {judge} again, then sign")
+
+
+def _changed(known: Mapping[str, str], workspace: Workspace) -> tuple[tuple[str, str], ...]:
+    """Which model files lie where a report says, and are others than it judged: nobody named them, and what is signed is true of the old ones."""
+    judged = [one for one in _judged_files(workspace.reports) if one[0] not in known]
+    paths = {name: workspace.root / name for name, _, _ in judged if _lies(workspace.root, name)}
+    digests = sha256_many(paths.values())
+    return tuple((name, judge) for name, sha256, judge in judged if name in paths and digests[paths[name]] != sha256)
+
+
+def _judged_files(reports: Iterable[EarlierReport]) -> list[tuple[str, str, str]]:
+    """Name and digest of each model file, and the report that judged it."""
+    return [(one.name, one.sha256, earlier.report.id) for earlier in reports for one in earlier.report.subjects if one.role == "model"]
+
+
+def _lies(root: Path, name: str) -> bool:
+    """Whether a file that a report names can be read in the project."""
+    with suppress(InputError, OSError):
+        path = inside(root, name)
+        return path.is_file() and os.access(path, os.R_OK)
+    return False
 
 
 def _nothing(reports: tuple[EarlierReport, ...]) -> UsageError | InputError:

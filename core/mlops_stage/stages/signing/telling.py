@@ -87,6 +87,10 @@ def _findings(gathered: Gathered, work: Work, signers: Sequence[str], level: lev
     for name in gathered.waited:
         message = f"{name} was signed without its report, for it waited since a service had failed"
         yield Finding(rule="sign/waited", level=Level.WARNING, message=message, hint="its statement lies beside the bundle: look at it")
+    for name, judge in gathered.changed:
+        message = f"{shown(name)} is not the file that {judge} judged under this name: what is signed is about that one, and not about this"
+        hint = f"run {judge} again, then sign, unless it is the other file that will be deployed"
+        yield Finding(rule="sign/changed-model", level=Level.WARNING, message=message, location=shown(name), hint=hint)
     if gathered.unnamed:
         message = f"no statement is about {shown(gathered.unnamed)}, and of a single file only statements are signed"
         hint = "run the stages on this very file, or name the folder that holds it"
