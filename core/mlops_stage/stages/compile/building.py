@@ -215,13 +215,15 @@ def _proven(bench: Bench, target: Target, backend: str, made: Variant, artefact:
     eight, labelled, right = made.precision == "int8", bench.material.labelled, bench.right
     also = [labelled.feeds] if eight and labelled is not None else []
     answers, footprint = bench.answers(backend, target, artefact, [bench.material.feeds, *also])
-    agreement = agree(bench.reference, answers[0], TIERS[made.precision])
+    decides, fewest = right is None or right.task != "regression", bench.params.min_denominator
+    agreement = agree(bench.reference, answers[0], TIERS[made.precision], decides=decides, fewest=fewest)
     made = replace(made, agreement=agreement, footprint=footprint)
     if not agreement.passed:
         return replace(made, failure=_differing(agreement))
     if not eight or labelled is None or right is None:
         return made
-    drop = measured_drop(right, predictions_of(bench.model, answers[1], labelled.table, labelled.question), bench.params.drop)
+    lossy = predictions_of(bench.model, answers[1], labelled.table, labelled.question)
+    drop = measured_drop(right, lossy, bench.params.drop, fewest=fewest)
     made = replace(made, drop=drop)
     if not drop.passed:
         return replace(made, failure=f"costs too much: {'; '.join(drop.reasons)}")

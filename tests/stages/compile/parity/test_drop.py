@@ -92,19 +92,40 @@ def test_chance_in_many_groups_does_not_veto():
     assert vetoes <= 2
 
 
-def test_small_groups_are_masked():
-    source = answered(2_000)
-    codes = np.where(np.arange(2_000) < 4, 1, 0)
-    source = replace(source, slices={"g": Codes(codes, ("many", "few"))})
-    told = dict(measured_drop(source, source).by_group)
-    assert all(isinstance(one, NotEstimable) and "masked" in one.reason for one in told.values())
+def grouped(few, rows=2_000):
+    """A large group and a small one."""
+    return replace(answered(rows), slices={"g": Codes(np.where(np.arange(rows) < few, 1, 0), ("many", "few"))})
 
 
-def test_groups_below_the_least_denominator_say_nothing():
-    source = answered(2_000)
-    source = replace(source, slices={"g": Codes(np.where(np.arange(2_000) < 20, 1, 0), ("many", "few"))})
-    told = dict(measured_drop(source, spoilt(source, np.arange(20))).by_group)
-    assert told[("g", "few"),].reason == "fewer than 30 rows"
+def test_small_groups_are_masked_and_leave_the_verdict_open():
+    source = grouped(4)
+    found = measured_drop(source, source)
+    assert all(isinstance(one, NotEstimable) and "masked" in one.reason for _, one in found.by_group)
+    assert found.verdict == "inconclusive"
+    assert found.reasons[0].startswith("g=many: masked")
+
+
+def test_a_group_below_the_least_denominator_leaves_the_verdict_open():
+    """However bad it is for it; a pass needs every comparison."""
+    source = grouped(20)
+    found = measured_drop(source, source)
+    assert dict(found.by_group)[("g", "few"),].reason == "fewer than 30 rows"
+    assert (found.verdict, found.reasons) == ("inconclusive", ("g=few: fewer than 30 rows",))
+
+
+def test_a_group_too_small_to_show_so_little_leaves_the_verdict_open():
+    source = grouped(100)
+    found = measured_drop(source, source)
+    assert found.estimate.bound(0.95) <= found.budget
+    assert found.verdict == "inconclusive"
+    assert found.reasons == ("100 rows of g=few do not show that less than 0.50% is lost; it takes about 539 rows like these",)
+
+
+def test_the_least_denominator_is_that_of_the_run():
+    source = answered(2_000, groups=("a",))
+    assert measured_drop(source, source, fewest=2_000).passed
+    assert measured_drop(source, source, fewest=2_001).verdict == "inconclusive"
+    assert dict(measured_drop(grouped(20), grouped(20), fewest=20).by_group)[("g", "few"),] == Paired(0, 0, 20)
 
 
 def test_weights_count():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mlops_stage.estimates import NotEstimable, Rate
+from mlops_stage.stages.compile.parity.near import noise
 from mlops_stage.stages.compile.parity.rows import probes
 from mlops_stage.stages.compile.parity.tiers import MOST_NAMED, TIERS, agree
 
@@ -182,7 +183,7 @@ def test_outputs_that_cannot_be_compared():
         .reasons[0]
         .startswith("output 'probabilities' has the shape")
     )
-    assert agree(one, {**one, "label": one["label"].astype(str)}, "exact").reasons == ("output 'label' holds text, not numbers",)
+    assert agree(one, {**one, "label": one["label"].astype(str)}, "exact").reasons == ("output 'label' holds text, not int64",)
     assert {lacking.verdict, agree(one, {}, "quantised").verdict} == {"failed"}
 
 
@@ -195,12 +196,86 @@ def test_many_failing_rows_are_counted_and_some_named():
     assert found.failing_rows[0] == 50
 
 
-def test_half_precision_counts_as_text_of_its_own_type():
+@pytest.mark.parametrize("tier", ["exact", "reduced", "quantised"])
+def test_an_output_of_another_type_is_named(tier):
     one = scored()
     half = {"label": one["label"], "probabilities": one["probabilities"].astype(np.float16)}
-    found = agree(one, half, "reduced")
+    assert agree(one, half, tier).reasons == ("output 'probabilities' holds float16, not float32",)
+    narrow = {"label": one["label"].astype(np.int32), "probabilities": one["probabilities"]}
+    assert agree(one, narrow, tier).reasons == ("output 'label' holds int32, not int64",)
+
+
+@pytest.mark.parametrize("tier", ["exact", "reduced", "quantised"])
+@pytest.mark.parametrize("kind", [np.int32, np.bool_, np.object_, np.uint8])
+def test_outputs_beside_the_label_must_be_the_same(tier, kind):
+    further = (np.arange(ROWS * 2) % 2).reshape(ROWS, 2)
+    one = {**scored(), "further": further.astype(str).astype(object) if kind is np.object_ else further.astype(kind)}
+    assert agree(one, one, tier).passed
+    other = {**one, "further": one["further"].copy()}
+    other["further"][17] = other["further"][17][::-1]
+    found = agree(one, other, tier)
+    assert found.verdict == "failed"
+    assert found.failing_rows == (17,)
+    assert found.reasons == ("output 'further' is another in 1 row of 3,000",)
+
+
+def test_outputs_that_follow_from_a_tie_or_another_decision_are_excused():
+    one = scored()
+    one["probabilities"][7] = [0.5, 0.5, 0]
+    one = {**one, "name": np.array(["a", "b", "c"], dtype=object)[one["label"]]}
+    other = {name: values.copy() for name, values in one.items()}
+    other["label"][[7, 9]] = (one["label"][[7, 9]] + 1) % 3
+    other["name"][[7, 9]] = np.array(["a", "b", "c"], dtype=object)[other["label"][[7, 9]]]
+    found = agree(one, other, "quantised")
     assert found.passed
-    assert agree(one, half, "exact").verdict == "failed"
+    assert found.failing_rows == (9,)
+    assert agree(one, other, "exact").failing_rows == (9,)
+
+
+def noisy(values, share, seed=5):
+    """An output to whose variance that share is added."""
+    return values + np.random.default_rng(seed).normal(0, values.std() * share**0.5, values.shape).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("share", "rows", "verdict"),
+    [(0.0, 3_000, "passed"), (0.007, 3_000, "passed"), (0.014, 3_000, "failed"), (0.01, 300, "inconclusive"), (0.007, 20, "inconclusive")],
+)
+def test_numbers_of_eight_bits_are_judged_by_their_noise(share, rows, verdict):
+    """Also where the model decides on a class: a quantity beside the classes, or probabilities that mean something."""
+    values = np.random.default_rng(3).normal(50, 20, (rows, 1)).astype(np.float32)
+    found = agree({"y": values}, {"y": noisy(values, share)}, "quantised")
+    assert found.verdict == verdict
+    assert bool(found.reasons) == (verdict != "passed")
+    if share:
+        assert found.noise["y"].value == pytest.approx(share, rel=0.3)
+    both = agree({**scored(rows), "y": values}, {**scored(rows), "y": noisy(values, share)}, "quantised")
+    assert both.verdict == (verdict if rows >= 300 else "inconclusive")
+
+
+def test_numbers_that_the_tier_reduced_allows_are_no_noise():
+    values = np.full((3_000, 1), 100, dtype=np.float32)
+    assert agree({"y": values}, {"y": values + np.float32(0.5)}, "quantised").passed
+    found = agree({"y": values}, {"y": values + np.float32(5)}, "quantised")
+    assert found.verdict == "inconclusive"
+    assert "it is the same in every row" in found.reasons[0]
+
+
+def test_noise_is_judged_from_the_least_denominator_on():
+    values = np.random.default_rng(3).normal(50, 20, (100, 1)).astype(np.float32)
+    assert agree({"y": values}, {"y": noisy(values, 0.001)}, "quantised").passed
+    assert agree({"y": values}, {"y": noisy(values, 0.001)}, "quantised", fewest=101).verdict == "inconclusive"
+
+
+def test_the_bounds_of_noise_hold():
+    """90 % of the intervals between the one-sided bounds cover the truth, as far as 300 draws tell."""
+    rng = np.random.default_rng(0)
+    held = 0
+    for _ in range(300):
+        values = rng.normal(0, 1, (200, 1))
+        found = noise(values, values + rng.normal(0, 0.1, (200, 1)))
+        held += found.bound(0.05) <= 0.01 <= found.bound(0.95)
+    assert 0.84 <= held / 300 <= 0.95
 
 
 def test_every_precision_has_a_tier():

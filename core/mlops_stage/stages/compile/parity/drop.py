@@ -10,6 +10,7 @@ import numpy as np
 
 from mlops_stage.estimates import NotEstimable, Paired, Sampled, p_value, rows_needed
 from mlops_stage.evidence.redact import HIDDEN, masked_levels, shown
+from mlops_stage.gate import Rules
 from mlops_stage.gate.judging import holm
 from mlops_stage.inputs.answers import Answers, Predictions
 from mlops_stage.inputs.arrayed import ArrayRows
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 Change = Paired | Sampled | NotEstimable
 BUDGET = 0.005
 """Of 1,000 rows at most five more may be wrong."""
-FEWEST = 30
-"""Rows of a group below which nothing is said of it (`min_denominator`)."""
 _CONFIDENCE = 0.05
 
 
@@ -53,7 +52,7 @@ class Drop:
     """The drop in each group of the columns that were named; small groups are masked."""
     budget: float
     verdict: Literal["passed", "failed", "inconclusive"]
-    """`passed` where the one-sided 95 % bound of the drop lies within the budget and no group was shown to lose more than that."""
+    """`passed` where the one-sided 95 % bound of the drop lies within the budget, over all rows and in every group."""
     reasons: tuple[str, ...] = ()
     """Why it did not pass, one line each."""
 
@@ -94,25 +93,26 @@ def predictions_of(model: Model, outputs: Mapping[str, NDArray[Any]], table: Tab
         return Predictions(**found, **described(rows, question), subjects=subjects)
 
 
-def measured_drop(source: Predictions, candidate: Predictions, budget: float = BUDGET, *, fewest: int = FEWEST) -> Drop:
+def measured_drop(source: Predictions, candidate: Predictions, budget: float = BUDGET, *, fewest: int = Rules.min_denominator) -> Drop:
     """How much worse the candidate is than the source, on the same labelled rows.
 
     Classes: the share of rows that only the source gets right less the share that only the candidate does, with Tango's score interval. Quantities: the
-    rise of the mean absolute error as a share of the source's, by the delta method. All rows must be shown to stay within the budget; a group vetoes
-    where its own drop is shown to be larger, after Holm's correction over the groups, and is else no hindrance: most are too small to show so little.
+    rise of the mean absolute error as a share of the source's, by the delta method. All rows and every group must be shown to stay within the budget; a
+    group that is too small to show so little, or masked, leaves the verdict open. A drop that is shown to be larger, of a group after Holm's correction over
+    the groups, fails.
 
     Args:
         source: from `predictions_of` with the source's outputs.
         candidate: the same of the candidate; for the same rows.
         budget: the largest drop allowed.
-        fewest: rows of a group below which nothing is said of it.
+        fewest: rows below which nothing is said of them (`min_denominator`).
     """
     if source.task == "regression":
         metric, change = "mean_absolute_error", _risen
     else:
         metric, change = "accuracy", _lost
         candidate = _recoded(candidate, source.classes)
-    whole = change(source, candidate, np.ones(source.n, dtype=bool))
+    whole = _firm(change(source, candidate, np.ones(source.n, dtype=bool)), fewest)
     groups = tuple(_groups(source, candidate, change, fewest))
     verdict, reasons = _judged(whole, groups, budget)
     return Drop(metric=metric, estimate=whole, by_group=groups, budget=budget, verdict=verdict, reasons=tuple(reasons))  # type: ignore[arg-type]  # one of two
@@ -156,11 +156,14 @@ def _groups(source: Predictions, candidate: Predictions, change: Any, fewest: in
         counts = dict(zip(levels, np.bincount(codes, minlength=len(levels)).tolist(), strict=True))
         hidden = masked_levels(counts)
         for code, level in enumerate(levels):
-            told: Change = HIDDEN if level in hidden else change(source, candidate, codes == code)
-            if not isinstance(told, NotEstimable) and told.n < fewest:
-                told = NotEstimable(told.n, f"fewer than {fewest} rows")
+            told = HIDDEN if level in hidden else _firm(change(source, candidate, codes == code), fewest)
             found.append((((column, level),), told))
     return found
+
+
+def _firm(change: Change, fewest: int) -> Change:
+    few = not isinstance(change, NotEstimable) and change.n < fewest
+    return NotEstimable(change.n, f"fewer than {fewest} rows") if few else change
 
 
 def _judged(whole: Change, groups: tuple[tuple[Slice, Change], ...], budget: float) -> tuple[str, list[str]]:
@@ -169,13 +172,27 @@ def _judged(whole: Change, groups: tuple[tuple[Slice, Change], ...], budget: flo
     known: list[tuple[Slice, Bounded]] = [(where, one) for where, one in groups if not isinstance(one, NotEstimable)]
     p_values = [p_value(one, budget, "<=") for _, one in known]
     vetoes = [(where, one) for (where, one), p, alpha in zip(known, p_values, holm(p_values), strict=True) if p <= alpha]
-    reasons = [f"{shown(where[0][0])}={shown(where[0][1])} loses {one.value:.2%}, more than {budget:.2%}" for where, one in vetoes]
+    reasons = [f"{_named(where)} loses {one.value:.2%}, more than {budget:.2%}" for where, one in vetoes]
     if whole.bound(_CONFIDENCE) > budget:
         return "failed", [f"all rows lose {whole.value:.2%}, more than {budget:.2%}", *reasons]
     if reasons:
         return "failed", reasons
-    if whole.bound(1 - _CONFIDENCE) <= budget:
-        return "passed", []
-    needed = rows_needed(whole, budget, "<=")
+    each = [("", whole), *((_named(where), one) for where, one in groups)]
+    doubts = [told for name, one in each if (told := _doubt(name, one, budget))]
+    return ("inconclusive" if doubts else "passed"), doubts
+
+
+def _named(where: Slice) -> str:
+    ((column, level),) = where
+    return f"{shown(column)}={shown(level)}"
+
+
+def _doubt(name: str, change: Change, budget: float) -> str:
+    """Why some rows, of a group where one is named, do not show that they stay within the budget; empty where they do."""
+    if isinstance(change, NotEstimable):
+        return f"{name}: {change.reason}" if name else change.reason
+    if change.bound(1 - _CONFIDENCE) <= budget:
+        return ""
+    needed = rows_needed(change, budget, "<=")
     told = f"; it takes about {counted(needed, 'row')} like these" if needed else ""
-    return "inconclusive", [f"{counted(round(whole.n), 'row')} do not show that less than {budget:.2%} is lost{told}"]
+    return f"{counted(round(change.n), 'row')}{f' of {name}' if name else ''} do not show that less than {budget:.2%} is lost{told}"

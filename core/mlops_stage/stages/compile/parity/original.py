@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlops_stage.inputs.answers import Predictions
-    from mlops_stage.stages.compile.parity.tiers import Agreement, Tier
+    from mlops_stage.stages.compile.parity.near import Tier
+    from mlops_stage.stages.compile.parity.tiers import Agreement
 
 
 def agree_with_original(original: Predictions, converted: Predictions, tier: Tier = "exact") -> Agreement:
@@ -53,11 +54,11 @@ def _plain(one: Predictions, other: Predictions, places: NDArray[np.intp] | None
     if one.score.ndim == 1:
         return {
             **found,
-            "score": one.score[rows] if one.classes[1] == max(one.classes) else 1 - one.score[rows],
+            "score": (one.score[rows] if one.classes[1] == max(one.classes) else 1 - one.score[rows]).astype(np.float64),
         }  # of the same class in both
     common = sorted({*one.classes} & {*other.classes})
     columns = np.array([one.classes.index(name) for name in common], dtype=np.intp)
-    return {**found, "score": one.score[np.ix_(rows, columns)]}
+    return {**found, "score": one.score[np.ix_(rows, columns)].astype(np.float64)}
 
 
 def _matched(original: Predictions, converted: Predictions) -> NDArray[np.intp]:

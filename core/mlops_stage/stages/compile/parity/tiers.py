@@ -2,50 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from mlops_stage.estimates import NotEstimable, Rate
+from mlops_stage.estimates import NotEstimable, Rate, p_value
 from mlops_stage.evidence.redact import shown
+from mlops_stage.gate import Rules
+from mlops_stage.gate.judging import holm
 from mlops_stage.report.words import counted
-from mlops_stage.stages.compile.parity.decisions import decisions_of
+from mlops_stage.stages.compile.parity.decisions import Decisions, decisions_of
+from mlops_stage.stages.compile.parity.near import allowed, distances, is_number, misfits, noise, otherwise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    Outputs = Mapping[str, NDArray[Any]]
+    from mlops_stage.estimates import Sampled
+    from mlops_stage.stages.compile.parity.near import Distance, Tier, Worst
 
-Tier = Literal["exact", "reduced", "quantised"]
+    Outputs = Mapping[str, NDArray[Any]]
+    Flags = NDArray[np.bool_]
+
 Verdict = Literal["passed", "failed", "inconclusive"]
 TIERS: dict[str, Tier] = {"fp32": "exact", "fp16": "reduced", "bf16": "reduced", "int8": "quantised"}
 """By precision."""
 LABELS: dict[Tier, float] = {"exact": 1.0, "reduced": 0.999, "quantised": 0.99}
 """The least share of rows with the same decision; shown by the one-sided 95 % bound, except that in `exact` one row is one too many."""
-ABSOLUTE, RELATIVE = 1e-5, 1e-4
-"""`exact`: |difference| ≤ 1e-5 + 1e-4 · |reference|, number by number."""
-REDUCED = 1e-2
-"""`reduced`: |difference| ≤ 1 % of the largest number in the same row of that output, or of the output's typical row where that is larger."""
+NOISE = 0.1**2
+"""`quantised`: the most that differences may add to an output's variance (20 dB below it), where some number is further away than `reduced` allows."""
 MOST_NAMED = 100
 """Rows that are named; the rest are counted."""
 _CONFIDENCE = 0.05
-
-
-@dataclass(frozen=True)
-class Worst:
-    """The number that differs most, measured by what its tier allows."""
-
-    output: str
-    row: int
-    reference: float
-    candidate: float
-    difference: float
-    """Absolute."""
-    of_allowed: float
-    """Times what is allowed: above 1 it is too much. In `quantised`, where single numbers may differ, times what `reduced` allows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +59,8 @@ class Agreement:
     verdict: Verdict
     reasons: tuple[str, ...]
     """Why it did not pass, one line each."""
+    noise: Mapping[str, Sampled | NotEstimable] = field(default_factory=dict)
+    """In `quantised`, of each output with a number further away than `reduced` allows: the variance that differences add, as a share of its own."""
 
     @property
     def passed(self) -> bool:
@@ -76,104 +68,99 @@ class Agreement:
         return self.verdict == "passed"
 
 
-def agree(reference: Outputs, candidate: Outputs, tier: Tier, *, decides: bool = True) -> Agreement:
+def agree(reference: Outputs, candidate: Outputs, tier: Tier, *, decides: bool = True, fewest: int = Rules.min_denominator) -> Agreement:
     """Compare two forms of a model, output by output and row by row.
 
-    A number that is NaN or infinite in one must be so in the other, in every tier: fp16 overflows above 65,504.
+    Every output is judged. Decisions by their tier; other whole numbers, booleans and text must be the same in all rows but ties and those whose decision
+    differs, which are counted there. Numbers must be near enough one by one, in `quantised` on the whole (`NOISE`). A number that is NaN or infinite in one
+    must be so in the other, in every tier: fp16 overflows above 65,504. Shapes and types must be the same.
 
     Args:
         reference: name of an output -> tensor whose first axis is rows; labels are whole numbers or text.
         candidate: the same of the compiled model, for the same rows.
         tier: how near they must be.
         decides: whether the model decides on a class; False for a regression of several numbers, whose largest is no decision.
+        fewest: rows below which noise is not judged (`min_denominator`).
     """
-    rows = len(next(iter(reference.values())))
-    missing = _misshapen(reference, candidate)
+    missing = misfits(reference, candidate)
     if missing:
-        nothing = NotEstimable(0, missing[0])
-        return Agreement(
-            tier=tier, rows=rows, ties=0, labels=nothing, largest=0.0, worst=None, failing_rows=tuple(range(min(rows, MOST_NAMED))),
-            failing=rows, verdict="failed", reasons=tuple(missing),
-        )  # fmt: skip
-    excess, worst, largest = _numbers(reference, candidate, tier)
-    far = np.zeros(rows, dtype=bool) if tier == "quantised" else excess > 1
-    broken = ~np.isfinite(excess)
-    labels, ties, differing = _labels(reference, candidate, tier, decides=decides)
-    reasons = _reasons(tier, far & ~broken, broken, labels, differing)
-    bad = far | broken | differing
-    listed = [*np.flatnonzero(differing).tolist(), *np.flatnonzero(bad & ~differing).tolist()][:MOST_NAMED]
-    decisive = far.any() or broken.any() or _refuted(labels, tier)
-    verdict: Verdict = "failed" if decisive else "inconclusive" if reasons else "passed"
+        return _incomparable(tier, len(next(iter(reference.values()))), missing)
+    decided = decisions_of(reference, lambda values: allowed(values, "exact" if tier == "quantised" else tier)) if decides else None
+    labels, ties, differing = _labels(decided, reference, candidate)
+    changed = _changed(reference, candidate, decided.label if decided else "", ties | differing)
+    found = distances(reference, candidate, tier)
+    excess = np.max([np.zeros(len(ties)), *(one.excess for one in found.values())], axis=0)
+    far, broken = (excess > 1) & np.isfinite(excess) & (tier != "quantised"), ~np.isfinite(excess)
+    noisy = _noisy(reference, candidate, found) if tier == "quantised" else {}
+    much, doubts = _noise_told(noisy, fewest)
+    reasons = (*_rows_told(tier, far, broken, changed), *_labels_told(tier, labels, differing), *much, *doubts)
+    bad = np.logical_or.reduce([far, broken, *changed.values()]) & ~differing
+    decisive = bad.any() or bool(much) or _refuted(labels, tier)
     return Agreement(
-        tier=tier, rows=rows, ties=ties, labels=labels, largest=largest, worst=worst, failing_rows=tuple(listed),
-        failing=int(bad.sum()), verdict=verdict, reasons=tuple(reasons),
+        tier=tier,
+        rows=len(ties),
+        ties=int(ties.sum()),
+        labels=labels,
+        noise=noisy,
+        largest=max((one.largest for one in found.values()), default=0.0),
+        worst=max((one.worst for one in found.values()), key=lambda one: one.of_allowed, default=None),
+        failing_rows=tuple([*np.flatnonzero(differing).tolist(), *np.flatnonzero(bad).tolist()][:MOST_NAMED]),
+        failing=int((bad | differing).sum()),
+        verdict="failed" if decisive else "inconclusive" if reasons else "passed",
+        reasons=reasons,
+    )
+
+
+def _incomparable(tier: Tier, rows: int, missing: list[str]) -> Agreement:
+    """What is said of outputs that are not of one shape or type."""
+    return Agreement(
+        tier=tier, rows=rows, ties=0, labels=NotEstimable(0, missing[0]), largest=0.0, worst=None,
+        failing_rows=tuple(range(min(rows, MOST_NAMED))), failing=rows, verdict="failed", reasons=tuple(missing),
     )  # fmt: skip
 
 
-def _misshapen(reference: Outputs, candidate: Outputs) -> list[str]:
-    """Outputs that cannot be compared at all."""
-    found = []
-    for name, values in reference.items():
-        other = candidate.get(name)
-        if other is None:
-            found.append(f"output {shown(name)!r} is missing")
-        elif other.shape != values.shape:
-            found.append(f"output {shown(name)!r} has the shape {other.shape}, not {values.shape}")
-        elif _is_text(values) != _is_text(other):
-            found.append(
-                f"output {shown(name)!r} holds {'numbers' if _is_text(values) else 'text'}, not {'text' if _is_text(values) else 'numbers'}"
-            )
-    return found
-
-
-def _is_text(values: NDArray[Any]) -> bool:
-    return values.dtype.kind in "OUS"
-
-
-def allowed(values: NDArray[Any], tier: Tier) -> NDArray[np.float64]:
-    """By how much a number may differ, for each of the reference's, shape (n, k); in `quantised` as in `reduced`."""
-    size = np.abs(np.where(np.isfinite(values), values, 0)).astype(np.float64)
-    if tier == "exact":
-        return ABSOLUTE + RELATIVE * size
-    rows = size.max(axis=1, initial=0)
-    typical = float(np.median(rows)) if len(rows) else 0.0
-    return np.broadcast_to(np.maximum(REDUCED * np.maximum(rows, typical), ABSOLUTE)[:, None], size.shape)
-
-
-def _numbers(reference: Outputs, candidate: Outputs, tier: Tier) -> tuple[NDArray[np.float64], Worst | None, float]:
-    """For each row the largest difference as a multiple of what is allowed, infinite where NaN or infinity is not the same; and the worst of all."""
-    excess = np.zeros(len(next(iter(reference.values()))))
-    worst: Worst | None = None
-    largest = 0.0
-    for name, values in reference.items():
-        if values.dtype.kind != "f" or not values.size:
-            continue
-        before, after = (one.reshape(len(values), -1).astype(np.float64) for one in (values, candidate[name]))
-        with np.errstate(invalid="ignore", over="ignore"):
-            difference = np.abs(after - before)
-        same = (before == after) | (np.isnan(before) & np.isnan(after))
-        difference = np.where(same, 0.0, np.where(np.isnan(difference), np.inf, difference))
-        over = difference / allowed(before, tier)
-        largest = max(largest, float(np.max(difference, where=np.isfinite(difference), initial=0.0)))
-        excess = np.maximum(excess, over.max(axis=1))
-        row, place = np.unravel_index(int(np.argmax(over)), over.shape)
-        if worst is None or over[row, place] > worst.of_allowed:
-            told = (float(one[row, place]) for one in (before, after, difference, over))
-            worst = Worst(name, int(row), *told)
-    return excess, worst, largest
-
-
-def _labels(reference: Outputs, candidate: Outputs, tier: Tier, *, decides: bool) -> tuple[Rate | NotEstimable, int, NDArray[np.bool_]]:
-    """The share of rows with the same decision, how many ties were left out, and the rows that differ and are no ties."""
-    rows = len(next(iter(reference.values())))
-    decided = decisions_of(reference, lambda values: allowed(values, "exact" if tier == "quantised" else tier)) if decides else None
+def _labels(decided: Decisions | None, reference: Outputs, candidate: Outputs) -> tuple[Rate | NotEstimable, Flags, Flags]:
+    """The share of rows with the same decision, the ties that were left out, and the rows that differ and are no ties."""
+    none = np.zeros(len(next(iter(reference.values()))), dtype=bool)
     if decided is None:
-        return NotEstimable(0, "the model decides on no class"), 0, np.zeros(rows, dtype=bool)
+        return NotEstimable(0, "the model decides on no class"), none, none
     differing = (decided.labels(reference) != decided.labels(candidate)) & ~decided.ties
-    compared = rows - int(decided.ties.sum())
+    compared = int((~decided.ties).sum())
     if not compared:
-        return NotEstimable(0, "two classes are as good as equal in every row"), rows, differing
-    return Rate(compared - int(differing.sum()), compared), rows - compared, differing
+        return NotEstimable(0, "two classes are as good as equal in every row"), decided.ties, none
+    return Rate(compared - int(differing.sum()), compared), decided.ties, differing
+
+
+def _changed(reference: Outputs, candidate: Outputs, label: str, excused: Flags) -> dict[str, Flags]:
+    """Outputs of whole numbers, booleans or text, beside the label, that are another in some row that is not excused."""
+    others = {
+        name: otherwise(values, candidate[name]) & ~excused for name, values in reference.items() if name != label and not is_number(values)
+    }
+    return {name: rows for name, rows in others.items() if rows.any()}
+
+
+def _noisy(reference: Outputs, candidate: Outputs, found: Mapping[str, Distance]) -> dict[str, Sampled | NotEstimable]:
+    """The noise of the outputs in which some number is further away than `reduced` allows."""
+    return {name: noise(reference[name], candidate[name]) for name, one in found.items() if (one.excess > 1).any()}
+
+
+def _noise_told(noisy: Mapping[str, Sampled | NotEstimable], fewest: int) -> tuple[list[str], list[str]]:
+    """Of which outputs too much noise is shown, after Holm's correction, and of which neither that nor little enough."""
+    known = {name: one for name, one in noisy.items() if not isinstance(one, NotEstimable) and one.n >= fewest}
+    p_values = [p_value(one, NOISE, "<=") for one in known.values()]
+    refuted = {name for name, p, alpha in zip(known, p_values, holm(p_values), strict=True) if p <= alpha}
+    much = [
+        f"output {shown(name)!r} gains {known[name].value:.1%} of its variance in noise, more than {NOISE:.0%}"
+        for name in known
+        if name in refuted
+    ]
+    doubts = [
+        f"{counted(round(one.n or 0), 'row')} do not show that output {shown(name)!r} gains at most {NOISE:.0%} of its variance in noise"
+        + (f": {one.reason}" if isinstance(one, NotEstimable) else "")
+        for name, one in noisy.items()
+        if name not in known or (name not in refuted and known[name].bound(1 - _CONFIDENCE) > NOISE)
+    ]
+    return much, doubts
 
 
 def _refuted(labels: Rate | NotEstimable, tier: Tier) -> bool:
@@ -183,20 +170,23 @@ def _refuted(labels: Rate | NotEstimable, tier: Tier) -> bool:
     return labels.value < 1 if tier == "exact" else labels.bound(1 - _CONFIDENCE) < LABELS[tier]
 
 
-def _reasons(
-    tier: Tier, far: NDArray[np.bool_], broken: NDArray[np.bool_], labels: Rate | NotEstimable, differing: NDArray[np.bool_]
-) -> list[str]:
-    rows = len(far)
-    found = []
+def _rows_told(tier: Tier, far: Flags, broken: Flags, changed: Mapping[str, Flags]) -> list[str]:
+    def of_all(rows: Flags) -> str:
+        return f"in {counted(int(rows.sum()), 'row')} of {len(rows):,}"
+
+    found = [f"output {shown(name)!r} is another {of_all(rows)}" for name, rows in changed.items()]
     if broken.any():
-        found.append(f"a number is NaN or infinite in one and not in the other in {counted(int(broken.sum()), 'row')} of {rows:,}")
+        found.append(f"a number is NaN or infinite in one and not in the other {of_all(broken)}")
     if far.any():
-        found.append(f"numbers differ by more than the tier {tier!r} allows in {counted(int(far.sum()), 'row')} of {rows:,}")
-    if isinstance(labels, NotEstimable):
-        return found
-    if tier == "exact":
-        if differing.any():
-            found.append(f"the decision is another in {counted(int(differing.sum()), 'row')} of {labels.n:,.0f}")
-    elif labels.bound(_CONFIDENCE) < LABELS[tier]:
-        found.append(f"{labels.k:,.0f} of {labels.n:,.0f} decisions are the same, which does not show {LABELS[tier]:.1%}")
+        found.append(f"numbers differ by more than the tier {tier!r} allows {of_all(far)}")
     return found
+
+
+def _labels_told(tier: Tier, labels: Rate | NotEstimable, differing: Flags) -> list[str]:
+    if isinstance(labels, NotEstimable):
+        return []
+    if tier == "exact":
+        return [f"the decision is another in {counted(int(differing.sum()), 'row')} of {labels.n:,.0f}"] if differing.any() else []
+    if labels.bound(_CONFIDENCE) >= LABELS[tier]:
+        return []
+    return [f"{labels.k:,.0f} of {labels.n:,.0f} decisions are the same, which does not show {LABELS[tier]:.1%}"]
