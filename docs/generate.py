@@ -74,8 +74,8 @@ def configuration() -> str:
         "<!-- file: mlops.yaml -->\n```yaml\nversion: 1\n# keys of the table below: for every stage that has them\nstages:\n  quality: {}   # keys of the stage\n"
         "runs:          # optional: a stage several times\n  - id: candidate\n    stage: quality\n    with: {}    # keys of the stage\n```\n\n"
         "A value is taken from the first of these that has it: the command line; `MLOPS_INPUT_<ID>__<KEY>`; `MLOPS_INPUT_<KEY>` where the command names "
-        "the stage; `with` of the run; `stages.<stage>`; `MLOPS_INPUT_<KEY>` in `mlops-stage run`; the top level of the file; the default. An empty string "
-        "means unset. `--explain-config` prints where each value came from.\n\n"
+        "the stage; `with` of the run; `stages.<stage>`; `MLOPS_INPUT_<KEY>` in `mlops-stage run`; the top level of the file; the default. A variable or "
+        'a value of the file that is empty means unset; an option that is empty (`--model "$MODEL"` without the variable) is an error. `--explain-config` prints where each value came from.\n\n'
         "Keys that may stand at the top level:\n\n" + table(fields)
     )
 

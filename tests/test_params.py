@@ -1,7 +1,8 @@
 import pytest
 from pydantic import ValidationError
 
-from mlops_stage.params import RUN_WIDE, Limits, Params, Targets, TextList, TextMapping
+from mlops_stage import host
+from mlops_stage.params import RUN_WIDE, Limits, Params, RunWide, Targets, TextList, TextMapping
 
 
 class Some(Params):
@@ -48,6 +49,29 @@ def test_gates_are_never_split_at_commas(given, expected):
 )
 def test_mappings_come_as_pairs_or_json(given, expected):
     assert Some(pairs=given).pairs == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "empty"),
+    [(name, empty) for name in ("names", "target", "gates") for empty in ("", " ", [""], ["a", ""])]
+    + [("names", ","), ("target", ","), ("target", ["a", ","]), ("pairs", ""), ("share", ""), ("loud", ""), ("seed", " "), ("effort", "")],
+)
+def test_what_is_empty_is_refused_and_never_passed_over(name, empty):
+    with pytest.raises(ValidationError, match="it is empty"):
+        Some(**{name: empty})
+
+
+def test_every_field_of_every_stage_refuses_what_is_empty():
+    """What a variable that is not set leaves of an option must not ask less than was meant."""
+    catalogue = host.discover({"MLOPS_STAGE_PLUGINS": "none"})
+    verbs = [host.resolve(reference, name) for name, stage in catalogue.stages.items() for reference in stage.commands.values()]
+    classes = [RunWide, *map(catalogue.params, catalogue.stages), *(host.resolve(verb.params, "a verb") for verb in verbs)]
+    asked = [(params, name) for params in classes for name in params.model_fields]
+    assert len(asked) > 150
+    for params, name in asked:
+        with pytest.raises(ValidationError) as caught:
+            params(**{name: ""})
+        assert (name, "it is empty") in {(one["loc"][0], one["msg"].removeprefix("Value error, ")[:11]) for one in caught.value.errors()}
 
 
 def test_strings_of_a_ci_system_are_parsed():

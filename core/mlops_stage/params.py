@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from mlops_stage.errors import StageError
 from mlops_stage.fields import NAMES_VARIABLE, PATH
@@ -16,6 +16,8 @@ from mlops_stage.fields import NAMES_VARIABLE, PATH
 CHOOSE = "CHOOSE"
 """What `init` writes where only a person can decide; a stage that meets it exits 2."""
 
+EMPTY = "it is empty; leave it out, or see whether the variable that it comes from is set"
+"""What is said of a value that says nothing, such as `--model ""`."""
 
 WITHHELD = "(withheld)"
 """What stands in reports and on terminals in the place of a value that is to stay private."""
@@ -33,7 +35,12 @@ def _listed(value: Any) -> Any:
     """`a,b` or, for names with commas, a JSON list."""
     if not isinstance(value, str):
         return value
-    return _json(value) if value.lstrip().startswith("[") else [part.strip() for part in value.split(",") if part.strip()]
+    if value.lstrip().startswith("["):
+        return _json(value)
+    found = [part.strip() for part in value.split(",") if part.strip()]
+    if not found:
+        raise ValueError(EMPTY)
+    return found
 
 
 def _each_listed(value: Any) -> Any:
@@ -182,6 +189,15 @@ class Asked(BaseModel):
     """What a stage or one of its commands may be asked."""
 
     model_config = _STRICT
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _says_something(cls, value: Any) -> Any:
+        """Refuse what is empty: most often a variable is not set, and passing it over would ask less than was meant."""
+        texts = value if isinstance(value, list | tuple) else [value]
+        if any(isinstance(text, str) and not text.strip() for text in texts):
+            raise ValueError(EMPTY)
+        return value
 
     def spared(self) -> frozenset[str]:
         """Of the stage's `needs` those that it can do without when it is asked this: it is then given nothing for them."""

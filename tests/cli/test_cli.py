@@ -56,9 +56,26 @@ def test_the_end_says_where_the_reports_are_from_where_the_user_is(trial, tmp_pa
     assert done.stdout.splitlines()[-1].endswith(f"open {elsewhere / 'report.html'}.")
 
 
-def test_an_empty_string_means_unset(trial):
-    assert trial("trial", "--label", "", "--share", "").returncode == 0
-    assert trial("trial", MLOPS_INPUT_LABEL="", MLOPS_INPUT_SHARE="").returncode == 0
+def test_a_variable_of_a_native_step_that_is_empty_means_unset(trial):
+    names = ("LABEL", "SHARE", "GATES", "CONFIG", "OUT", "REPORTS", "ID")
+    assert trial("trial", **{f"MLOPS_INPUT_{name}": "" for name in names}).returncode == 0
+    trial.write("mlops.yaml", 'version: 1\nstages: {trial: {label: ""}}\n')
+    assert trial("run", MLOPS_INPUT_STAGES="").returncode == 0
+
+
+@pytest.mark.parametrize("option", ["--label", "--share", "--gate", "--effort", "--id", "--config", "--out", "--reports"])
+def test_an_option_that_is_empty_is_refused(trial, option):
+    """`--label "$LABEL"` where the variable is not set."""
+    done = trial("trial", option, "")
+    assert done.returncode == 2
+    assert problem(done)[0].partition(": ")[0] in {option, f"invalid value for '{option}'"}
+    assert not (trial.cwd / "mlops-out").exists()
+
+
+def test_an_id_that_is_empty_does_not_run_everything(trial):
+    trial.write("mlops.yaml", "version: 1\nstages: {trial: {}}\n")
+    done = trial("run", "")
+    assert (done.returncode, problem(done)[0]) == (2, "no id is named where one is given")
 
 
 def test_inputs_of_a_native_step_come_as_variables(trial):

@@ -6,12 +6,30 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mlops_stage.errors import UsageError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from mlops_stage.fields import Field
 
 _METAVARS = {"number": "NUMBER", "integer": "INTEGER", "list": "A,B", "mapping": "A=B,C=D", "text": "TEXT"}
+
+
+class Place(click.Path):
+    """A path that is not empty: that would be the folder that one is in, and comes of a variable that is not set."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path.
+
+        Raises:
+            UsageError: it is empty.
+        """
+        if value == "":
+            from mlops_stage.params import EMPTY
+
+            raise UsageError(f"{param.opts[0] if param else 'the path'}: {EMPTY}")
+        return super().convert(value, param, ctx)
 
 
 def from_fields(fields: Iterable[Field]) -> list[click.Option]:
@@ -36,5 +54,5 @@ def _default(item: Field) -> str:
 
 
 def given(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Only the options that were given; an empty string means unset."""
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items() if value not in (None, (), "")}
+    """Only the options that were given."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items() if value not in (None, ())}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mlops_stage.cli.lazy import Lazy
-from mlops_stage.cli.options import from_fields, given
+from mlops_stage.cli.options import Place, from_fields, given
 from mlops_stage.cli.terminal import say
 from mlops_stage.errors import ExitCode, UsageError, nearest
 from mlops_stage.host import resolve
@@ -59,7 +59,7 @@ class VerbCommand(Lazy):
 
         fields = describe(self._verb_params())
         arguments: list[click.Parameter] = [click.Argument([item.name], required=item.required) for item in fields if item.argument]
-        config = click.Option(["--config"], type=click.Path(path_type=Path), envvar="MLOPS_INPUT_CONFIG", help="config file")
+        config = click.Option(["--config"], type=Place(path_type=Path), envvar="MLOPS_INPUT_CONFIG", help="config file")
         return [*arguments, *from_fields(item for item in fields if not item.argument), config]
 
     def invoke(self, ctx: click.Context) -> ExitCode:
