@@ -282,20 +282,29 @@ class Tool:
     """What it did: `inventory`, `export`."""
 
 
+class Changed(StrEnum):
+    """Whether something differs from what was committed."""
+
+    YES = "true"
+    NO = "false"
+    UNKNOWN = "unknown"
+    """It took too long to find out, or could only be told by running a program that the repository names."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Git:
     """The state of the repository."""
 
     commit: str
     """Forty or sixty-four hexadecimal digits."""
-    committed: int
-    """Seconds since 1970, UTC."""
+    committed: int | None
+    """Seconds since 1970, UTC; None for a time after the year 9999."""
     remote: str = ""
     """As an https address without user, password or query; empty for a repository without remote, and for one on this machine."""
     tag: str = ""
     """A tag at this very commit; of several the highest version."""
-    dirty: bool = False
-    """Whether tracked files differ from the commit, or git could not tell in time."""
+    dirty: Changed = Changed.UNKNOWN
+    """Whether tracked files differ from the commit."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from mlops_stage.errors import UsageError
 from mlops_stage.stages.sbom.extract.ci import ci_of, epoch_of
 
 GITHUB = {
@@ -52,10 +53,18 @@ def test_a_shell_is_no_pipeline():
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("1767323045", 1767323045), ("0", 0), ("", None), ("-1", None), ("1e9", None), ("9" * 20, None)]
+    ("text", "seconds"), [("1767323045", 1767323045), ("0", 0), ("253402300799", 253402300799), ("", None), (" ", None)]
 )
 def test_source_date_epoch_is_a_count_of_seconds(text, seconds):
     assert epoch_of({"SOURCE_DATE_EPOCH": text}) == seconds
+
+
+@pytest.mark.parametrize("text", ["-1", "1e9", "253402300800", "999999999999", "9" * 5000, "٣", "2026-01-02"])
+def test_another_source_date_epoch_is_an_error_in_one_line(project, text):
+    project.network()
+    project.env["SOURCE_DATE_EPOCH"] = text
+    with pytest.raises(UsageError, match=r"^SOURCE_DATE_EPOCH is '.{1,40}', not a number of seconds since 1970 \(at most 253402300799\)$"):
+        project.look(model="model.onnx")
 
 
 def test_source_date_epoch_comes_before_the_commit(project):

@@ -113,6 +113,15 @@ def test_a_base_model_on_somebodys_disk_is_told_by_its_last_name(project):
         "a: &a [x]\nb: [" + "*a, " * 20 + "*a]",
         "license: [unclosed",
         "x: " + "[" * 2000,
+        "license:\n " + "- " * 5000,
+        "license:\n " + "- " * 150,
+        "? " * 3000,
+        "license: " + "9" * 5000,
+        "license: 0x" + "f" * 5000,
+        "license: [0b" + "1" * 20_000 + "]",
+        'license: !!int ""',
+        "license: !!bool maybe",
+        'license: "\\UFFFFFFFF"',
         "!!python/object/apply:os.system ['exit 1']",
         "license: !!python/name:os.system",
         "- a list",
@@ -127,7 +136,10 @@ def test_front_matter_that_is_none_is_told_and_left_out(project, rules, matter):
     assert found.models[0].text("format") == "ONNX"
 
 
-@pytest.mark.parametrize("config", ["{", "[]", "nul", "{" * 100_000, '"text"', '{"architectures": [[[]]], "model_type": {"a": 1}}'])
+@pytest.mark.parametrize(
+    "config",
+    ["{", "[]", "nul", "{" * 100_000, '{"hidden_size": ' + "9" * 5000 + "}", '"text"', '{"architectures": [[[]]], "model_type": {"a": 1}}'],
+)
 def test_a_broken_configuration_is_told_and_left_out(project, rules, config):
     project.network("hub/model.onnx")
     project.write("hub/config.json", config)

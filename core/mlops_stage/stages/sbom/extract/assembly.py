@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from mlops_stage.evidence.redact import shown, without_credentials
 from mlops_stage.report import Finding, Level
 from mlops_stage.stages.sbom.extract.environment import SOURCE as INSTALLED
 from mlops_stage.stages.sbom.extract.environment import with_licences
-from mlops_stage.stages.sbom.extract.scene import Ancestor, Claim, Interface, Packages, Table, Usage, claim, harmless
+from mlops_stage.stages.sbom.extract.scene import Ancestor, Claim, Interface, Packages, Table, Usage, claim, harmless, moment
 from mlops_stage.stages.sbom.facts import (
     ELEMENTS,
     Column,
@@ -209,9 +208,8 @@ def _of_repository(scene: Scene) -> Iterator[Claim]:
         # behind what pyproject.toml says, before the digest of the model
         yield claim("system", "version", git.tag or git.commit[:12], "git", _INFERRED)
     if scene.epoch is not None:
-        with_epoch = "SOURCE_DATE_EPOCH" if scene.env.get("SOURCE_DATE_EPOCH") else "git"
-        moment = datetime.fromtimestamp(scene.epoch, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        yield claim("system", "timestamp", moment, with_epoch, _INFERRED)
+        with_epoch = "SOURCE_DATE_EPOCH" if scene.env.get("SOURCE_DATE_EPOCH", "").strip() else "git"
+        yield claim("system", "timestamp", moment(scene.epoch), with_epoch, _INFERRED)
 
 
 def _parents(found: Sequence[Found]) -> tuple[Parent, ...]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlops_stage.errors import UsageError
+from mlops_stage.evidence.redact import shown
 from mlops_stage.stages.sbom.extract.git import address
-from mlops_stage.stages.sbom.extract.scene import harmless
+from mlops_stage.stages.sbom.extract.scene import LATEST, harmless
 from mlops_stage.stages.sbom.facts import Ci
 
 if TYPE_CHECKING:
@@ -39,6 +41,17 @@ def ci_of(env: Mapping[str, str]) -> Ci | None:
 
 
 def epoch_of(env: Mapping[str, str]) -> int | None:
-    """SOURCE_DATE_EPOCH as reproducible-builds.org defines it: seconds since 1970; None where it is none."""
+    """SOURCE_DATE_EPOCH as reproducible-builds.org defines it: seconds since 1970; None where it is unset or empty.
+
+    Raises:
+        UsageError: it is something else, or a time after the year 9999; whoever set it expects another document than one without it.
+    """
     text = env.get("SOURCE_DATE_EPOCH", "").strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 12 else None  # noqa: PLR2004  (beyond the year 9999)
+    if not text:
+        return None
+    if text.isascii() and text.isdigit() and len(text) <= len(str(LATEST)) and int(text) <= LATEST:
+        return int(text)
+    raise UsageError(
+        f"SOURCE_DATE_EPOCH is {shown(text, 40)!r}, not a number of seconds since 1970 (at most {LATEST})",
+        "set it to whole seconds, as `git log -1 --format=%ct` prints them, or unset it",
+    )

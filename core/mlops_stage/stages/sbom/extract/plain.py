@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,13 @@ if TYPE_CHECKING:
 MOST_BYTES = 2**20
 MOST_LOCK_BYTES = 64 * 2**20
 _MOST = 50
-_DEEPEST = 30
+_DEEPEST = 100
+_TOO_DEEP = f"it is nested more than {_DEEPEST} deep"
+_STACKED = re.compile(rf"(?:[\[{{]\s*){{{_DEEPEST}}}")
+"""So many brackets in a row, over which the parser of YAML takes seconds."""
 _BRACKETS = 300
+_LONGEST = 1024
+"""Bits of a whole number: more than any count or digest has, and far from what Python refuses to write."""
 
 
 class UnreadableError(ValueError):
@@ -73,14 +79,19 @@ def yaml_of(text: str) -> Mapping[str, Any]:
     Raises:
         UnreadableError: it is none.
     """
+    if _STACKED.search(text):
+        raise UnreadableError(_TOO_DEEP)
     try:
         if "*" in text or text.count("[") + text.count("{") > _BRACKETS:
             _walk(text)
-        return _mapping(YAML(typ="safe", pure=True).load(text))
+        plain = YAML(typ="safe", pure=True).load(text)
+    except UnreadableError:
+        raise
     except YAMLError as error:
         raise UnreadableError(f"not valid YAML: {' '.join(str(error).split())}") from error
-    except (TypeError, ValueError, RecursionError) as error:
-        raise UnreadableError(f"not valid YAML: {error}") from error
+    except Exception as error:  # its constructors raise errors of many kinds, KeyError and IndexError too, on values that are none
+        raise UnreadableError(f"not valid YAML: {shown(error, 120) or type(error).__name__}") from error
+    return _mapping(plain)
 
 
 def _walk(text: str) -> None:
@@ -89,7 +100,7 @@ def _walk(text: str) -> None:
     for event in YAML(typ="safe", pure=True).parse(text):
         depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
         if isinstance(event, AliasEvent) or depth > _DEEPEST:
-            raise UnreadableError("it has YAML aliases, or is nested too deep")
+            raise UnreadableError("it has YAML aliases" if isinstance(event, AliasEvent) else _TOO_DEEP)
 
 
 def texts(plain: Any) -> list[str]:
@@ -127,6 +138,21 @@ def unread(name: str, why: object) -> Remark:
 
 
 def _mapping(plain: Any) -> Mapping[str, Any]:
+    """A mapping in which nothing is nested too deep to be handled, and no number too long to be written.
+
+    Raises:
+        UnreadableError: it is something else.
+    """
     if not isinstance(plain, dict):
         raise UnreadableError("it holds no mapping")
+    level: list[dict[Any, Any] | list[Any]] = [plain]
+    depth = 0
+    while level:
+        depth += 1
+        if depth > _DEEPEST:
+            raise UnreadableError(_TOO_DEEP)
+        inner = [value for one in level for value in (one.values() if isinstance(one, dict) else one)]
+        if any(isinstance(value, int) and value.bit_length() > _LONGEST for value in inner):
+            raise UnreadableError("it holds a number of far too many digits")
+        level = [value for value in inner if isinstance(value, dict | list)]
     return plain

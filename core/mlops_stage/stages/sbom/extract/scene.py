@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from mlops_stage.stages.sbom.facts import MOST_TEXT, Confidence, Fact
@@ -117,6 +118,15 @@ class Remark:
     """Something that could not be read, or contradicts itself, of a rule `sbom/…`."""
 
     finding: Finding
+
+
+LATEST = 253_402_300_799
+"""The last second of the year 9999, since 1970: calendars of Python and JSON Schema end there."""
+
+
+def moment(epoch: int) -> str:
+    """A time in seconds since 1970, from 0 to `LATEST`, as `2026-01-02T03:04:05Z`."""
+    return datetime.fromtimestamp(epoch, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 Found = Claim | Ancestor | Usage | Interface | Table | Packages | Remark
