@@ -109,16 +109,70 @@ def test_a_requirements_file_with_digests_throughout_is_complete(project):
     assert project.look(model="model.onnx").libraries_complete
 
 
-def test_lines_that_name_no_package_are_passed_over(project):
+NAMELESS = [
+    "-e .",
+    "--editable=git+https://me:s3cret@host.example/x",
+    "./wheel.whl",
+    "git+https://me:s3cret@host.example/x.git@main",
+    "https://host.example/x.whl",
+    "file:///home/me/x",
+    "-r gone.txt",
+    "-r /etc/hostname",
+    "-r ../outside.txt",
+    "-r linked.txt",
+    "-r https://host.example/requirements.txt",
+    "-r " + "x" * 5000,
+    "-r binary.txt",
+    "--option-of-tomorrow x",
+    "what is this",
+]
+
+
+@pytest.mark.parametrize("line", NAMELESS)
+def test_a_line_that_asks_for_something_unknown_leaves_the_list_open(project, line):
     project.network()
-    project.write(
-        "requirements.txt",
-        "-r other.txt\n-e .\n./wheel.whl\nhttps://host.example/x.whl\nx @ https://me:s3cret@host.example/x.whl\n\n",
-    )
+    project.root.with_name("outside.txt").write_text("secret==1\n")
+    (project.root / "linked.txt").symlink_to(project.root.with_name("outside.txt"))
+    project.write("binary.txt", b"\0")
+    project.write("requirements.txt", f"flask==3 --hash=sha256:{A}\n{line}\n")
     found = project.look(model="model.onnx")
-    assert [one.name for one in found.libraries] == ["x"]
-    assert found.findings == ()
+    assert [one.name for one in found.libraries] == ["flask"]
+    assert not found.libraries_complete
+    assert [(one.rule, one.location) for one in found.findings] == [("sbom/unreadable", "requirements.txt:2")]
     assert "s3cret" not in repr(found)
+
+
+def test_a_package_by_address_has_a_name_and_no_version(project):
+    project.network()
+    project.write("requirements.txt", "x @ https://me:s3cret@host.example/x.whl\n\n")
+    found = project.look(model="model.onnx")
+    assert [(one.name, one.version) for one in found.libraries] == [("x", "")]
+    assert (found.libraries_complete, found.findings) == (False, ())
+    assert "s3cret" not in repr(found)
+
+
+def test_files_that_are_included_are_followed_once(project):
+    project.network()
+    project.write("requirements.txt", f"-c limits.txt\n--pre\n-r deep/base.txt\n--requirement=deep/base.txt\nflask==3 --hash=sha256:{A}\n")
+    project.write("deep/base.txt", f"-r ../requirements.txt\n-rmore.txt\njinja2==1 --hash=sha256:{B}\n")
+    project.write("deep/more.txt", f"numpy==2 --hash=sha256:{B}\n")
+    found = project.look(model="model.onnx")
+    assert [one.name for one in found.libraries] == ["flask", "jinja2", "numpy"]
+    assert (found.libraries_complete, found.findings) == (True, ())
+    project.write("deep/more.txt", "a b\n")
+    found = project.look(model="model.onnx")
+    assert [one.location for one in found.findings] == ["deep/more.txt:1"]
+    assert not found.libraries_complete
+
+
+def test_an_endless_chain_of_files_is_cut(project):
+    project.network()
+    for place in range(80):
+        project.write(f"r{place}.txt", f"-r r{place + 1}.txt\np{place}==1 --hash=sha256:{A}\n")
+    found = project.look(model="model.onnx", lock="r0.txt")
+    assert len(found.libraries) == 50
+    assert [one.location for one in found.findings] == ["r49.txt:1"]
+    assert not found.libraries_complete
 
 
 @pytest.mark.parametrize("name", ["uv.lock", "pylock.toml", "Pipfile.lock"])
@@ -137,7 +191,7 @@ def test_a_lock_of_another_shape_names_nothing(project, content):
     project.network()
     project.write("uv.lock", content)
     found = project.look(model="model.onnx")
-    assert found.libraries == ()
+    assert (found.libraries, found.libraries_complete) == ((), False)
     assert ["it lists no packages" in one.message for one in found.findings] == ([] if "[[package]]" in content else [True])
 
 

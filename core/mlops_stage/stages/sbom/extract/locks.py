@@ -17,12 +17,12 @@ from mlops_stage.stages.sbom.extract.plain import (
     json_of,
     table,
     tables,
-    text_of,
     texts,
     toml_of,
     unread,
     word,
 )
+from mlops_stage.stages.sbom.extract.requirements import SHA256, Entry, Requirements
 from mlops_stage.stages.sbom.extract.scene import Packages, Remark, harmless
 from mlops_stage.stages.sbom.facts import Library
 from mlops_stage.stages.sbom.identity import normalised, pypi_purl
@@ -33,10 +33,6 @@ if TYPE_CHECKING:
 
     from mlops_stage.stages.sbom.extract.scene import Found, Scene
 
-_SHA256 = re.compile(r"sha256[:=]([0-9a-f]{64})")
-_LINE = re.compile(r"([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(?:===?\s*([\w.!+*-]+))?\s*(?:(?:[<>~!,;@]|--).*)?")
-_NAMELESS = re.compile(r"\.|/|file:|[\w+]{1,20}://|\S+\.(whl|zip|tar\.gz)(\s|$)")
-"""A file, a folder or an address: pip takes them, and their names are not known without opening them."""
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 _LOOKED_FOR = ("uv.lock", "pylock.toml", "poetry.lock", "Pipfile.lock", "requirements.lock", "requirements.txt")
 """In this order: those with digests and edges first."""
@@ -44,29 +40,18 @@ _MOST_TOLD = 10
 
 
 @dataclass
-class _Entry:
-    """A package of a lock, before its dependencies are known by ref."""
-
-    name: str
-    version: str
-    sha256s: tuple[str, ...] = ()
-    requires: list[str] = field(default_factory=list)
-    """Normalised names, or `name==version` where a name stands there twice."""
-
-
-@dataclass
 class _Lock:
     """What a lock file says."""
 
-    entries: list[_Entry]
+    entries: list[Entry]
     asked: set[str] = field(default_factory=set)
     """Names that the project itself asks for."""
     complete: bool = True
     """Whether these are all."""
     listed: bool = True
     """Whether it has a list of packages at all, be it an empty one."""
-    unread: tuple[int, ...] = ()
-    """Numbers of lines that cannot be read."""
+    unread: tuple[tuple[str, int], ...] = ()
+    """File and number of each line that cannot be read."""
 
 
 def extract(scene: Scene) -> Iterator[Found]:
@@ -81,17 +66,18 @@ def extract(scene: Scene) -> Iterator[Found]:
         return
     source = relative(scene.root, path)
     try:
-        lock = _usable(path) if scene.lock else _read(path)
+        lock = _usable(path, scene.root) if scene.lock else _read(path, scene.root)
     except UnreadableError as error:
         raise InputError(
             f"lock: {shown(source)} could not be read: {shown(error, 160)}", "write it again, or name another file with lock"
         ) from error
     direct = lock.asked or _asked_for(scene.root)
-    yield Packages(source=source, libraries=_libraries(lock.entries, direct), complete=lock.complete)
+    complete = lock.complete and lock.listed and all(_NAME.fullmatch(entry.name) for entry in lock.entries)
+    yield Packages(source=source, libraries=_libraries(lock.entries, direct), complete=complete)
     if not lock.listed and not lock.unread:
         yield unread(source, "it lists no packages")
-    for place, number in enumerate(lock.unread[:_MOST_TOLD], 1):
-        yield _unread_line(source, number, len(lock.unread) - _MOST_TOLD if place == _MOST_TOLD else 0)
+    for place, (file, number) in enumerate(lock.unread[:_MOST_TOLD], 1):
+        yield _unread_line(file, number, len(lock.unread) - _MOST_TOLD if place == _MOST_TOLD else 0)
 
 
 def _unread_line(source: str, number: int, more: int) -> Remark:
@@ -103,7 +89,7 @@ def _unread_line(source: str, number: int, more: int) -> Remark:
             level=Level.WARNING,
             message=f"line {number} of {shown(source)} names no package that could be read{others}: it is not in the bill of materials",
             location=f"{source}:{number}",
-            hint="write it as name==version, or take the line out",
+            hint="write it as name==version, or take the line out; files that it includes must lie in the project",
         )
     )
 
@@ -115,26 +101,26 @@ def _found(scene: Scene) -> Path | None:
     return next((folder / name for folder in [*folders, scene.root] for name in _LOOKED_FOR if (folder / name).is_file()), None)
 
 
-def _usable(path: Path) -> _Lock:
+def _usable(path: Path, root: Path) -> _Lock:
     """A lock that was named.
 
     Raises:
         UnreadableError: it is none.
     """
-    lock = _read(path)
+    lock = _read(path, root)
     if not lock.listed:
         raise UnreadableError(f"it lists no packages as one of {', '.join(_LOOKED_FOR)} does")
     return lock
 
 
-def _read(path: Path) -> _Lock:
+def _read(path: Path, root: Path) -> _Lock:
     name = path.name.lower()
     if name.endswith(".toml") or name in {"uv.lock", "poetry.lock"}:
         plain = toml_of(path, MOST_LOCK_BYTES)
         if "packages" in plain:
             return _pylock(plain)
         return _poetry(plain) if any("files" in one for one in tables(plain.get("package"))) or "metadata" in plain else _uv(plain)
-    return _pipfile(json_of(path, MOST_LOCK_BYTES)) if name == "pipfile.lock" else _requirements(text_of(path, MOST_LOCK_BYTES))
+    return _pipfile(json_of(path, MOST_LOCK_BYTES)) if name == "pipfile.lock" else _requirements(path, root)
 
 
 def _uv(plain: Mapping[str, Any]) -> _Lock:
@@ -146,7 +132,7 @@ def _uv(plain: Mapping[str, Any]) -> _Lock:
             roots |= {name.partition("==")[0] for name in needed}
             continue
         digests = _digests([table(one.get("sdist")), *tables(one.get("wheels"))], "hash")
-        entries.append(_Entry(normalised(word(one.get("name"))), word(one.get("version")), digests, needed))
+        entries.append(Entry(normalised(word(one.get("name"))), word(one.get("version")), digests, needed))
     return _Lock(entries, roots, listed=isinstance(plain.get("package"), list))
 
 
@@ -157,7 +143,7 @@ def _pylock(plain: Mapping[str, Any]) -> _Lock:
         files = [table(one.get("sdist")), table(one.get("archive")), *tables(one.get("wheels"))]
         hashes = [{"hash": f"sha256:{table(file.get('hashes')).get('sha256')}"} for file in files]
         needed = [_reference(other) for other in tables(one.get("dependencies"))]
-        entries.append(_Entry(normalised(word(one.get("name"))), word(one.get("version")), _digests(hashes, "hash"), needed))
+        entries.append(Entry(normalised(word(one.get("name"))), word(one.get("version")), _digests(hashes, "hash"), needed))
     return _Lock(entries, listed=isinstance(plain.get("packages"), list))
 
 
@@ -167,7 +153,7 @@ def _poetry(plain: Mapping[str, Any]) -> _Lock:
     for one in tables(plain.get("package")):
         files = tables(one.get("files")) or tables(old.get(word(one.get("name"))))
         needed = [normalised(name) for name in table(one.get("dependencies"))]
-        entries.append(_Entry(normalised(word(one.get("name"))), word(one.get("version")), _digests(files, "hash"), needed))
+        entries.append(Entry(normalised(word(one.get("name"))), word(one.get("version")), _digests(files, "hash"), needed))
     return _Lock(entries, listed=isinstance(plain.get("package"), list))
 
 
@@ -176,45 +162,15 @@ def _pipfile(plain: Mapping[str, Any]) -> _Lock:
     for name, about in table(plain.get("default")).items():
         told = table(about)
         hashes = [{"hash": text} for text in texts(told.get("hashes"))]
-        entries.append(_Entry(normalised(name), word(told.get("version")).lstrip("="), _digests(hashes, "hash")))
+        entries.append(Entry(normalised(name), word(told.get("version")).lstrip("="), _digests(hashes, "hash")))
     return _Lock(entries, listed=isinstance(plain.get("default"), dict))
 
 
-def _requirements(text: str) -> _Lock:
-    """A requirements file; complete only where every line is pinned and hashed, as pip then demands it of all.
-
-    Raises:
-        UnreadableError: it is no text.
-    """
-    if "\0" in text:
-        raise UnreadableError("it is no text")
-    entries, lost = [], []
-    for number, line in _logical(text):
-        asked = re.sub(r"(^|\s)#.*$", "", line).strip()
-        found = _LINE.fullmatch(asked)
-        if not asked or asked.startswith("-") or (not found and _NAMELESS.match(asked)):
-            continue
-        if not found:
-            lost.append(number)
-            continue
-        version = found[2] if found[2] and "*" not in found[2] else ""
-        entries.append(_Entry(normalised(found[1]), version, tuple(sorted(set(_SHA256.findall(asked))))))
-    complete = bool(entries) and not lost and all(entry.version and entry.sha256s for entry in entries)
-    return _Lock(entries, complete=complete, listed=len(entries) >= len(lost), unread=tuple(lost))
-
-
-def _logical(text: str) -> Iterator[tuple[int, str]]:
-    """Lines with those that continue them, each by the number of its first."""
-    first, begun = 1, ""
-    for number, line in enumerate(text.split("\n"), 1):
-        first = first if begun else number
-        if line.endswith("\\"):
-            begun += f"{line[:-1]} "
-            continue
-        yield first, begun + line
-        begun = ""
-    if begun:
-        yield first, begun
+def _requirements(path: Path, root: Path) -> _Lock:
+    asked = Requirements(root)
+    asked.read(path)
+    listed = len(asked.entries) >= asked.garbled
+    return _Lock(asked.entries, complete=asked.complete, listed=listed, unread=tuple(asked.unread))
 
 
 def _reference(plain: Mapping[str, Any]) -> str:
@@ -223,7 +179,7 @@ def _reference(plain: Mapping[str, Any]) -> str:
 
 
 def _digests(files: Sequence[Mapping[str, Any]], key: str) -> tuple[str, ...]:
-    found = (_SHA256.fullmatch(word(one.get(key))) for one in files)
+    found = (SHA256.fullmatch(word(one.get(key))) for one in files)
     return tuple(sorted({one[1] for one in found if one}))
 
 
@@ -238,7 +194,7 @@ def _asked_for(root: Path) -> set[str]:
     return {normalised(found[0]) for text in [*listed, *poetry] if (found := _NAME.match(text))} - {"python"}
 
 
-def _libraries(entries: Sequence[_Entry], direct: set[str]) -> tuple[Library, ...]:
+def _libraries(entries: Sequence[Entry], direct: set[str]) -> tuple[Library, ...]:
     """Libraries by ref, sorted; what they need as far as it stands in the same lock."""
     named = [entry for entry in entries if _NAME.fullmatch(entry.name)]
     refs: dict[str, set[str]] = {}
