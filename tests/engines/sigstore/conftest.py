@@ -24,14 +24,14 @@ class Deployment:
     def __init__(self, folder: Path, binaries: Path, process: int) -> None:
         self.folder = folder
         self.binaries = binaries
-        self._process = process
+        self.process = process
 
     def token(self, shape="github", **claims):
         return issuer.token(self.folder, shape, **claims)
 
     def run(self, *argv, cwd=None, env=None, check=True, alone=False):
         """Run a command in the services' namespace, or in one of its own without any interface."""
-        enter = ["unshare", *_ROOTLESS, "-n"] if alone else ["nsenter", *_JOIN, "-t", str(self._process), "-n"]
+        enter = ["unshare", *_ROOTLESS, "-n"] if alone else ["nsenter", *_JOIN, "-t", str(self.process), "-n"]
         clean = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),

@@ -31,6 +31,37 @@ CT, FULCIO, REKOR, STAMPS = 6962, 5555, 3003, 3004
 SINCE = "2020-01-01T00:00:00Z"
 _READY_SECONDS = 30
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
+_SERVICES = {
+    "ctlog": (
+        f"http://127.0.0.1:{CT}/ct/v1/get-roots",
+        f"--private_key=@/ct.pem --roots_pem_file=@/ca-root.pem --storage_dir=@/ct --http_endpoint=127.0.0.1:{CT}",
+    ),
+    "fulcio": (
+        f"http://127.0.0.1:{FULCIO}/healthz",
+        (
+            f"serve --host=127.0.0.1 --port={FULCIO} --grpc-host=127.0.0.1 --grpc-port=5554 --metrics-port=2113"
+            f" --ca=fileca --fileca-cert=@/ca.pem --fileca-key=@/ca.key --fileca-key-passwd={authority.PASSWORD} --fileca-watch=false"
+            f" --ct-log-url=http://localhost:{CT} --ct-log-public-key-path=@/ct.pub"
+            " --config-path=@/fulcio.yaml --legacy-unix-domain-socket=@/fulcio.sock"
+        ),
+    ),
+    "rekor-server": (
+        f"http://127.0.0.1:{REKOR}/healthz",
+        (
+            "serve --hostname=localhost"  # cosign takes the origin of checkpoints from the address of the log
+            f" --storage-dir=@/rekor --signer-filepath=@/rekor.pem --http-port={REKOR} --grpc-port=3001 --http-metrics-port=2114"
+            " --checkpoint-interval=100ms --batch-max-age=20ms"
+        ),
+    ),
+    "timestamp-server": (
+        f"http://127.0.0.1:{STAMPS}/ping",
+        (
+            f"serve --host=127.0.0.1 --port={STAMPS} --timestamp-signer=file --file-signer-key-path=@/tsa.key"
+            " --certificate-chain-path=@/tsa-chain.pem --disable-ntp-monitoring"
+        ),
+    ),
+}
+"""Binary -> the address that answers when it is ready, and arguments, where @ stands for the folder; in the order of their start."""
 
 
 def main(folder: Path, binaries: Path) -> None:
@@ -42,72 +73,12 @@ def main(folder: Path, binaries: Path) -> None:
     (folder / "fulcio.yaml").write_text(f"# a comment: in bare JSON Fulcio looks for other keys\n{json.dumps(_identities())}\n")
     issuer.serve(folder)
     with ExitStack() as running:
-        for name, (arguments, ready) in _services(folder).items():
+        for name, (ready, text) in _SERVICES.items():
+            arguments = [one.replace("@", str(folder)) for one in text.split()]
             running.callback(_stop, _start(binaries / name, arguments, ready, folder))
         _trust(folder, binaries / "cosign")
         print(json.dumps({"pid": os.getpid(), "folder": str(folder)}), flush=True)
         sys.stdin.read()
-
-
-def _services(folder: Path) -> dict[str, tuple[list[str], str]]:
-    """Binary -> arguments, and the address that answers when it is ready; in the order of their start."""
-    return {
-        "ctlog": (
-            [
-                f"--private_key={folder}/ct.pem",
-                f"--roots_pem_file={folder}/ca-root.pem",
-                f"--storage_dir={folder}/ct",
-                f"--http_endpoint=127.0.0.1:{CT}",
-            ],
-            f"http://127.0.0.1:{CT}/ct/v1/get-roots",
-        ),
-        "fulcio": (
-            [
-                "serve",
-                "--host=127.0.0.1",
-                f"--port={FULCIO}",
-                "--grpc-host=127.0.0.1",
-                "--grpc-port=5554",
-                "--metrics-port=2113",
-                "--ca=fileca",
-                f"--fileca-cert={folder}/ca.pem",
-                f"--fileca-key={folder}/ca.key",
-                f"--fileca-key-passwd={authority.PASSWORD}",
-                "--fileca-watch=false",
-                f"--ct-log-url=http://localhost:{CT}",
-                f"--ct-log-public-key-path={folder}/ct.pub",
-                f"--config-path={folder}/fulcio.yaml",
-                f"--legacy-unix-domain-socket={folder}/fulcio.sock",
-            ],
-            f"http://127.0.0.1:{FULCIO}/healthz",
-        ),
-        "rekor-server": (
-            [
-                "serve",
-                "--hostname=localhost",  # cosign takes the origin of checkpoints from the address of the log
-                f"--storage-dir={folder}/rekor",
-                f"--signer-filepath={folder}/rekor.pem",
-                f"--http-port={REKOR}",
-                "--grpc-port=3001",
-                "--http-metrics-port=2114",
-                "--checkpoint-interval=100ms",
-                "--batch-max-age=20ms",
-            ],
-            f"http://127.0.0.1:{REKOR}/healthz",
-        ),
-        "timestamp-server": (
-            [
-                "serve",
-                "--host=127.0.0.1",
-                f"--port={STAMPS}",
-                "--timestamp-signer=file",
-                f"--file-signer-key-path={folder}/tsa.key",
-                f"--certificate-chain-path={folder}/tsa-chain.pem",
-                "--disable-ntp-monitoring",
-            ],
-            f"http://127.0.0.1:{STAMPS}/ping",
-        ),
-    }
 
 
 def _identities() -> dict[str, object]:

@@ -18,10 +18,18 @@ def project(sigstore, tmp_path):
 
 
 def stopped(sigstore, name):
-    """Halt a service, so that it accepts connections and never answers; returns how to let it go on."""
-    pid = next(int(file.parent.name) for file in Path("/proc").glob("[0-9]*/cmdline") if _is(file, sigstore.binaries / name))
+    """Halt a service of this very deployment, so that it accepts connections and never answers; returns how to let it go on."""
+    pid = next(pid for pid in below(sigstore.process) if _is(Path(f"/proc/{pid}/cmdline"), sigstore.binaries / name))
     os.kill(pid, signal.SIGSTOP)
     return lambda: os.kill(pid, signal.SIGCONT)
+
+
+def below(process):
+    """A process and all that it started."""
+    yield process
+    for children in Path(f"/proc/{process}/task").glob("*/children"):
+        for child in children.read_text().split():
+            yield from below(int(child))
 
 
 def _is(file, binary):
@@ -53,8 +61,9 @@ def test_a_service_that_hangs_costs_the_deadline_and_no_statement(project, servi
     project.verify("--require", "scan", alone=True)
 
 
-def test_signing_twice_signs_nothing_anew(project):
-    project.sign()
+@pytest.mark.parametrize("shape", ["github", "gitlab", "uri", "kubernetes", "email"])
+def test_signing_twice_signs_nothing_anew(project, shape):
+    project.sign(shape)
     before = {bundle: bundle.read_bytes() for bundle in project.bundles}
-    project.sign()
+    project.sign(shape)
     assert {bundle: bundle.read_bytes() for bundle in project.bundles} == before

@@ -64,6 +64,28 @@ def test_what_is_no_token_is_left_to_who_reads_it_next(text):
             ["https://git.example/o/r/w.yml@refs/heads/main", "https://github.com/o/r/w.yml@refs/heads/main"],
             ["https://git.example/_services/token"],
         ),
+        (
+            {
+                "sub": "organization:o:pipeline:p:commit:c",
+                "organization_slug": "o",
+                "pipeline_slug": "p",
+                "iss": "https://agent.buildkite.com",
+            },
+            ["https://buildkite.com/o/p"],
+            ["https://agent.buildkite.com"],
+        ),
+        (
+            {"sub": "org/1/project/2", "oidc.circleci.com/project-id": "2", "oidc.circleci.com/pipeline-definition-id": "3"},
+            ["https://circleci.com/api/v2/projects/2/pipeline-definitions/3"],
+            [],
+        ),
+        (
+            {"sub": "system:serviceaccount:ci:signer", "kubernetes.io": {"namespace": "ci", "serviceaccount": {"name": "signer"}}},
+            ["https://kubernetes.io/namespaces/ci/serviceaccounts/signer"],
+            [],
+        ),
+        ({"sub": "pod", "kubernetes.io": {"serviceaccount": {"name": 3}}}, ["pod"], []),
+        ({"sub": "pod", "kubernetes.io": 3, "organization_slug": "o"}, ["pod"], []),
         ({"sub": 1, "iss": []}, [], []),
     ],
 )

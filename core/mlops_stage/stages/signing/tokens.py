@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -16,6 +17,17 @@ if TYPE_CHECKING:
 AUDIENCE = "sigstore"
 MOUNTED = Path("/var/run/sigstore/cosign/oidc-token")
 """Where Kubernetes, and so Tekton, mounts one for cosign."""
+
+_IDENTITIES = (
+    "https://%(host)s/%(job_workflow_ref)s",
+    "https://github.com/%(job_workflow_ref)s",
+    "https://%(ci_config_ref_uri)s",
+    "https://buildkite.com/%(organization_slug)s/%(pipeline_slug)s",
+    "https://circleci.com/api/v2/projects/%(oidc.circleci.com/project-id)s/pipeline-definitions/%(oidc.circleci.com/pipeline-definition-id)s",
+    "https://kubernetes.io/namespaces/%(kubernetes.io/namespace)s/serviceaccounts/%(kubernetes.io/account)s",
+)
+"""What a certificate names a job of GitHub, GitLab, Buildkite, CircleCI and Kubernetes, made of the claims of its token."""
+_FIELD = re.compile(r"%\((.*?)\)s")
 
 
 def token_of(given: str, *, ambient: bool) -> str:
@@ -35,20 +47,33 @@ def token_of(given: str, *, ambient: bool) -> str:
 def names(token: str) -> Mapping[str, list[str]]:
     """The identities and issuers that a certificate for this token may name, as far as the token alone tells, unverified.
 
-    Source: Fulcio, docs/oidc.md: the subject or address, GitHub's workflow, GitLab's pipeline file; Dex's connector for the issuer.
+    Source: Fulcio, docs/oidc.md: the subject or address; config/identity/config.yaml for what CI systems say instead; Dex's connector for the issuer.
     """
     said = _claims(token)
-    federated = said.get("federated_claims")
-    issuers = [said.get("iss"), federated.get("connector_id") if isinstance(federated, dict) else None]
-    identities = [said.get("email") or said.get("sub")]
-    if isinstance(workflow := said.get("job_workflow_ref"), str):
-        identities = [f"https://{urlsplit(str(said.get('iss'))).hostname}/{workflow}", f"https://github.com/{workflow}"]
-    elif isinstance(pipeline := said.get("ci_config_ref_uri"), str):
-        identities = [f"https://{pipeline}"]
+    issuers = [said.get("iss"), _inner(said, "federated_claims").get("connector_id")]
+    parts = _parts(said)
+    identities: list[Any] = [one % parts for one in _IDENTITIES if parts.keys() >= set(_FIELD.findall(one))] or [said.get("email") or said.get("sub")]
     return {
         "identities": [one for one in identities if isinstance(one, str) and one],
         "issuers": [one for one in issuers if isinstance(one, str) and one],
     }
+
+
+def _parts(said: Mapping[str, Any]) -> dict[str, str]:
+    """What identities are made of: the claims that are text, the host of the issuer, and the service account of a pod."""
+    pod = _inner(said, "kubernetes.io")
+    made = {
+        **said,
+        "host": urlsplit(str(said.get("iss"))).hostname,
+        "kubernetes.io/namespace": pod.get("namespace"),
+        "kubernetes.io/account": _inner(pod, "serviceaccount").get("name"),
+    }
+    return {name: value for name, value in made.items() if isinstance(value, str) and value}
+
+
+def _inner(said: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    inner = said.get(name)
+    return inner if isinstance(inner, dict) else {}
 
 
 def _ambient() -> str:
