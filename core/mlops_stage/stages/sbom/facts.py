@@ -157,7 +157,7 @@ class Item:
     """What systems, models, data sets and libraries have in common."""
 
     ref: str
-    """Unique in the inventory and made of content: `model:sha256:<digest>`, `dataset:sha256:<digest>`, a purl, or `system:<name>`."""
+    """Unique in the inventory and made of content: `model:sha256:<digest>`, `dataset:sha256:<digest>` (`dataset:md5:…` by a pointer), a purl, or `system:<name>`."""
     name: str
     """Also the fact `name`, with its source; here so that nobody need look for it."""
     version: str = ""
@@ -250,11 +250,11 @@ class Dataset(Item):
     role: str = "data"
     """`data` (the test rows), `train`, `reference`, or `named` for one that is only mentioned."""
     sha256: str = ""
-    """As `Table.subject()`: of its one file, or of the list of names and digests; empty for one that is only mentioned."""
+    """As `Table.subject()`: of its one file, or of the list of names and digests; empty for one that is only mentioned, or told by a pointer."""
     hash_scope: Literal["content", "pointer", "none"] = "none"
-    """What was hashed: the rows themselves, or a pointer (DVC, Git LFS) whose own digest of the rows stands in `snapshot`."""
+    """What is known by digest: the rows themselves, or what a pointer of DVC records of them, in `snapshot`."""
     snapshot: str = ""
-    """Digest or revision that a pointer names: `md5:…`, `sha256:…`, `lakefs:…`."""
+    """What a pointer records of the data, which were not looked at: `md5:…`, `sha256:…`, `etag:…`."""
     files: tuple[File, ...] = ()
     columns: tuple[Column, ...] = ()
 

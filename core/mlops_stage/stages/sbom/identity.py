@@ -82,17 +82,21 @@ def _licensing() -> Any:
     return get_spdx_licensing()
 
 
-def generic_purl(name: str, version: str, sha256: str, kind: str = "") -> str:
+def generic_purl(name: str, version: str, digest: str, kind: str = "") -> str:
     """The Package URL of something that is in no registry: its name, and its digest.
 
     Args:
         name: any text; a last part of a path is best.
         version: empty where none is known.
-        sha256: of its content.
+        digest: SHA-256 of its content, or another one as `md5:…`.
         kind: put in front of the name, such as `dataset`.
     """
     return PackageURL(
-        "generic", kind or None, name.strip("/") or "unnamed", version.strip("/") or None, {"checksum": f"sha256:{sha256}"}
+        "generic",
+        kind or None,
+        name.strip("/") or "unnamed",
+        version.strip("/") or None,
+        {"checksum": digest if ":" in digest else f"sha256:{digest}"},
     ).to_string()
 
 

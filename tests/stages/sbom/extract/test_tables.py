@@ -1,6 +1,8 @@
 """Data sets: digest, rows, columns, missing cells, and no value of any cell."""
 
 import gzip
+import hashlib
+import json
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -8,6 +10,9 @@ import pytest
 
 from mlops_stage.errors import InputError, UsageError
 from mlops_stage.inputs.tables.open import open_table
+from mlops_stage.stages.sbom.emit import emit
+from mlops_stage.stages.sbom.results import Results
+from mlops_stage.stages.sbom.validate import faults
 
 CONTRACT = """
 apiVersion: v3.1.0
@@ -82,11 +87,61 @@ def test_one_table_in_two_roles_stands_there_once(tables):
     assert {use.ref for use in found.models[0].datasets} == {found.datasets[0].ref}
 
 
-def test_a_pointer_of_dvc_tells_the_digest_that_it_names(tables):
-    tables.write("data/big.parquet.dvc", "outs:\n- md5: 0123456789abcdef0123456789abcdef\n  size: 5\n  path: big.parquet\n")
-    (data,) = tables.look(model="m", data="data/big.parquet").datasets
-    assert (data.hash_scope, data.snapshot, data.text("rows")) == ("pointer", "md5:0123456789abcdef0123456789abcdef", "")
+MD5 = "0123456789abcdef0123456789abcdef"
+OTHER = "f" * 32
+
+
+@pytest.mark.parametrize(
+    ("pointer", "asked"),
+    [
+        (f"outs:\n- md5: {MD5}\n  size: 5\n  hash: md5\n  path: big.parquet\n", "data/big.parquet"),
+        (f"outs:\n- md5: {MD5}\n  path: big.parquet\n", "data/big.parquet.dvc"),
+        (f"md5: {OTHER}\ndeps:\n- md5: {OTHER}\n  path: raw.csv\nouts:\n- path: big.parquet\n  md5: {MD5}\n", "data/big.parquet"),
+        (f"outs:\n- md5: {OTHER}\n  path: a.parquet\n- md5: {MD5}\n  path: ./big.parquet\n", "data/big.parquet"),
+        (f"# md5: {OTHER}\nwdir: ../data\nmeta: {{md5: {OTHER}}}\nouts:\n- md5: {MD5}\n  path: ../data/big.parquet\n", ""),
+    ],
+)
+def test_of_a_pointer_of_dvc_the_digest_of_the_data_is_told_as_what_dvc_recorded(tables, pointer, asked):
+    tables.write("data/big.parquet.dvc", pointer.replace("../data", "."))
+    (data,) = tables.look(model="m", data=asked or "data/big.parquet").datasets
+    assert (data.hash_scope, data.snapshot, data.sha256, data.text("rows")) == ("pointer", f"md5:{MD5}", "", "")
+    assert (data.ref, data.name, data.version) == (f"dataset:md5:{MD5}", "data/big.parquet", "md5-0123456789ab")
+    assert data.purl == f"pkg:generic/dataset/big.parquet?checksum=md5:{MD5}"
+    told = data.fact("identifier")
+    assert (told.confidence, told.source) == ("declared", "data/big.parquet.dvc")
     assert data.files[0].format == "DVC pointer"
+
+
+def test_the_digest_that_dvc_recorded_stands_in_the_document_and_that_of_the_pointer_does_not(tables):
+    pointer = tables.write("data/big.parquet.dvc", f"outs:\n- md5: {MD5}\n  path: big.parquet\n")
+    document = emit(tables.look(model="m", data="data/big.parquet"), Results()).decode()
+    (data,) = [one for one in json.loads(document)["components"] if one["type"] == "data"]
+    assert data["hashes"] == [{"alg": "MD5", "content": MD5}]
+    assert hashlib.sha256(pointer.read_bytes()).hexdigest() not in document
+    assert list(faults(json.loads(document), "1.6")) == []
+
+
+def test_of_a_folder_that_dvc_has_no_digest_of_bytes_is_told(tables):
+    tables.write("data/big.dvc", f"outs:\n- md5: {MD5}.dir\n  nfiles: 2\n  path: big\n")
+    (data,) = tables.look(model="m", data="data/big").datasets
+    assert (data.snapshot, data.purl) == (f"md5:{MD5}.dir", "")
+
+
+@pytest.mark.parametrize(
+    ("pointer", "why"),
+    [
+        (f"outs:\n- md5: {MD5}\n  path: other.parquet\n", "records no digest of big.parquet"),
+        (f"md5: {MD5}\nouts:\n- path: big.parquet\n", "records no digest of big.parquet"),
+        ("outs:\n- md5: [1]\n  path: big.parquet\n", "records no digest of big.parquet"),
+        ("outs: 3\n", "records no digest of big.parquet"),
+        ("outs: [[[\n", "could not be read: not valid YAML"),
+        ("", "could not be read: it holds no mapping"),
+    ],
+)
+def test_a_pointer_that_says_nothing_of_the_data_is_refused(tables, pointer, why):
+    tables.write("data/big.parquet.dvc", pointer)
+    with pytest.raises(InputError, match=f"^data: data/big.parquet.dvc {why}"):
+        tables.look(model="m", data="data/big.parquet")
 
 
 def test_large_text_is_told_without_counting(tables, monkeypatch):

@@ -54,6 +54,7 @@ OF_DATA = frozenset(
 """Elements that the description of a data set holds."""
 _ELSEWHERE = {ComponentType.MACHINE_LEARNING_MODEL: OF_CARD, ComponentType.DATA: OF_DATA}
 _SHORT = 12
+_MD5 = re.compile(r"md5:([0-9a-f]{32})")
 
 
 def system(item: Item, more: Iterable[Pair], addresses: Iterable[tuple[ExternalReferenceType, str]]) -> Component:
@@ -81,6 +82,9 @@ def dataset(item: Dataset) -> Component:
     scope = "list of names and digests" if several and item.hash_scope == "content" else item.hash_scope
     more = [("mlops:role", item.role), ("mlops:hash:scope", scope), ("mlops:snapshot", item.snapshot)]
     made = _component(item, ComponentType.DATA, sha256s=[item.sha256], more=more)
+    recorded = _MD5.fullmatch(item.snapshot)
+    if recorded:
+        made.hashes = [HashType(alg=HashAlgorithm.MD5, content=recorded[1])]
     if several:
         made.components = [_file(file, item.ref) for file in item.files]
     return made

@@ -154,7 +154,7 @@ def _inferred(scene: Scene, interface: Interface | None, about: dict[str, list[F
         yield _guess("name", without_credentials(scene.served), source)
         return
     yield _guess("name", PurePosixPath(source).stem if part.place.is_file() else PurePosixPath(source).name or "model", source)
-    yield _guess("version", f"sha256-{part.sha256[:12]}", source)
+    yield _guess("version", part.version, source)
     system = settle(about["system"])
     for element in ("producer", "licence", "repository", "homepage"):
         of_model = any(fact.element == element for fact in about["model"])
@@ -245,7 +245,7 @@ def _datasets(scene: Scene, found: Sequence[Found]) -> tuple[tuple[Dataset, ...]
         part = scene.parts.get(key)
         if part is None:
             continue
-        ref = refs[key] = f"dataset:sha256:{part.sha256}"
+        ref = refs[key] = f"dataset:{part.digest}"
         if ref not in made:
             made[ref] = _dataset(key, part, ref, found)
     return tuple(made.values()), refs
@@ -258,7 +258,7 @@ def _dataset(key: str, part: Part, ref: str, found: Sequence[Found]) -> Dataset:
     bare = Item(ref="", name="", facts=settled)
     name, version = bare.text("name"), bare.text("version")
     stated = canonical(bare.text("identifier"))
-    purl = stated or generic_purl(PurePosixPath(name).name, version, part.sha256, "dataset")
+    purl = stated or (generic_purl(PurePosixPath(name).name, version, part.sha256, "dataset") if part.sha256 else "")
     settled = settle([*settled, _guess("identifier", purl, part.source)])
     return Dataset(
         ref=ref,
@@ -279,7 +279,7 @@ def _dataset(key: str, part: Part, ref: str, found: Sequence[Found]) -> Dataset:
 def _inferred_of_data(part: Part, facts: Sequence[Fact], columns: Sequence[Column]) -> Iterator[Fact]:
     told = Item(ref="", name="", facts=settle(facts))
     yield _guess("name", part.source, part.source)
-    yield _guess("version", f"sha256-{part.sha256[:12]}", part.source)
+    yield _guess("version", part.version, part.source)
     if told.text("columns"):
         rows = f"{told.text('rows')} rows and " if told.text("rows") else ""
         yield _guess(

@@ -31,6 +31,7 @@ class Part:
     paths: Mapping[str, Path] = field(repr=False)
     """`File.path` -> where to read it."""
     sha256: str
+    """Empty for a data set that only a pointer tells of."""
     hash_scope: Literal["content", "pointer", "none"] = "content"
     snapshot: str = ""
     states: tuple[tuple[int, int, int], ...] = field(default=(), repr=False)
@@ -39,6 +40,17 @@ class Part:
     """`File.path` of each ONNX file -> what it says, read once."""
     purl: str = ""
     """Where the place itself tells it, such as a folder of the cache of Hugging Face."""
+
+    @property
+    def digest(self) -> str:
+        """What it is known by: `sha256:…`, or what a pointer records of it, such as `md5:…`."""
+        return f"sha256:{self.sha256}" if self.sha256 else self.snapshot
+
+    @property
+    def version(self) -> str:
+        """What tells versions apart where nobody numbers them: `sha256-` and the first digits."""
+        kind, _, digits = self.digest.partition(":")
+        return f"{kind}-{digits[:12]}"
 
     def named(self, *names: str) -> tuple[tuple[str, Path], ...]:
         """Its files that have one of these last names, in lower case, as (path as shown, path to read)."""

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from pathlib import PurePosixPath
+from posixpath import join, normpath
 from typing import TYPE_CHECKING
 
 from mlops_stage.errors import InputError
 from mlops_stage.evidence.digest import of_json, sha256_many
 from mlops_stage.evidence.paths import relative
-from mlops_stage.evidence.redact import personal
+from mlops_stage.evidence.redact import personal, shown
 from mlops_stage.stages.sbom.extract.files import files_in, states_of
+from mlops_stage.stages.sbom.extract.plain import UnreadableError, tables, text_of, word, yaml_of
 from mlops_stage.stages.sbom.extract.scene import Part, Table, claim, harmless
-from mlops_stage.stages.sbom.facts import Column, File
+from mlops_stage.stages.sbom.facts import Column, Confidence, File
+from mlops_stage.stages.sbom.identity import generic_purl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,11 +29,14 @@ ROLES = ("data", "train", "reference")
 MOST_COUNTED = 64 * 2**20
 """Bytes of text files up to which rows are counted: beyond, counting would take longer than hashing."""
 _MOST_COLUMNS = 5000
-_POINTED = re.compile(r"^\s*(?:-\s*)?(md5|sha256|etag|hash|rev):\s*['\"]?([\w.:/+-]{6,200})['\"]?\s*$", re.MULTILINE)
+_RECORDED = {"md5": r"[0-9a-f]{32}(\.dir)?", "sha256": r"[0-9a-f]{64}", "etag": r"[\w.:/+-]{6,200}", "checksum": r"[\w.:/+-]{6,200}"}
+"""Names under which DVC records what it knows a file or folder by."""
+_DIGEST = re.compile(r"md5:[0-9a-f]{32}|sha256:[0-9a-f]{64}")
+"""A digest of the bytes of a file; that of a folder, `.dir`, is one of DVC's own list."""
 
 
 def table_part(key: str, source: str, root: Path) -> Part:
-    """The files of a data set, by the digest that all stages know it by; of one that only DVC has, by the digest in its pointer.
+    """The files of a data set, by the digest that all stages know it by; of one that only DVC has, by what its pointer records.
 
     Raises:
         UsageError: nothing is there.
@@ -51,7 +58,12 @@ def table_part(key: str, source: str, root: Path) -> Part:
 
 def extract(scene: Scene) -> Iterator[Found]:
     """What the tables say about themselves; text files that are large are told by their header alone."""
-    given = {key: part for key in ROLES if (part := scene.parts.get(key)) is not None and part.hash_scope == "content"}
+    parts = {key: scene.parts[key] for key in ROLES if key in scene.parts}
+    for key, part in parts.items():
+        if part.hash_scope == "pointer" and _DIGEST.fullmatch(part.snapshot):
+            identifier = generic_purl(PurePosixPath(part.source).name, "", part.snapshot, "dataset")
+            yield claim(key, "identifier", identifier, part.files[0].path, Confidence.DECLARED)
+    given = {key: part for key, part in parts.items() if part.hash_scope == "content"}
     if given:
         from mlops_stage.inputs.tables.open import open_table  # as above
 
@@ -105,22 +117,40 @@ def _pointer(path: Path) -> Path | None:
 
 
 def _pointed(key: str, source: str, root: Path, pointer: Path) -> Part:
-    with pointer.open("rb") as stream:
-        text = stream.read(2**16).decode("utf-8", "replace")
-    found = _POINTED.search(text)
-    if found is None:
-        raise InputError(f"{key}: {relative(root, pointer)} names no digest of the data", "run `dvc pull`, and name the data itself")
-    sha256 = sha256_many([pointer])[pointer]
+    """What DVC recorded of a data set that is not here; the digest of the pointer itself is none of the data."""
     name = relative(root, pointer)
-    file = File(path=name, sha256=sha256, size=pointer.stat().st_size, role="data", format="DVC pointer")
+    data, snapshot = _recorded(key, pointer, name, as_named=source.endswith(".dvc"))
+    file = File(path=name, sha256=sha256_many([pointer])[pointer], size=pointer.stat().st_size, role="data", format="DVC pointer")
     return Part(
         key=key,
-        source=source.removesuffix(".dvc"),
+        source=relative(root, pointer.parent / data),
         place=pointer,
         files=(file,),
         paths={name: pointer},
         states=states_of([pointer]),
-        sha256=sha256,
+        sha256="",
         hash_scope="pointer",
-        snapshot=f"{found[1]}:{found[2]}",
+        snapshot=snapshot,
     )
+
+
+def _recorded(key: str, pointer: Path, name: str, *, as_named: bool) -> tuple[str, str]:
+    """The path of the data, and what DVC knows it by: that of the pointer's own name, or the only one where the pointer itself was named.
+
+    Raises:
+        InputError: the pointer says nothing of that data.
+    """
+    hint = "run `dvc pull`, and name the data itself"
+    try:
+        plain = yaml_of(text_of(pointer, 2**16))
+    except UnreadableError as error:
+        raise InputError(f"{key}: {name} could not be read: {shown(error, 160)}", hint) from error
+    outs = {normpath(join(word(plain.get("wdir")), word(one.get("path")))): one for one in tables(plain.get("outs"))}
+    data = pointer.name.removesuffix(".dvc")
+    if data not in outs and as_named and len(outs) == 1:
+        data = next(iter(outs))
+    told = ((kind, word(outs.get(data, {}).get(kind)), pattern) for kind, pattern in _RECORDED.items())
+    snapshot = next((f"{kind}:{text}" for kind, text, pattern in told if re.fullmatch(pattern, text)), "")
+    if not snapshot:
+        raise InputError(f"{key}: {name} records no digest of {shown(data)}", hint)
+    return data, snapshot
