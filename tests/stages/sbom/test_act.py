@@ -14,7 +14,7 @@ from mlops_stage.errors import UsageError
 from mlops_stage.estimates import Rate
 from mlops_stage.report import Level, Metric, Outcome, Report, read_report
 from mlops_stage.stages.sbom.act import BOM, COMPLETE, PAGE, act
-from mlops_stage.stages.sbom.elements import DECLARABLE, G7
+from mlops_stage.stages.sbom.elements import BY_NAME, DECLARABLE, G7
 from mlops_stage.stages.sbom.params import SbomParams
 from mlops_stage.stages.sbom.validate import faults
 from mlops_stage.workspace import EarlierReport, Workspace
@@ -162,15 +162,19 @@ def test_minimum_elements(judged, tmp_path):
     assert document["metadata"]["authors"] == [{"email": "a@example.org"}]
 
 
-def test_the_same_inputs_give_the_same_bytes(judged, tmp_path):
+def test_on_the_command_line_it_publishes_the_same_bytes_anywhere_and_fails_a_gate_on_an_element(judged, tmp_path):
     """Row 3: another folder, user, host name, time zone and hash seed."""
     moved = tmp_path / "elsewhere" / "project"
     shutil.copytree(judged, moved)
     digests = set()
     for place, seed, zone in ((judged, "0", "UTC"), (moved, "4242", "Asia/Tokyo")):
         env = {"PYTHONHASHSEED": seed, "TZ": zone, "HOSTNAME": f"host{seed}", "USER": f"user{seed}", "LOGNAME": f"user{seed}"}
-        assert mlops_stage(place, "sbom", "--model", "candidate.onnx", "--data", "data/test.parquet", "--out", "out", **env) == 0
-        digests.add(((place / "out" / "sbom.cdx.json").read_bytes(), (place / "out" / "sbom" / PAGE).read_bytes()))
+        gate = ["--gate", "element[name=model_license] >= 1"]
+        asked = ["sbom", "--model", "candidate.onnx", "--data", "data/test.parquet", "--out", "out", *gate]
+        assert mlops_stage(place, *asked, **env) == 1
+        document, evidence, page = (place / "out" / name for name in ("sbom.cdx.json", f"sbom/{BOM}", f"sbom/{PAGE}"))
+        assert document.read_bytes() == evidence.read_bytes()
+        digests.add((document.read_bytes(), page.read_bytes()))
         shutil.rmtree(place / "out")
     assert len(digests) == 1
 
@@ -210,17 +214,17 @@ def test_no_file_and_no_terminal_tells_what_is_confidential(mlops):
     secret, licence = "from our branch offices", "LicenseRef-under-the-counter"
     shutil.copy(INCOME / "candidate.onnx", mlops.cwd)
     mlops.write("model_card.md", "---\nlicense: LicenseRef-in-the-card\n---\n")
-    declare = json.dumps(
-        {"system_data_flow": secret, "system_data_usage": secret, "model_license": licence, "system_name": "A name for all to see"}
-    )
-    asked = ["--model", "candidate.onnx", "--declare", declare, "--confidential", "system_data_flow,model_license"]
+    others = [name for name in DECLARABLE if "name" not in BY_NAME[name].facts and name not in {"system_data_usage", "model_license"}]
+    said = {"system_data_flow": secret, "system_data_usage": secret, "model_license": licence, "system_name": "A name for all to see"}
+    declare = json.dumps({**{name: f"canary:{name}" for name in others}, **said})
+    asked = ["--model", "candidate.onnx", "--declare", declare, "--confidential", ",".join([*others, "model_license"])]
     done = mlops("sbom", *asked)
     assert done.returncode == 1, done.stderr  # the card says another licence
     explained = mlops("sbom", *asked, "--explain-config")
     out = mlops.cwd / "mlops-out"
     told = {path.relative_to(out).as_posix(): path.read_text("utf-8", "replace") for path in out.rglob("*") if path.is_file()}
     hidden = told.pop("sbom/evidence/private/bom.cdx.json")
-    for text in (secret, licence, "in-the-card"):
+    for text in (secret, licence, "in-the-card", "canary"):
         assert [name for name, content in told.items() if text in content] == []
         assert text not in done.stdout + done.stderr + explained.stdout + explained.stderr
     assert {"report.html", "run.json", "sbom/report.json", "attestations/sbom.json"} <= set(told)
@@ -252,12 +256,3 @@ def test_another_document_is_merged_whole(judged, tmp_path):
     assert {metric.slice: metric.estimate.value for metric in seen.metrics if metric.name == "components"}[
         ("type", "operating-system"),
     ] == 1
-
-
-def test_on_the_command_line_it_publishes_the_document_and_fails_a_gate_on_an_element(judged, tmp_path):
-    project = tmp_path / "project"
-    shutil.copytree(judged, project)
-    gate = ["--gate", "element[name=model_license] >= 1"]
-    assert mlops_stage(project, "sbom", "--model", "candidate.onnx", *gate) == 1
-    published = project / "mlops-out" / "sbom.cdx.json"
-    assert published.read_bytes() == (project / "mlops-out" / "sbom" / BOM).read_bytes()

@@ -1,9 +1,8 @@
 import copy
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
+import sbom_inventories as inventories
 
 from mlops_stage.errors import InputError
 from mlops_stage.stages.sbom.diff import compare
@@ -12,16 +11,6 @@ from mlops_stage.stages.sbom.emit import About, emit
 from mlops_stage.stages.sbom.lint import lint
 from mlops_stage.stages.sbom.merge import merged
 
-
-def load(name):
-    path = Path(__file__).parent / "emit" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"sbom_{name}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-inventories = load("inventories")
 WHOLE = inventories.whole()
 OURS = json.loads(emit(WHOLE, inventories.found(WHOLE)))
 OTHER = {

@@ -18,7 +18,7 @@ from mlops_stage.stages.sbom import completeness, document, minimum
 from mlops_stage.stages.sbom.edition import published
 from mlops_stage.stages.sbom.elements import G7
 from mlops_stage.stages.sbom.emit import About, emit
-from mlops_stage.stages.sbom.extract import inventory
+from mlops_stage.stages.sbom.extract import gathered
 from mlops_stage.stages.sbom.lint import lint
 from mlops_stage.stages.sbom.page import page
 from mlops_stage.stages.sbom.pictures import by_cluster
@@ -54,7 +54,8 @@ def act(params: SbomParams, workspace: Workspace) -> Observations:
     if not params.model:
         raise UsageError("there is nothing to describe", "give model: a file or a folder, of any format")
     workspace.progress(0.0, "looking at the model, its data and its libraries")
-    found = inventory(params, workspace)
+    everything = gathered(params, workspace)
+    found = everything.inventory
     results = read(workspace.reports, found.models[0], _digests(found.datasets))
     workspace.progress(0.7, "writing the bill of materials")
     environment = document.read(params.environment, workspace.root, "environment") if params.environment else None
@@ -64,7 +65,7 @@ def act(params: SbomParams, workspace: Workspace) -> Observations:
     told, withheld = found, _withheld(answers, found, params.confidential)
     if withheld:
         write_aside(workspace.out / COMPLETE, content)
-        told = published(found, params.confidential)
+        told = published(everything, params.confidential)
         content = emit(told, results, params.spec, about=replace(about, withheld=withheld))
     bom = json.loads(content)
     workspace.progress(0.8, "looking for faults")

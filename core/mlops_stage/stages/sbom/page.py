@@ -131,7 +131,7 @@ def _row(answer: Answer, inventory: Inventory, withheld: Collection[str]) -> _Ro
 
 def _line(said: Said | None, name: str, *, hidden: bool) -> _Line:
     of = shown(name)
-    if said is None:
+    if hidden or said is None:
         return _Line(value=WITHHELD, who="", of=of, how="withheld") if hidden else _Line(value="", who="", of=of, how="missing")
     who = _SAID[said.confidence] + ("" if said.confidence is Confidence.DECLARED else f" {shown(said.source)}")
     return _Line(value=shown(said.value, _LONGEST), who=who, of=of, how=str(said.confidence))

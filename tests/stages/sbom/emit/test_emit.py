@@ -1,4 +1,3 @@
-import importlib.util
 import json
 import subprocess
 import sys
@@ -6,21 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sbom_inventories as inventories
 
 from mlops_stage.stages.sbom.emit import About, emit
 from mlops_stage.stages.sbom.lint import lint
 from mlops_stage.stages.sbom.results import Results
 
-
-def load(name):
-    path = Path(__file__).with_name(f"{name}.py")
-    spec = importlib.util.spec_from_file_location(f"sbom_{name}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-inventories = load("inventories")
 WHOLE = inventories.whole()
 FOUND = inventories.found(WHOLE)
 

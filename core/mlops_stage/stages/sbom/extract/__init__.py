@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from mlops_stage.stages.sbom.extract.gathering import inventory
+from mlops_stage.stages.sbom.extract.gathering import Gathered, gathered, inventory
 
-__all__ = ["inventory"]
+__all__ = ["Gathered", "gathered", "inventory"]

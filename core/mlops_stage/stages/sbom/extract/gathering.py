@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
@@ -58,8 +60,29 @@ class Asked(Protocol):
     def declare(self) -> Mapping[str, str]: ...  # noqa: D102
 
 
+@dataclass(frozen=True, kw_only=True)
+class Gathered:
+    """What was found, before anything is concluded from it."""
+
+    scene: Scene
+    found: tuple[Found, ...]
+    """In the order in which it counts."""
+    remarks: tuple[Finding, ...]
+    """What went wrong on the way."""
+
+    @cached_property
+    def inventory(self) -> Inventory:
+        """What follows from all of it."""
+        return assembled(self.scene, self.found, self.remarks)
+
+
 def inventory(params: Asked, workspace: Workspace) -> Inventory:
-    """What is known about the model, its data and its libraries, from files, git, CI and declarations; nothing over a network.
+    """What is known about the model, its data and its libraries; as `gathered`, and what follows from it."""
+    return gathered(params, workspace).inventory
+
+
+def gathered(params: Asked, workspace: Workspace) -> Gathered:
+    """What is found about the model, its data and its libraries, in files, git, CI and declarations; nothing over a network.
 
     Raises:
         UsageError: a path that does not exist.
@@ -88,15 +111,15 @@ def inventory(params: Asked, workspace: Workspace) -> Inventory:
         contract=params.contract,
         cards=_cards(parts.get("model"), workspace.root),
     )
-    gathered = hookspecs.gather(specs, "mlops_sbom_extractors", (OURS, *workspace.plugins))
-    remarks += [_broken(one.name, one.distribution, one.reason) for one in gathered.broken]
+    extractors = hookspecs.gather(specs, "mlops_sbom_extractors", (OURS, *workspace.plugins))
+    remarks += [_broken(one.name, one.distribution, one.reason) for one in extractors.broken]
     found: list[Found] = [*declared(params.declare)]
-    for offer in gathered.offers:
+    for offer in extractors.offers:
         found += _extracted(offer, scene, remarks)
     remarks += [one.finding for one in found if isinstance(one, Remark)]
     if any(states_of(part.paths.values()) != part.states for part in parts.values()):
         raise InputError("the model or its data was changed while it was read", "let no other step write them while this one runs")
-    return assembled(scene, found, tuple(remarks))
+    return Gathered(scene=scene, found=tuple(found), remarks=tuple(remarks))
 
 
 def _extracted(offer: Offer, scene: Scene, remarks: list[Finding]) -> Sequence[Found]:
