@@ -129,7 +129,7 @@ def test_a_screen_reader_finds_landmarks_tables_and_pictures(show):
         assert page.get_by_role(role).count() == 1
     assert page.get_by_role("navigation", name="Reports").get_by_role("link").count() == 4
     assert page.get_by_role("img", name="recall: 0.651, 95 % interval 0.636 to 0.666; required: at least 0.7").count() == 1
-    table = page.get_by_role("article", name="candidate").get_by_role("table", name="All rows")
+    table = page.get_by_role("article", name="candidate").get_by_role("table", name="Overall")
     assert table.get_by_role("columnheader").all_inner_texts()[:2] == ["Metric", "Value"]
     assert "16,281" in table.get_by_role("row", name="accuracy 0.873").inner_text()
 

@@ -41,6 +41,16 @@ class Sliced:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Single:
+    """The metrics that are each known of one slice only: there is nothing to compare them with."""
+
+    where: Slice
+    """The slice, where it is the same one for all."""
+    rows: tuple[Metric, ...]
+    left_out: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ruled:
     """The findings of one rule at one level."""
 
@@ -65,13 +75,30 @@ def overall(report: Report, named: Collection[tuple[str, Slice]] = ()) -> tuple[
 def sliced(report: Report, named: Collection[tuple[str, Slice]] = ()) -> tuple[tuple[Sliced, ...], int]:
     """Each metric by slice, those that a gate names first, and how many metrics are left out."""
     whole = {metric.name: metric for metric in report.metrics if not metric.slice}
+    groups = {name: found for name, found in _by_name(report).items() if len(found) > 1 or name in whole}
+    asked = {name for name, where in named if where}
+    names = sorted(groups, key=lambda name: name not in asked)
+    return tuple(_chosen(name, groups[name], whole, named) for name in names[:SLICED]), max(len(names) - SLICED, 0)
+
+
+def single(report: Report, named: Collection[tuple[str, Slice]] = ()) -> Single | None:
+    """The metrics that one slice alone has, those that a gate names first; None where there are none."""
+    whole = {metric.name for metric in report.metrics if not metric.slice}
+    rows = [found[0] for name, found in _by_name(report).items() if len(found) == 1 and name not in whole]
+    if not rows:
+        return None
+    rows.sort(key=lambda metric: (metric.name, metric.slice) not in named)
+    where = rows[0].slice if len({metric.slice for metric in rows}) == 1 else ()
+    return Single(where=where, rows=tuple(rows[:OVERALL]), left_out=max(len(rows) - OVERALL, 0))
+
+
+def _by_name(report: Report) -> dict[str, list[Metric]]:
+    """The metrics of slices."""
     groups: dict[str, list[Metric]] = {}
     for metric in report.metrics:
         if metric.slice:
             groups.setdefault(metric.name, []).append(metric)
-    asked = {name for name, where in named if where}
-    names = sorted(groups, key=lambda name: name not in asked)
-    return tuple(_chosen(name, groups[name], whole, named) for name in names[:SLICED]), max(len(names) - SLICED, 0)
+    return groups
 
 
 def _chosen(name: str, metrics: list[Metric], whole: Mapping[str, Metric], named: Collection[tuple[str, Slice]]) -> Sliced:

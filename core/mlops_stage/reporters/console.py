@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mlops_stage.report import Level, Verdict
 from mlops_stage.report.words import counted, listed
-from mlops_stage.reporters import choice, injection
+from mlops_stage.reporters import choice, injection, mixed
 from mlops_stage.reporters.escape import harmless
 from mlops_stage.reporters.judged import named
 from mlops_stage.reporters.words import LEVEL_MARKS, MARKS, headline, spelled, word
@@ -63,6 +63,9 @@ def _lines(run: Run, own: tuple[Report, ...]) -> Iterator[str]:
     if others:
         names = listed([harmless(name, 60) for name in others[:5]])
         yield _styled("quiet", f"{counted(len(others), 'earlier report')} in the same directory: {names}{' …' if len(others) > 5 else ''}")  # noqa: PLR2004  (one line)
+    about = mixed.strangers(run)
+    if about:
+        yield from _marked("warning", LEVEL_MARKS["warning"], _say(mixed.told(about)), mixed.HINT)
     for failure in run.failures:
         yield from _marked("error", MARKS["error"], _say(failure.message), failure.hint)
     told = headline(own, run.failures)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from mlops_stage.report import Verdict
 from mlops_stage.report.words import counted
-from mlops_stage.reporters import choice, injection
+from mlops_stage.reporters import choice, injection, mixed
 from mlops_stage.reporters.escape import code, harmless, markdown
 from mlops_stage.reporters.judged import named
-from mlops_stage.reporters.words import LEVEL_MARKS, MARKS, headline, rule_url, short, spelled, word
+from mlops_stage.reporters.words import LEVEL_MARKS, MARKS, headline, labelled, rule_url, short, spelled, spelled_slice, word
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from mlops_stage.report import Finding, Metric, Report, Run
 
@@ -52,6 +52,9 @@ def _blocks(run: Run) -> Iterator[str]:
     yield f"## {told.mark} {_say(told.title)}{doubt}\n\n{told.sentence}\n"
     for failure in run.failures:
         yield f"> **{MARKS['error']} {_say(failure.message)}**{_hint(failure.hint)}\n"
+    about = mixed.strangers(run)
+    if about:
+        yield f"> [!WARNING]\n> {_say(mixed.told(about))}.{_hint(mixed.HINT)}\n"
     if len(run.reports) > 1:
         yield _contents(run)
     for report in run.reports:
@@ -95,11 +98,17 @@ def _report(report: Report, *, earlier: bool) -> Iterator[str]:
     asked = named(report)
     whole, rest = choice.overall(report, asked)
     if whole:
-        yield _folded("Figures over all rows", _metrics(whole, "metric"), _left(rest, "metric", report))
+        yield _folded("Figures overall", _metrics(whole, "metric", labelled), _left(rest, "metric", report))
+    single = choice.single(report, asked)
+    if single is not None:
+        rows = _metrics(single.rows, "metric", label=lambda metric: labelled(metric, single.where))
+        yield _folded(f"Figures of {spelled_slice(single.where) or 'single slices'}", rows, _left(single.left_out, "metric", report))
     groups, _ = choice.sliced(report, asked)
     for group in groups:
         title = f"{group.name} by slice, {counted(len(group.rows) + group.left_out, 'slice')}"
-        yield _folded(title, _metrics(group.rows, "slice"), _left(group.left_out, "slice", report))
+        yield _folded(
+            title, _metrics(group.rows, "slice", lambda metric: spelled_slice(metric.slice)), _left(group.left_out, "slice", report)
+        )
     if report.subjects or choice.public(report.evidence):
         yield _files(report)
 
@@ -128,20 +137,19 @@ def _finding(finding: Finding, report: Report) -> str:
     return f"{mark}{_say(finding.message)}{where}{_hint(finding.hint)} · {f'[{rule}]({url})' if url else rule}"
 
 
-def _metrics(metrics: Iterable[Metric], first: str) -> str:
+def _metrics(metrics: Iterable[Metric], first: str, label: Callable[[Metric], str]) -> str:
     metrics = tuple(metrics)
     compared = any(metric.versus is not None for metric in metrics)
     head = (first, "value", "95 % interval", "n", *(("against the baseline",) if compared else ()))
-    return _table(head, (_row(metric, compared=compared) for metric in metrics))
+    return _table(head, (_row(metric, label(metric), compared=compared) for metric in metrics))
 
 
-def _row(metric: Metric, *, compared: bool) -> tuple[str, ...]:
+def _row(metric: Metric, label: str, *, compared: bool) -> tuple[str, ...]:
     told = spelled(metric.estimate)
-    where = ", ".join(f"{column} = {value}" for column, value in metric.slice)
     unit = f" {_say(metric.unit_for(getattr(metric.estimate, 'value', None)))}" if metric.unit else ""
     part = f" (in part: {_say(metric.incomplete)})" if metric.incomplete else ""
     interval = f"{told.interval}{part}" if told.interval else _say(told.reason)
-    row = (_say(where or metric.name), f"{told.value}{unit}", interval, told.n)
+    row = (_say(label), f"{told.value}{unit}", interval, told.n)
     if not compared:
         return row
     if metric.versus is None:

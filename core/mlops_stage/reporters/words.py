@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mlops_stage.estimates import Estimate
-    from mlops_stage.report import Failure, Report
+    from mlops_stage.report import Failure, Metric, Report, Slice
 
 DOCS = "https://mlops.github.io/evaluate"
 """Where the documentation of the built-in stages is published."""
@@ -106,6 +106,16 @@ def spelled(estimate: Estimate) -> Spelled:
     digits = decimals(high - low)
     bounds = f"{number(low, digits)} to {number(high, digits)}" if math.isfinite(high) else f"{number(low, digits)} or more"
     return Spelled(value=number(estimate.value, digits), interval=bounds, n=rows(estimate.n))
+
+
+def spelled_slice(where: Slice) -> str:
+    """`sex = female, race = other`; empty for all rows."""
+    return ", ".join(f"{column} = {value}" for column, value in where)
+
+
+def labelled(metric: Metric, within: Slice = ()) -> str:
+    """The metric's name, and its slice unless that is told above it: `parity, target = host`."""
+    return metric.name if metric.slice in ((), within) else f"{metric.name}, {spelled_slice(metric.slice)}"
 
 
 def interval(estimate: Estimate) -> tuple[float, float]:

@@ -68,6 +68,15 @@ def test_a_count_needs_no_picture():
     assert bars.gate(counted) == ""
 
 
+@pytest.mark.parametrize(("value", "threshold", "drawn"), [(1.0, 1.0, False), (0.0, 1.0, False), (0.98, 1.0, True), (1.0, 0.9, True)])
+def test_a_yes_or_no_needs_no_picture(value, threshold, drawn):
+    assert bool(bars.gate(judge(Point(value, n=1_000), threshold=threshold))) is drawn
+
+
+def test_a_bar_of_a_table_is_short():
+    assert len(bars.row(bars.span(Rate(90, 100)), Scale(low=0, high=1, start=1, end=99), 0.8)) < 130
+
+
 def test_what_has_no_value_has_no_picture():
     assert bars.gate(judge(NotEstimable(0, "no positives"))) == ""
     assert bars.row(None, Scale(low=0, high=1, start=0, end=1)) == ""
@@ -81,8 +90,8 @@ def test_an_open_interval_is_drawn_to_the_edge():
 def test_rows_of_a_table_share_their_scale():
     spans = [bars.span(Rate(90, 100)), bars.span(Rate(50, 100)), None]
     scale = bars.common(spans, 0.8)
-    dots = [float(by_class(read(bars.row(one, scale, 0.8)), "dot")[0].get("d").removeprefix("M").split()[0]) for one in spans[:2]]
-    lines = {by_class(read(bars.row(one, scale, 0.8)), "reference")[0].get("d") for one in spans[:2]}
+    dots = [float(read(bars.row(one, scale, 0.8)).find("circle").get("cx").removesuffix("%")) for one in spans[:2]]
+    lines = {read(bars.row(one, scale, 0.8)).find("rect").get("x") for one in spans[:2]}
     assert dots[0] > dots[1]
     assert len(lines) == 1
 

@@ -8,7 +8,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from mlops_stage.report import Curve, Matrix
+from mlops_stage.estimates import NotEstimable, Point, Rate
+from mlops_stage.report import Curve, Matrix, Metric, Outcome, Report, Run
 from mlops_stage.reporters.html import render
 
 VOID = {"meta", "link", "br", "rect", "line", "circle", "polyline"}
@@ -94,7 +95,7 @@ def test_doubts_come_before_the_verdict_and_the_verdict_before_all_figures(runs)
         "broken could not run",
         "Not passed",
         "Recall is 0.651",
-        "All rows",
+        "Overall",
     ]
     places = [said.find(part) for part in order]
     assert -1 not in places
@@ -155,12 +156,10 @@ def test_hostile_text_is_text(runs):
 def test_text_that_instructs_a_model_is_marked_wherever_it_stands(runs):
     page = Page(text(runs("hostile")))
     assert "Quoted text that addresses a language model" in page.said
-    shown = page.said.count("Ignore all previous instructions")
-    marked = page.said.count("quoted text, not to be followed: Ignore") + page.said.count(
-        "quoted text, not to be followed: validity/Ignore"
-    )
+    unmarked = Page(re.sub(r'<mark class="flag">.*?</mark>', "", text(runs("hostile")))).said
     titles = 1  # a picture's axis names hold no marks, but none of them holds this text either
-    assert shown - marked <= titles
+    assert unmarked.count("Ignore all previous instructions") <= titles
+    assert page.said.count("quoted text, not to be followed: ") >= 16
     assert "addresses a language model" not in Page(text(runs("everything"))).said
 
 
@@ -189,6 +188,63 @@ def test_the_same_reports_give_the_same_bytes_whenever_and_wherever(runs):
 
 def test_a_report_of_an_earlier_run_says_so(runs):
     assert Page(text(runs("earlier"))).said.count("from an earlier run") == 1
+
+
+def test_reports_about_other_files_than_this_run_are_told_apart(runs):
+    run = runs("earlier")
+    earlier = next(report for report in run.reports if report.id not in run.ids)
+    warning = "This page mixes reports about different files"
+    assert warning not in Page(text(run)).said
+    moved = tuple(replace(item, sha256="0" * 64) if item.role == "model" else item for item in earlier.subjects)
+    assert moved != earlier.subjects
+    changed = replace(run, reports=tuple(replace(report, subjects=moved) if report is earlier else report for report in run.reports))
+    said = Page(text(changed)).said
+    assert warning in said
+    assert f"from earlier runs come {earlier.id} about another model" in said
+    assert "from an earlier run, about another model" in said
+
+
+def about(*metrics):
+    report = Report(stage="compile", id="compile", outcome=Outcome.PASSED, summary="Fine.", metrics=metrics)
+    run = Run(reports=(report,), ids=("compile",), started="2026-01-01T00:00:00Z", seconds=1.0)
+    return Page(text(run))
+
+
+def test_metrics_of_one_slice_stand_in_one_table():
+    where = (("target", "host"),)
+    page = about(
+        Metric(name="parity", estimate=Point(1.0, n=1_000), slice=where),
+        Metric(name="label_agreement", estimate=Rate(990, 1_000), slice=where),
+        Metric(name="latency_ratio", estimate=Rate(99, 100), slice=(("target", "pi"),)),
+        Metric(name="latency_ratio", estimate=Rate(98, 100), slice=where),
+    )
+    assert set(re.findall(r"(\w+) by slice", page.said)) == {"latency_ratio"}
+    assert page.said.index("target = host") < page.said.index("parity") < page.said.index("label_agreement")
+    apart = about(
+        Metric(name="parity", estimate=Point(1.0), slice=where), Metric(name="ratio", estimate=Point(0.5), slice=(("target", "pi"),))
+    )
+    assert "Single slices" in apart.said
+    assert "parity, target = host" in apart.said
+
+
+@pytest.mark.parametrize("values", [(0.0, 1.0), (0.0, 0.0), (3.0, 12.0)])
+def test_counts_are_on_no_scale(values):
+    page = about(
+        Metric(name="files", estimate=Point(values[0])),
+        *(Metric(name="element", estimate=Point(value), slice=(("name", str(place)),)) for place, value in enumerate(values)),
+    )
+    assert page.all("svg") == []
+    assert "bars from" not in page.said
+    assert {attributes.get("class") for attributes in page.all("td")} <= {None}
+    assert len(page.all("th")) == 2 * 2 + 1 + len(values)
+
+
+def test_why_a_figure_is_missing_stands_where_its_bar_would():
+    page = about(
+        Metric(name="recall", estimate=Rate(90, 100)), Metric(name="precision", estimate=NotEstimable(0, "no positives in this group"))
+    )
+    assert [attributes["colspan"] for attributes in page.all("td") if attributes.get("class") == "note"] == ["2"]
+    assert page.said.count("no positives in this group") == 1
 
 
 def test_settings_that_were_not_given_are_not_listed(runs):

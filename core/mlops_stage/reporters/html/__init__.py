@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from mlops_stage import __version__
 from mlops_stage.report.words import counted
-from mlops_stage.reporters import choice, injection
+from mlops_stage.reporters import choice, injection, mixed
 from mlops_stage.reporters.escape import harmless
 from mlops_stage.reporters.html import view
 from mlops_stage.reporters.words import DOCS, LEVEL_MARKS, MARKS, headline, short, word
@@ -33,6 +33,7 @@ def render(run: Run) -> Mapping[str, str]:
     shown = view.sections(run)
     doubts = view.doubts(shown)
     findings = [doubt.finding for doubt in doubts]
+    about = mixed.strangers(run)
     told = headline(run.reports, run.failures)
     page = _environment(flagging=bool(flags)).get_template("page.html.j2")
     text = page.render(
@@ -45,6 +46,8 @@ def render(run: Run) -> Mapping[str, str]:
         first=view.first(shown) if len(shown) > 1 else [],
         failures=run.failures,
         flags=flags,
+        mixed=mixed.told(about) if about else "",
+        run_again=mixed.HINT,
         subjects=view.subjects(run),
         share=view.share(run),
         style=Markup(style),  # noqa: S704  (our own file)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mlops_stage.estimates import Point
 from mlops_stage.report import COUNT_UNITS
 from mlops_stage.reporters.html.scale import Scale, coordinate, spanning
-from mlops_stage.reporters.html.svg import decoration, element, line, picture, text
+from mlops_stage.reporters.html.svg import element, line, picture, strip, text
 from mlops_stage.reporters.words import interval, number, spelled
 
 if TYPE_CHECKING:
@@ -34,6 +34,11 @@ def span(estimate: Estimate) -> Span | None:
     return None if math.isnan(value) or math.isnan(low) or math.isnan(high) else (low, value, high)
 
 
+def whole(estimate: Estimate) -> bool:
+    """A whole number without an interval: a count, or 1 for yes and 0 for no; a place on a scale says no more."""
+    return isinstance(estimate, Point) and float(estimate.value).is_integer()
+
+
 def common(spans: Iterable[Span | None], reference: float | None = None) -> Scale | None:
     """One scale for all rows of a table."""
     ends = [end for one in spans if one is not None for end in one]
@@ -47,21 +52,21 @@ def row(one: Span | None, scale: Scale | None, reference: float | None = None) -
     if one is None or scale is None:
         return ""
     low, value, high = one
-    parts = []  # the rail is drawn by the style sheet; a page holds hundreds of bars, so each is as short as can be
+    parts = []  # the rail, and what is alike in all bars, is drawn by the style sheet
     if reference is not None and math.isfinite(reference):
-        parts.append(element("path", class_="reference", d=f"M{scale(reference)} 0v16"))
+        parts.append(element("rect", x=f"{scale(reference)}%"))
     if high > low:
-        parts.append(element("path", class_="whisker", d=f"M{scale(low)} 8H{scale(high)}"))
-    # A line of no length with round ends stays a round dot however the picture is stretched.
-    parts.append(element("path", class_="dot", d=f"M{scale(value)} 8h0"))
-    return decoration(*parts, width=100, height=16, class_="bar")
+        parts.append(element("line", x1=f"{scale(low)}%", x2=f"{scale(high)}%"))
+    parts.append(element("circle", cx=f"{scale(value)}%"))
+    return strip(*parts, class_="bar")
 
 
 def gate(one: Judged) -> Markup | str:
     """The value with its interval on a scale around the threshold; the side that meets it is shaded."""
     drawn = span(one.estimate)
-    if drawn is None or (isinstance(one.estimate, Point) and one.metric.unit in COUNT_UNITS):
-        return ""  # a count says by itself how far it is from what is required
+    counted = one.metric.unit in COUNT_UNITS or (whole(one.estimate) and one.threshold.is_integer())
+    if drawn is None or (isinstance(one.estimate, Point) and counted):
+        return ""  # a count, or a yes or no, says by itself how far it is from what is required
     low, value, high = drawn
     bound = one.gate.bound if one.gate.bound is not None and math.isfinite(one.gate.bound) else value
     scale = spanning((low, value, high, one.threshold, bound), start=8, end=_WIDTH - 8, pad=0.18, within=None if one.baseline else (0, 1))

@@ -45,6 +45,25 @@ class Table:
     compared: bool = False
     open: bool = False
 
+    @property
+    def barred(self) -> bool:
+        """Whether a row has a bar; columns that would be empty are not drawn."""
+        return any(row.bar for row in self.rows)
+
+    @property
+    def ranged(self) -> bool:
+        """Whether a row has an interval."""
+        return any(row.told.interval for row in self.rows)
+
+    @property
+    def counted(self) -> bool:
+        """Whether a row tells how many rows are behind it."""
+        return any(row.told.n for row in self.rows)
+
+    def apart(self, row: Row) -> bool:
+        """Whether the note of a row stands where others have a bar and an interval."""
+        return bool(row.note) and not row.bar and not row.told.interval and (self.barred or self.ranged)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:

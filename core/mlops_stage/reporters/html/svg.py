@@ -41,3 +41,8 @@ def decoration(*parts: str, width: float, height: float, class_: str) -> Markup:
     """A picture that stretches to its box and says nothing that does not stand beside it in words."""
     drawn = element("svg", *parts, class_=class_, viewBox=f"0 0 {width:g} {height:g}", preserveAspectRatio="none", aria_hidden="true")
     return Markup(drawn)  # noqa: S704  (all parts come from the functions of this module)
+
+
+def strip(*parts: str, class_: str) -> Markup:
+    """As `decoration`, for parts that are placed in percent of its width; a page holds hundreds of them, so each is short."""
+    return Markup(element("svg", *parts, class_=class_, aria_hidden="true"))  # noqa: S704  (all parts come from the functions of this module)

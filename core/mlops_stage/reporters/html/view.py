@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from posixpath import normpath
 from typing import TYPE_CHECKING, Any
@@ -11,13 +11,13 @@ from urllib.parse import quote
 from mlops_stage.estimates import NotEstimable
 from mlops_stage.report import Outcome, Verdict
 from mlops_stage.report.words import counted
-from mlops_stage.reporters import choice
+from mlops_stage.reporters import choice, mixed
 from mlops_stage.reporters.html import bars
 from mlops_stage.reporters.html.figures import Picture, Row, Table, drawn, scaled
 from mlops_stage.reporters.html.scale import Scale
 from mlops_stage.reporters.html.svg import decoration, element
 from mlops_stage.reporters.judged import judged, named
-from mlops_stage.reporters.words import rule_url, spelled
+from mlops_stage.reporters.words import labelled, rule_url, spelled, spelled_slice
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -75,6 +75,8 @@ class Section:
     report: Report
     anchor: str
     earlier: bool
+    stranger: str
+    """What an earlier report is about that this run was not: `another model`."""
     doubted: bool
     reserved: bool
     tally: str
@@ -100,7 +102,11 @@ class Section:
 
 def sections(run: Run) -> tuple[Section, ...]:
     """The reports, in their order; ids may repeat or be hostile, so anchors are numbers."""
-    return tuple(_section(report, f"report-{place}", report.id not in run.ids) for place, report in enumerate(run.reports, 1))
+    about = mixed.strangers(run)
+    return tuple(
+        replace(_section(report, f"report-{place}", report.id not in run.ids), stranger=about.get(report.id, ""))
+        for place, report in enumerate(run.reports, 1)
+    )
 
 
 def doubts(shown: tuple[Section, ...]) -> tuple[Doubt, ...]:
@@ -148,7 +154,6 @@ def share(run: Run) -> Markup | str:
 
 def _section(report: Report, anchor: str, earlier: bool) -> Section:  # noqa: FBT001  (private, called once)
     asked = named(report)
-    whole, whole_rest = choice.overall(report, asked)
     groups, groups_rest = choice.sliced(report, asked)
     found, found_rest = choice.ruled(finding for finding in report.findings if not finding.doubts_figures)
     where = f"{report.id}/report.json"
@@ -158,6 +163,7 @@ def _section(report: Report, anchor: str, earlier: bool) -> Section:  # noqa: FB
         report=report,
         anchor=anchor,
         earlier=earlier,
+        stranger="",
         doubted=choice.in_doubt(report.findings),
         reserved=bool(choice.doubts(report)),
         tally=_tally(report),
@@ -166,7 +172,7 @@ def _section(report: Report, anchor: str, earlier: bool) -> Section:  # noqa: FB
         gates_rest=f"{counted(len(gates) - GATES, 'more gate')} in {where}." if len(gates) > GATES else "",
         findings=found,
         findings_rest=f"{counted(found_rest, 'more finding')} of other rules in {where}." if found_rest else "",
-        tables=_overall(whole, whole_rest, where) if whole else (),
+        tables=tuple(_tables(report, asked, where)),
         slices=tuple(_sliced(group, report, where, is_open=place == 0) for place, group in enumerate(groups)),
         slices_rest=f"{counted(groups_rest, 'more metric')} by slice in {where}." if groups_rest else "",
         figures=tuple(drawn(figure, where) for figure in report.figures),
@@ -188,37 +194,47 @@ def _gates(report: Report) -> tuple[GateView, ...]:
     return tuple(sorted(shown, key=lambda view: order.index(view.gate.verdict)))
 
 
-def _overall(metrics: tuple[Metric, ...], left_out: int, where: str) -> tuple[Table, ...]:
-    """Shares between 0 and 1 on one scale; figures of other units have no common scale, so they have no bar."""
-    spans = [bars.span(metric.estimate) for metric in metrics]
+def _listed(title: str, metrics: tuple[Metric, ...], left_out: int, where: str, within: Slice = ()) -> Table:
+    """Shares between 0 and 1 on one scale; counts and figures of other units have no common scale, so they have no bar."""
     scale = Scale(low=0, high=1, start=1, end=99)
-    shown = tuple(
-        _row(metric, metric.name, bars.row(one, scale) if one is not None and one[0] >= 0 and one[2] <= 1 and not metric.unit else "")
-        for metric, one in zip(metrics, spans, strict=True)
+    shown = []
+    for metric in metrics:
+        one = bars.span(metric.estimate)
+        is_share = one is not None and one[0] >= 0 and one[2] <= 1 and not metric.unit and not bars.whole(metric.estimate)
+        shown.append(_row(metric, labelled(metric, within), bars.row(one, scale) if is_share else ""))
+    return Table(
+        title=title,
+        rows=tuple(shown),
+        scale="bars from 0 to 1" if any(row.bar for row in shown) else "",
+        rest=f"{counted(left_out, 'more metric')} in {where}." if left_out else "",
+        compared=any(metric.versus is not None for metric in metrics),
     )
-    return (
-        Table(
-            title="All rows",
-            rows=shown,
-            scale="bars from 0 to 1" if any(row.bar for row in shown) else "",
-            rest=f"{counted(left_out, 'more metric')} in {where}." if left_out else "",
-            compared=any(metric.versus is not None for metric in metrics),
-        ),
-    )
+
+
+def _tables(report: Report, asked: set[tuple[str, Slice]], where: str) -> Iterator[Table]:
+    """The metrics that are not compared by slice."""
+    whole, rest = choice.overall(report, asked)
+    if whole:
+        yield _listed("Overall", whole, rest, where)
+    single = choice.single(report, asked)
+    if single is not None:
+        title = spelled_slice(single.where) or "Single slices"
+        yield _listed(title, single.rows, single.left_out, where, single.where)
 
 
 def _sliced(group: choice.Sliced, report: Report, where: str, *, is_open: bool) -> Table:
     whole = next((metric for metric in report.metrics if metric.name == group.name and not metric.slice), None)
     reference = None if whole is None or isinstance(whole.estimate, NotEstimable) else whole.estimate.value
     spans = [bars.span(metric.estimate) for metric in group.rows]
-    scale = bars.common(spans, reference)
+    scale = None if all(bars.whole(metric.estimate) for metric in group.rows) else bars.common(spans, reference)
     total = len(group.rows) + group.left_out
     order = "worst first" if group.rows[0].direction else "farthest from all rows first"
     unknown = f", {group.unknown:,} of them could not be estimated" if group.unknown else ""
     return Table(
         title=f"{group.name} by slice",
         rows=tuple(
-            _row(metric, _where(metric.slice), bars.row(one, scale, reference)) for metric, one in zip(group.rows, spans, strict=True)
+            _row(metric, spelled_slice(metric.slice), bars.row(one, scale, reference))
+            for metric, one in zip(group.rows, spans, strict=True)
         ),
         caption=f"{len(group.rows)} of {counted(total, 'slice')}, {order}" if group.left_out else f"{counted(total, 'slice')}, {order}",
         scale=scaled(scale, reference, "all rows"),
@@ -235,13 +251,9 @@ def _row(metric: Metric, label: str, bar: Markup | str) -> Row:
         difference = spelled(metric.versus)
         sign = "+" if not isinstance(metric.versus, NotEstimable) and metric.versus.value > 0 else ""
         versus = f"{sign}{difference.value}" + (f" ({difference.interval})" if difference.interval else "")
-    unit = f" ({metric.unit})" if metric.unit else ""
+    unit = f" ({metric.unit})" if metric.unit not in {"", metric.name} else ""
     note = told.reason or (f"in part: {metric.incomplete}" if metric.incomplete else "")
     return Row(label=f"{label}{unit}", told=told, bar=bar, versus=versus, note=note)
-
-
-def _where(where: Slice) -> str:
-    return ", ".join(f"{column} = {value}" for column, value in where)
 
 
 def _files(report: Report) -> tuple[File, ...]:
