@@ -24,11 +24,10 @@ from mlops_stage.stages.compile.act import act, shelf_of
 from mlops_stage.stages.compile.backends.backend import MissingBackendError
 from mlops_stage.stages.compile.building import DISBELIEVED, ladder, unseen
 from mlops_stage.stages.compile.cache import Kept, Shelf
-from mlops_stage.stages.compile.converted import converted
+from mlops_stage.stages.compile.converted import Form, converted
 from mlops_stage.stages.compile.criteria import criteria
 from mlops_stage.stages.compile.material import gathered
 from mlops_stage.stages.compile.params import CompileParams
-from mlops_stage.stages.compile.parity.drop import predictions_of
 from mlops_stage.stages.compile.targets import Target
 from mlops_stage.workspace import WORK, Workspace
 
@@ -73,6 +72,20 @@ def table(path, rows, seed):
         )
 
 
+def exported(root):
+    """What the export script writes beside the model: predictions in double precision, and the record that names them."""
+    with (root / "test.csv").open(encoding="utf-8") as stream:
+        rows = np.array([[float(row[name]) for name in COLUMNS] for row in csv.DictReader(stream)])
+    logits = rows @ WEIGHTS.astype(np.float64)
+    with (root / "predictions.csv").open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["row_id", "y_pred", "y_score"])
+        writer.writerows([place, int(row.argmax()), 1 / (1 + np.exp(row[0] - row[1]))] for place, row in enumerate(logits))
+    names = {"model": "model.onnx", "onnx": "model.onnx", "predictions": "predictions.csv", "data": "test.csv"}
+    record = {role: {"name": name, "sha256": hashlib.sha256((root / name).read_bytes()).hexdigest()} for role, name in names.items()}
+    (root / "predictions.meta.json").write_text(json.dumps(record))
+
+
 @dataclass(frozen=True)
 class Bench:
     root: Path
@@ -98,6 +111,7 @@ def project(tmp_path_factory):
     root = tmp_path_factory.mktemp("net")
     onnx.save_model(network(), root / "model.onnx")
     table(root / "test.csv", 3000, 0)
+    exported(root)
     table(root / "train.csv", 400, 1)
     return Bench(root)
 
@@ -113,7 +127,7 @@ def first(project):
 def bench(project, tmp_path):
     """The same project in a folder of the test's own."""
     for path in project.root.iterdir():
-        if path.is_file():
+        if path.is_file() and not path.name.startswith("predictions"):
             shutil.copy(path, tmp_path)
     return Bench(tmp_path)
 
@@ -208,24 +222,51 @@ def test_a_rebuild_is_the_same_to_the_byte_and_what_the_cache_holds_is_proven_an
     assert "compile/cached" not in rules(seen)
 
 
-def test_an_export_that_answers_otherwise_than_its_framework_is_found(bench, tmp_path):
-    with (bench.root / "test.csv").open(encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
-    with (bench.root / "original.csv").open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["truth", "y_pred"])
-        writer.writerows([row["truth"], 1 - int(row["truth"]) if place < 300 else row["truth"]] for place, row in enumerate(rows))
-    params, model = bench.params(original="original.csv"), open_model("model.onnx", bench.root)
-    labelled = gathered(params, model, bench.root, tmp_path).labelled
+def test_what_the_framework_answered_is_the_reference_where_the_export_names_it(first):
+    """The model as given, and what ships and runs here."""
+    told = next(one for one in first.findings if one.rule == "compile/original")
+    assert "predictions.csv, which predictions.meta.json names" in told.message
+    assert "on 3,000 rows" in told.message
+    figures = {one.slice: one.estimate for one in first.metrics if one.name == "conversion_agreement"}
+    assert figures.keys() == {(), (("target", "host"),)}
+    assert all(one.n > 2900 and one.k / one.n > 0.99 for one in figures.values())
+    assert "original" in {one.role for one in first.subjects}
+
+
+def compared(bench, folder, **params):
+    """What is said of the model as given beside the original predictions."""
+    asked, model = bench.params(**params), open_model("model.onnx", bench.root)
+    material = gathered(asked, model, bench.root, folder)
     names = [port.name for port in model.outputs]
-    session, feeds = model.session(), arrays.load(labelled.feeds)
-    answers = dict(zip(names, session.run(feeds, names), strict=True))
-    right = predictions_of(model, answers, labelled.table, labelled.question)
-    (metric,), (told,), (subject,) = converted(params, bench.root, right, labelled)
+    answers = dict(zip(names, model.session().run(arrays.load(material.known.feeds), names), strict=True))
+    return material, answers, model
+
+
+@pytest.mark.parametrize("label", ["truth", "y_true"])  # the second is in no file: labels are not needed
+def test_an_export_that_answers_otherwise_than_its_framework_is_found(project, bench, tmp_path, label):
+    with (project.root / "predictions.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.reader(stream))
+    with (bench.root / "original.csv").open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows(
+            [[one[0], 1 - int(one[1]), 1 - float(one[2])] if 100 <= place < 400 else one for place, one in enumerate(rows)]
+        )
+    material, answers, model = compared(bench, tmp_path, original="original.csv", label=label)
+    assert (material.labelled is None) == (label == "y_true")
+    given = Form(outputs=answers)
+    (metric, again), (used, told) = converted(material.known, model, [given, replace(given, target="host")])
+    assert (used.rule, told.rule, told.level) == ("compile/original", "compile/converted", Level.ERROR)
+    assert "300 rows (first: 100, 101" in told.message
+    assert metric.estimate.value == pytest.approx(0.9, abs=1e-3)
+    assert (again.slice, again.estimate) == ((("target", "host"),), metric.estimate)  # the fault is told once
+
+
+def test_what_ships_and_answers_otherwise_than_the_framework_is_found(project, tmp_path):
+    material, answers, model = compared(project, tmp_path)
+    turned = {name: values[::-1] for name, values in answers.items()}
+    forms = [Form(outputs=answers), Form(outputs=turned, tier="quantised", target="host")]
+    _, (_, told) = converted(material.known, model, forms)
     assert told.level is Level.ERROR
-    assert "300 rows" in told.message
-    assert metric.estimate.value == 0.9
-    assert (subject.role, subject.name) == ("original", "original.csv")
+    assert told.message.startswith("host: what ships answers otherwise")
 
 
 @pytest.mark.parametrize(
@@ -241,7 +282,8 @@ def test_an_export_that_answers_otherwise_than_its_framework_is_found(bench, tmp
         ({"sensitive": ["sex"]}, UsageError, "no column 'sex'"),
         ({"train": "test.csv"}, UsageError, "the same as data"),
         ({"data": "absent.csv"}, UsageError, "does not exist"),
-        ({"data": None, "label": "y_true", "original": "test.csv"}, UsageError, "without labels"),
+        ({"data": None, "label": "y_true", "original": "test.csv"}, UsageError, "without data"),
+        ({"original": "test.csv"}, UsageError, "no column 'y_pred'"),
     ],
 )
 def test_what_cannot_be_used_is_refused_in_one_line(bench, params, error, words):
@@ -296,9 +338,11 @@ def test_what_it_is_at_work_on_lies_where_an_interrupt_takes_it_away(bench, monk
 
     def progress(_done, _what):
         seen.append(({path.name for path in place.out.glob(f"{WORK}*/*")}, list(elsewhere.iterdir())))
+        if len(seen) > 1:
+            raise InterruptedError
 
-    with pytest.raises(UsageError, match="without labels"):
-        bench.act(workspace=replace(place, progress=progress), data=None, label="y_true", original="test.csv")
+    with pytest.raises(InterruptedError):
+        bench.act(workspace=replace(place, progress=progress), data=None, label="y_true")
     assert {"feeds.npz", "one.npz"} <= seen[-1][0]
     assert not any(beside for _, beside in seen)
     assert not list(place.out.iterdir())

@@ -19,11 +19,12 @@ from mlops_stage.report import Finding, Level, NotApplicable, Observations
 from mlops_stage.stages.compile import hookspecs, pictures, telling
 from mlops_stage.stages.compile.building import GIVEN, Bench, check_precisions, compiled
 from mlops_stage.stages.compile.cache import Shelf
-from mlops_stage.stages.compile.converted import converted
+from mlops_stage.stages.compile.converted import Form, converted
 from mlops_stage.stages.compile.evidence import RESERVED, written
 from mlops_stage.stages.compile.material import gathered, open_file
 from mlops_stage.stages.compile.parity.drop import predictions_of
 from mlops_stage.stages.compile.parity.rows import ENOUGH
+from mlops_stage.stages.compile.parity.tiers import TIERS
 from mlops_stage.stages.compile.targets import load_targets
 from mlops_stage.workspace import WORK
 
@@ -32,9 +33,11 @@ if TYPE_CHECKING:
 
     from mlops_stage.hookspecs import Gathered
     from mlops_stage.inputs.model import Model
+    from mlops_stage.report import Metric
     from mlops_stage.stages.compile.material import Material
     from mlops_stage.stages.compile.params import CompileParams
     from mlops_stage.stages.compile.parity.rows import Probes
+    from mlops_stage.stages.compile.parity.tiers import Outputs
     from mlops_stage.stages.compile.results import Compiled
     from mlops_stage.stages.compile.targets import Target
     from mlops_stage.workspace import Workspace
@@ -64,20 +67,19 @@ def act(params: CompileParams, workspace: Workspace) -> Observations | NotApplic
     with tempfile.TemporaryDirectory(prefix=WORK, dir=workspace.out) as folder:
         workspace.progress(0.0, "reading rows")
         material = gathered(params, model, workspace.root, Path(folder))
-        bench = _bench(params, workspace, model, material, backends["ort"])
-        figures, doubts, originals = converted(params, workspace.root, bench.right, material.labelled)
+        bench, others = _bench(params, workspace, model, material, backends["ort"])
         found = _all(bench, targets, backends, workspace)
+        figures, doubts = _beside_original(bench, found, backends, others)
         if all(one.absent for one in found):
             return NotApplicable(reason=f"Nothing was compiled: {'; '.join(dict.fromkeys(one.absent for one in found))}.")
-        materials = tuple(dict.fromkeys((*model.subjects(), *material.subjects, *originals)))
         kept = written(params, workspace, found, bench=bench, started=started)
     size = sum((model.path.parent / name).stat().st_size for name, _ in model.digests)
     source = telling.Source(name=model.name, size=size, real=material.probes.real)
     workspace.progress(1.0, "done")
     return Observations(
         metrics=(*figures, *telling.metrics(found, source)),
-        findings=(*doubts, *_remarks(material.probes, offered, source), *telling.findings(found, source)),
-        subjects=(*materials, *kept.subjects),
+        findings=(*material.doubts, *doubts, *_remarks(material.probes, offered, source), *telling.findings(found, source)),
+        subjects=(*model.subjects(), *material.subjects, *kept.subjects),
         evidence=kept.evidence,
         figures=tuple(pictures.drawn(found)),
         outputs=kept.outputs,
@@ -94,6 +96,21 @@ def _all(bench: Bench, targets: Sequence[Target], backends: Mapping[str, str], w
 
         found.append(compiled(bench, target, backends[target.backend], progress))
     return found
+
+
+def _beside_original(
+    bench: Bench, found: Sequence[Compiled], backends: Mapping[str, str], given: Outputs
+) -> tuple[tuple[Metric, ...], tuple[Finding, ...]]:
+    """The model as given, and what ships and runs here, beside what the framework answered; nothing where that is not known."""
+    known = bench.material.known
+    if known is None:
+        return (), ()
+    forms = [Form(outputs=given)]
+    for one in found:
+        if one.shipped is not None and one.shipped.artefact is not None and not one.foreign:
+            answers, _ = bench.answers(backends[one.target.backend], one.target, one.shipped.artefact, [known.feeds])
+            forms.append(Form(outputs=answers[0], tier=TIERS[one.shipped.precision], target=one.target.name))
+    return converted(known, bench.model, forms)
 
 
 def _ours() -> Plugin:
@@ -119,8 +136,8 @@ def _backends(targets: Sequence[Target], offered: Gathered) -> Mapping[str, str]
     return known
 
 
-def _bench(params: CompileParams, workspace: Workspace, model: Model, material: Material, ort: str) -> Bench:
-    """What all targets have in common, the answers of the model as given among it."""
+def _bench(params: CompileParams, workspace: Workspace, model: Model, material: Material, ort: str) -> tuple[Bench, Outputs]:
+    """What all targets have in common, the answers of the model as given among it; and those on the rows with labels or with original predictions."""
     workspace.progress(0.05, f"asking the model about {material.probes.rows:,} rows")
     work = material.feeds.parent
     bench = Bench(
@@ -134,9 +151,10 @@ def _bench(params: CompileParams, workspace: Workspace, model: Model, material: 
         limits=Limits(wall=params.build_limit),
     )
     labelled = material.labelled
-    answers, _ = bench.answers(ort, GIVEN, bench.source, [material.feeds, *([labelled.feeds] if labelled else [])])
+    others = labelled or material.known
+    answers, _ = bench.answers(ort, GIVEN, bench.source, [material.feeds, *([others.feeds] if others else [])])
     right = predictions_of(model, answers[1], labelled.table, labelled.question) if labelled else None
-    return replace(bench, reference=answers[0], right=right)
+    return replace(bench, reference=answers[0], right=right), answers[1] if others else {}
 
 
 def shelf_of(params: CompileParams, workspace: Workspace) -> Shelf | None:

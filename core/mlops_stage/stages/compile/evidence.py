@@ -178,7 +178,6 @@ def _variant(variant: Variant) -> dict[str, Any]:
             "ties": found.ties,
             "labels": labels,
             "noise": {name: estimates.to_json(one) for name, one in found.noise.items()},
-            "noise": {name: estimates.to_json(one) for name, one in found.noise.items()},
             "worst": worst and {key: value if not isinstance(value, float) else _number(value) for key, value in worst.items()},
             "failing": found.failing,
             "failing_rows": list(found.failing_rows),

@@ -18,6 +18,7 @@ from mlops_stage.inputs.model import Served, open_model
 from mlops_stage.inputs.tables import query
 from mlops_stage.inputs.tables.open import open_table
 from mlops_stage.stages.compile import arrays
+from mlops_stage.stages.compile.originals import matched, original_of
 from mlops_stage.stages.compile.params import CompileParams
 from mlops_stage.stages.compile.parity.rows import ROWS, probes
 
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 
     from mlops_stage.inputs.model import Model
     from mlops_stage.inputs.tables.open import Table
-    from mlops_stage.report import Subject
+    from mlops_stage.report import Finding, Subject
+    from mlops_stage.stages.compile.originals import Original
     from mlops_stage.stages.compile.parity.rows import Probes
 
     Rows = Table | Arrays
@@ -49,6 +51,18 @@ class Labelled:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Known:
+    """Rows for which it is known what the model answered in the framework that trained it."""
+
+    original: Original
+    feeds: Path
+    within: NDArray[np.intp]
+    """Their places in `feeds`."""
+    places: NDArray[np.intp]
+    """Their places in the file of the original predictions."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Material:
     """All rows, written to files of which workers read."""
 
@@ -64,6 +78,9 @@ class Material:
     calibration_sha256: str
     subjects: tuple[Subject, ...]
     """The tables by digest."""
+    known: Known | None = None
+    doubts: tuple[Finding, ...] = ()
+    """Why original predictions that lie there are not used."""
 
 
 def open_file(source: str, root: Path) -> Model:
@@ -121,6 +138,7 @@ def gathered(params: CompileParams, model: Model, root: Path, folder: Path) -> M
         InputError: cells that the model cannot be given.
     """
     table, train = opened(params, root)
+    original, doubts = original_of(params, model, root, table)
     asked = probes(model, table, params.seed, params.rows or ROWS[params.effort], columns=params.columns, label=params.label)
     feeds, one = folder / "feeds.npz", folder / "one.npz"
     arrays.save(feeds, asked.feeds)
@@ -129,26 +147,39 @@ def gathered(params: CompileParams, model: Model, root: Path, folder: Path) -> M
     if train is not None:
         calibration = folder / "calibration.npz"
         arrays.save(calibration, _feeds(model, train, params, params.calibration_rows))
+    labelled, known = _others(params, model, table, original, folder) if table is not None else (None, None)
     return Material(
         probes=asked,
         feeds=feeds,
         one=one,
-        labelled=_labelled(params, model, table, folder) if table is not None else None,
+        labelled=labelled,
         calibration=calibration,
         calibration_sha256=sha256(calibration) if calibration is not None else "",
-        subjects=tuple(dict.fromkeys(one.subject() for one in (table, train) if one is not None)),
+        subjects=tuple(dict.fromkeys(one.subject() for one in (table, train, original.table if original is not None else None) if one is not None)),
+        known=known,
+        doubts=doubts,
     )
 
 
-def _labelled(params: CompileParams, model: Model, table: Rows, folder: Path) -> Labelled | None:
-    names = table.headers if isinstance(table, Arrays) else table.columns
-    if params.label not in names:
-        return None
-    some = table if isinstance(table, Arrays) or params.original else _some(table, _LABELLED[params.effort], params.seed)
-    feeds = folder / "labelled.npz"
+def _others(
+    params: CompileParams, model: Model, table: Rows, original: Original | None, folder: Path
+) -> tuple[Labelled | None, Known | None]:
+    """The same rows as those with labels and as those with original predictions, where there are any."""
+    has_labels = params.label in (table.headers if isinstance(table, Arrays) else table.columns)
+    if not has_labels and original is None:
+        return None, None
+    total = table.rows if isinstance(table, Arrays) else query.rows(table)
+    most = total if isinstance(table, Arrays) else _LABELLED[params.effort]
+    some = table if isinstance(table, Arrays) else _some(table, most, params.seed)
+    feeds = folder / "others.npz"
     arrays.save(feeds, _feeds(model, some, params))
     question = Question(label=params.label, row_id=params.row_id, slices=params.sensitive, columns=params.columns)
-    return Labelled(table=some, question=question, feeds=feeds)
+    labelled = Labelled(table=some, question=question, feeds=feeds) if has_labels else None
+    if original is None:
+        return labelled, None
+    drawn = _drawn(total, most, params.seed) if total > most else np.arange(total)
+    within, places = matched(original.table, some, drawn, total, params.row_id)
+    return labelled, Known(original=original, feeds=feeds, within=within, places=places)
 
 
 def _some(table: Table, most: int, seed: int) -> Table:

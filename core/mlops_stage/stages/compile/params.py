@@ -36,7 +36,8 @@ class CompileParams(Params):
     original: Annotated[
         str | None,
         Field(
-            description="what the model answered in its own framework, row by row as in data: a table with the column y_pred or y_score",
+            description="what the model answered in its own framework, row by row as in data: a table with the column y_pred, and y_score where there "
+            "are scores; unset: what the export record beside the model names",
             json_schema_extra=PATH,
         ),
     ] = None

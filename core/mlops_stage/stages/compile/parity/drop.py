@@ -12,14 +12,14 @@ from mlops_stage.estimates import NotEstimable, Paired, Sampled, p_value, rows_n
 from mlops_stage.evidence.redact import HIDDEN, masked_levels, shown
 from mlops_stage.gate import Rules
 from mlops_stage.gate.judging import holm
-from mlops_stage.inputs.answers import Answers, Predictions
+from mlops_stage.inputs.answers import Predictions
 from mlops_stage.inputs.arrayed import ArrayRows
 from mlops_stage.inputs.arrays import Arrays
 from mlops_stage.inputs.interpreted import interpreted
 from mlops_stage.inputs.joined import Joined
-from mlops_stage.inputs.outputs import Labels, block, classes_of, outputs_of
 from mlops_stage.inputs.predictions import described
 from mlops_stage.report.words import counted
+from mlops_stage.stages.compile.parity.said import said
 from mlops_stage.stats.cells import effective
 from mlops_stage.stats.paired import paired_rate
 
@@ -75,17 +75,7 @@ def predictions_of(model: Model, outputs: Mapping[str, NDArray[Any]], table: Tab
         UsageError: a column that does not exist.
         InputError: a missing label, or labels of another kind than the answers.
     """
-    label, numbers = outputs_of(model)
-    decision = None
-    if label is not None:
-        labels = Labels()
-        labels.add(outputs[label.name], model)
-        decision = labels.codes()
-    keys: tuple[str, ...] = ()
-    values = None
-    if numbers is not None:
-        keys, values = block(outputs[numbers.name], (), model)
-    answers = Answers(decision, values, keys or classes_of(model, decision, values), ())
+    answers = said(model, outputs)
     subjects = (*model.subjects(), table.subject())
     with ExitStack() as stack:
         rows = ArrayRows(table, question) if isinstance(table, Arrays) else Joined(stack, table, None, question)
