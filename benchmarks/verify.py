@@ -28,7 +28,7 @@ from mlops_stage.stages.signing.verifying.identity import Expected
 from mlops_stage.stages.signing.verifying.key import KeySigner
 from mlops_stage.stages.signing.verifying.keyless import IdentitySigner
 from mlops_stage.stages.signing.verifying.shelf import Found
-from mlops_stage.stages.signing.verifying.trees import File, read_tree
+from mlops_stage.stages.signing.verifying.trees import File, Tree, read_tree
 from mlops_stage.stages.signing.verifying.trust import from_json
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def bundles(rounds: int, folder: Path) -> dict[str, Any]:
             "key": (KeySigner(key=key.public_key(), trust=trust), lambda said: making.by_key(double, said, key, stamps=True, logged=True)),
             "identity": (identity, lambda said: making.by_identity(double, said)),
         }
-        tree = [File(name=name, sha256=making.sha256(content)) for name, content in files.items()]
+        tree = Tree(files=tuple(File(name=name, sha256=making.sha256(content)) for name, content in files.items()))
         for name, (signer, make) in signers.items():
             found = [
                 Found(name=str(number), raw=json.dumps(make(making.statement(files, f"run_{number}"))).encode()) for number in range(50)

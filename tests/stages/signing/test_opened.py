@@ -1,6 +1,9 @@
 """What was verified is what is read, whatever happens to the files meanwhile."""
 
+import errno
 import json
+import os
+import tempfile
 import threading
 from pathlib import Path
 
@@ -10,7 +13,7 @@ from making import by_key, listing, statement, write
 
 from mlops_stage import open_verified
 from mlops_stage.errors import InputError, UsageError
-from mlops_stage.stages.signing import keys
+from mlops_stage.stages.signing import copies, keys
 from mlops_stage.stages.signing import opened as module
 
 GOOD, EVIL = b"graph" * 1000, b"other" * 1000
@@ -79,6 +82,94 @@ def test_an_unmet_requirement_keeps_it_closed(place):
         opened(place, require=["fairness"])
 
 
+@pytest.mark.parametrize("asked", [{"path": ""}, {"require": ""}, {"key": ""}, {"assurance": "much"}, {"keys": "k"}])
+def test_what_makes_no_sense_is_refused_in_one_line(place, asked):
+    with pytest.raises(UsageError, match=f"^{'model' if 'path' in asked else next(iter(asked))}: [^\n]*$"):
+        open_verified(**{"path": "model/m.onnx", "bundles": "bundles", "root": place, "key": "pub.pem", **asked})
+
+
+def test_the_first_cause_is_told_and_where_the_others_are(place):
+    (place / "bundles" / "1.sigstore.json").write_text("{")
+    (place / "bundles" / "2.sigstore.json").write_text("")
+    with pytest.raises(InputError) as caught:
+        opened(place)
+    assert caught.value.message == "m.onnx is not opened: 1.sigstore.json: the bundle ends in the middle: it was cut off (verify/bundle)"
+    assert caught.value.hint == "fetch it again from where it was signed; 1 more reason: run `mlops-stage verify` on it to see all"
+
+
+def test_no_file_is_read_before_the_signatures_hold(place, monkeypatch):
+    read = []
+    monkeypatch.setattr(module, "read_tree", lambda *asked: read.append(asked))
+    (place / "bundles" / "1.sigstore.json").write_text("{}")
+    with pytest.raises(InputError, match="verify/bundle"):
+        opened(place)
+    assert read == []
+
+
+def test_nothing_is_copied_of_what_nobody_speaks_of(place, monkeypatch):
+    (place / "model" / "hook.py").write_bytes(EVIL)
+    copied = []
+    real = copies.Copies.take
+    monkeypatch.setattr(copies.Copies, "take", lambda self, name, source: copied.append(name) or real(self, name, source))
+    with pytest.raises(InputError, match=r"no statement that holds speaks of hook\.py"):
+        opened(place, "model")
+    assert copied == ["m.onnx"]
+
+
+@pytest.mark.parametrize("memory", [0, len(GOOD) - 1, len(GOOD)])
+def test_what_is_more_than_may_lie_in_memory_goes_to_a_file_without_a_name(place, tmp_path, monkeypatch, memory):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    there = set(tmp_path.iterdir())
+    with opened(place, memory=memory) as verified, verified.open() as stream:
+        about = os.fstat(stream.fileno())
+        assert (about.st_nlink, about.st_dev == tmp_path.stat().st_dev) == (0, memory < len(GOOD))
+        assert verified.read() == stream.read() == GOOD
+        assert set(tmp_path.iterdir()) == there
+        with pytest.raises(OSError, match="not writable|Bad file"):
+            os.write(stream.fileno(), b"evil")
+
+
+def test_no_room_for_a_copy_is_told_in_one_line(place, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(copies, "_copy", full)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(InputError, match=r"no room for a copy of m\.onnx"):
+        opened(place)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_copy_that_is_written_before_it_is_closed_for_writing_is_refused(place, monkeypatch):
+    real = copies._seal
+
+    def written(descriptor):
+        os.pwrite(descriptor, b"evil!", 0)
+        real(descriptor)
+
+    monkeypatch.setattr(copies, "_seal", written)
+    with pytest.raises(InputError, match="verify/changed"):
+        opened(place)
+
+
+def test_a_file_that_grows_without_end_is_not_followed(place, monkeypatch):
+    path = place / "model" / "m.onnx"
+    real, most = os.read, 100 * len(GOOD)
+
+    def growing(descriptor, size):
+        block = real(descriptor, size)
+        if block and path.stat().st_size < most:
+            with path.open("ab") as stream:
+                stream.write(GOOD)
+        return block
+
+    monkeypatch.setattr(copies.os, "read", growing)
+    monkeypatch.setattr(copies, "_BLOCK", 1000)
+    with pytest.raises(InputError, match="verify/changed-while-read"):
+        opened(place)
+    assert path.stat().st_size < most
+
+
 def test_what_was_verified_cannot_be_changed_any_more(place):
     with opened(place) as verified:
         path = place / "model" / "m.onnx"
@@ -139,14 +230,15 @@ def in_place(path: Path):
     return path.open("r+b") if path.exists() else path.open("wb")
 
 
-def test_a_signature_that_is_swapped_between_hashing_and_reading_is_refused(place, shared_double, signer, monkeypatch):
+def test_a_signature_that_is_swapped_between_reading_and_hashing_is_refused(place, shared_double, signer, monkeypatch):
     bundle = json.dumps(by_key(shared_double, statement({"model/m.onnx": GOOD}), signer))
-    (place / "model" / "model.sig").write_bytes(b"#!/bin/sh")
+    (place / "model" / "model.sig").write_text(bundle)
     real = module.bundles_in
 
     def swapped(*asked):
-        (place / "model" / "model.sig").write_text(bundle)
-        return real(*asked)
+        found = real(*asked)
+        (place / "model" / "model.sig").write_bytes(b"#!/bin/sh")
+        return found
 
     monkeypatch.setattr(module, "bundles_in", swapped)
     with pytest.raises(InputError, match=r"model.sig was changed while it was read"):

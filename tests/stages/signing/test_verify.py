@@ -82,6 +82,7 @@ def test_the_record_names_each_bundle_and_what_came_of_it(verify, place):
         ("2.sigstore.json", None, "verify/bundle"),
     ]
     assert [finding.location for finding in seen.findings if finding.level is Level.ERROR] == ["bundles/2.sigstore.json"]
+    assert seen.outputs["refused"] == "1"
 
 
 def test_the_same_inputs_give_the_same_observations(verify):
@@ -93,12 +94,12 @@ def test_the_same_inputs_give_the_same_observations(verify):
     [
         ({"require": "fairness"}, ["verify/required-absent"]),
         ({"require": "data"}, ["verify/required-outcome"]),
-        ({"assurance": "stamped"}, ["verify/assurance", "verify/assurance", "verify/extra-file"]),
+        ({"assurance": "stamped"}, ["verify/assurance", "verify/assurance"]),
         (
             {"key": None, "identity": WHO, "issuer": "https://issuer.example", "trust_config": "trust.json"},
-            ["verify/other-signer"] * 2 + ["verify/extra-file"],
+            ["verify/other-signer"] * 2,
         ),
-        ({"bundles": "."}, ["verify/nothing-signed", "verify/extra-file"]),
+        ({"bundles": "."}, ["verify/nothing-signed"]),
     ],
 )
 def test_what_is_not_as_asked_is_an_error(verify, asked, rules):
@@ -113,10 +114,14 @@ def test_a_report_that_failed_is_pointed_out_where_nobody_requires_it(verify, pl
 
 
 def test_without_a_model_it_says_what_that_leaves_open(verify):
-    seen = verify(model=None)
+    seen = verify(model="https://models.example/v2/models/m")
     assert errors(seen) == []
     assert "nothing says that these statements are about what is deployed" in notes(seen, "verify/no-model")[0]
-    assert notes(verify(model="https://models.example/v2/models/m"), "verify/no-model")
+
+
+def test_without_any_model_it_does_not_pass(verify):
+    """As where the variable of a native step is empty."""
+    assert errors(verify(model=None)) == ["verify/no-model"]
 
 
 @pytest.mark.parametrize("model", [None, "https://models.example/v2/models/m"])
@@ -149,7 +154,10 @@ def test_a_folder_with_its_own_signature(verify, place, shared_double, signer):
     seen = verify(model="model", require="quality")
     assert errors(seen) == []
     (place / "model" / "hook.py").write_text("")
-    assert set(errors(verify(model="model"))) == {"verify/extra-file"}
+    seen = verify(model="model", require="fairness")
+    assert errors(seen) == ["verify/extra-file", "verify/required-absent"]
+    assert [one.location for one in seen.findings if one.level is Level.ERROR] == ["model/hook.py", ""]
+    assert seen.outputs["refused"] == "1"
 
 
 def test_a_folder_that_the_stage_sign_signed(mlops, place):

@@ -40,7 +40,7 @@ VERIFY = Stage(
     consumes=("*", "sign"),
     outputs={
         "statements": "number of statements that hold",
-        "refused": "number of findings of level error",
+        "refused": "number of bundles and files that are refused",
         "level": "what the weakest signature shows: key, stamped, logged, identity, public_identity; none where nothing holds",
     },
     extra="verify",

@@ -15,15 +15,15 @@ from mlops_stage.report import Evidence, Finding, Level, Metric, Observations, S
 from mlops_stage.report.words import counted
 from mlops_stage.stages.signing.verifying import levels
 from mlops_stage.stages.signing.verifying.asking import asked_of
-from mlops_stage.stages.signing.verifying.checking import check
-from mlops_stage.stages.signing.verifying.shelf import Found, bundles_in
+from mlops_stage.stages.signing.verifying.checking import believe, compare
+from mlops_stage.stages.signing.verifying.shelf import Found, bundles_in, check_unchanged
 from mlops_stage.stages.signing.verifying.trees import read_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from mlops_stage.stages.signing.verifying.checking import Asked, Checked
+    from mlops_stage.stages.signing.verifying.checking import Checked
     from mlops_stage.stages.signing.verifying.params import VerifyParams
     from mlops_stage.stages.signing.verifying.subjects import Believed
     from mlops_stage.stages.signing.verifying.trees import Tree
@@ -43,15 +43,17 @@ def measure(params: VerifyParams, workspace: Workspace) -> Observations:
     asked = asked_of(params, workspace.root)
     shelf = _shelf(params, workspace)
     place = _place(params, workspace.root)
+    found = bundles_in(shelf, place)
+    workspace.progress(0.1, f"verifying {counted(len(found), 'bundle')}")
+    believed, refused = believe(found, asked)
     tree = None
     if place is not None:
-        workspace.progress(0.1, "hashing what is delivered")
+        workspace.progress(0.3, "hashing what is delivered")
         tree = read_tree(place)
-    found = bundles_in(shelf, place, tree)
-    workspace.progress(0.5, f"verifying {counted(len(found), 'bundle')}")
-    checked = check(found, None if tree is None else tree.files, asked)
+        check_unchanged(found, place, tree)
+    checked = compare(believed, refused, tree, asked)
     evidence = _record(checked, found, workspace)
-    findings = (*_refused(checked, tree, shelf, place, workspace), *_told(checked, tree, asked))
+    findings = (*_refused(checked, shelf, place, workspace), *_told(checked, tree, params))
     workspace.progress(1.0, "done")
     return Observations(
         metrics=_metrics(checked, found, tree),
@@ -60,7 +62,7 @@ def measure(params: VerifyParams, workspace: Workspace) -> Observations:
         evidence=(evidence,),
         outputs={
             "statements": str(len(checked.believed)),
-            "refused": str(sum(finding.level is Level.ERROR for finding in findings)),
+            "refused": str(checked.count),
             "level": checked.level.value if checked.level else "none",
         },
     )
@@ -86,7 +88,7 @@ def _place(params: VerifyParams, root: Path) -> Path | None:
 
 def _record(checked: Checked, found: Sequence[Found], workspace: Workspace) -> Evidence:
     """Each bundle with what came of it, for other programs."""
-    refused = {one.place: one.error for one in checked.refused if one.place}
+    refused = {one.bundle: one.error for one in checked.refused if one.bundle}
     held = {one.bundle: one for one in checked.believed}
     digests = {one.name: hashlib.sha256(one.raw).hexdigest() for one in found}
     rows = [
@@ -115,29 +117,21 @@ def _held(one: Believed, *, about: bool) -> dict[str, Any]:
     }
 
 
-def _refused(checked: Checked, tree: Tree | None, shelf: Path, place: Path | None, workspace: Workspace) -> Iterator[Finding]:
+def _refused(checked: Checked, shelf: Path, place: Path | None, workspace: Workspace) -> Iterator[Finding]:
     folder = shelf if shelf.is_dir() else shelf.parent
+    home = place if place is not None and place.is_dir() else place and place.parent
     for one in checked.refused:
-        location = relative(workspace.root, folder / one.place) if one.place else ""
+        at = folder / one.bundle if one.bundle else home / one.error.files[0] if home and one.error.files else None
         yield Finding(
             rule=one.error.rule,
             level=Level.ERROR,
-            message=_with_place(one.place, one.error.message),
-            location=location,
+            message=f"{shown(one.bundle)}: {one.error.message}" if one.bundle else one.error.message,
+            location=relative(workspace.root, at) if at else "",
             hint=one.error.hint,
         )
-    if tree is None or place is None:
-        return
-    location = relative(workspace.root, place)
-    for error in tree.refused:
-        yield Finding(rule=error.rule, level=Level.ERROR, message=error.message, location=location, hint=error.hint)
 
 
-def _with_place(place: str, message: str) -> str:
-    return f"{shown(place)}: {message}" if place else message
-
-
-def _told(checked: Checked, tree: Tree | None, asked: Asked) -> Iterator[Finding]:
+def _told(checked: Checked, tree: Tree | None, params: VerifyParams) -> Iterator[Finding]:
     """What the signatures show, and what they were not asked."""
     if checked.level is not None:
         yield Finding(rule="verify/verified", level=Level.NOTE, message=_holds(checked, tree))
@@ -145,7 +139,8 @@ def _told(checked: Checked, tree: Tree | None, asked: Asked) -> Iterator[Finding
         yield Finding(rule="verify/level", level=Level.NOTE, message=message)
     if tree is None:
         message = "no file was named, so nothing says that these statements are about what is deployed"
-        level = Level.ERROR if asked.require else Level.WARNING  # a requirement is one on what is deployed
+        # of a served model there is no file to name; elsewhere the name was forgotten, and a requirement is one on what is deployed
+        level = Level.WARNING if params.model and not params.require else Level.ERROR
         yield Finding(rule="verify/no-model", level=level, message=message, hint="give model: the file or folder that is deployed")
     for one in checked.about:
         if one.said.outcome == "failed":
@@ -157,10 +152,9 @@ def _told(checked: Checked, tree: Tree | None, asked: Asked) -> Iterator[Finding
     if unchecked:
         message = f"the bundles hold {' and '.join(unchecked)}, which nobody looked at"
         yield Finding(rule="verify/unchecked", level=Level.WARNING, message=message, hint="give trust_config: whom to trust for that")
-    for one in checked.believed:
-        if one not in checked.about:
-            message = f"{shown(one.bundle)} holds, and is about other files than those that are delivered"
-            yield Finding(rule="verify/other-files", level=Level.WARNING, message=message)
+    for one in checked.elsewhere:
+        message = f"{shown(one.bundle)} holds, and is about other files than those that are delivered"
+        yield Finding(rule="verify/other-files", level=Level.WARNING, message=message)
 
 
 def _holds(checked: Checked, tree: Tree | None) -> str:
@@ -176,7 +170,7 @@ def _metrics(checked: Checked, found: Sequence[Found], tree: Tree | None) -> tup
     counts = {
         "bundles": (len(found), ""),
         "statements": (len(checked.about), "higher"),
-        "refused": (len(checked.refused) + (len(tree.refused) if tree else 0), "lower"),
+        "refused": (checked.count, "lower"),
         "files": (len(tree.files) if tree else 0, ""),
     }
     return tuple(Metric(name=name, estimate=Point(float(count)), direction=better) for name, (count, better) in counts.items())  # type: ignore[arg-type]  # the three words of Direction

@@ -16,7 +16,7 @@ from mlops_stage.stages.signing.verifying.keyless import IdentitySigner
 from mlops_stage.stages.signing.verifying.levels import Level
 from mlops_stage.stages.signing.verifying.require import parse
 from mlops_stage.stages.signing.verifying.shelf import Found
-from mlops_stage.stages.signing.verifying.trees import File
+from mlops_stage.stages.signing.verifying.trees import File, Tree
 from mlops_stage.stages.signing.verifying.trust import from_json
 
 FILES = {"m.onnx": b"graph", "w.bin": b"weights"}
@@ -73,14 +73,14 @@ def owner(key, trust):
 
 @pytest.fixture(scope="session")
 def checked(making):
-    """What comes of bundles (mappings or bytes) and files (name -> content, or a tree's)."""
+    """What comes of bundles (mappings or bytes) and files (name -> content, or a tree)."""
 
     def run(signer, *bundles, files=FILES, require=(), assurance="key"):
         found = [
             Found(name=f"{number}", raw=one if isinstance(one, bytes) else json.dumps(one).encode()) for number, one in enumerate(bundles)
         ]
         named = files.items() if isinstance(files, Mapping) else ()
-        tree = files if not named else [File(name=name, sha256=making.sha256(content)) for name, content in named]
+        tree = Tree(files=tuple(File(name=name, sha256=making.sha256(content)) for name, content in named)) if named else files
         asked = Asked(signer=signer, require=tuple(parse(text) for text in require), assurance=Level(assurance))
         return check(found, tree, asked)
 

@@ -310,7 +310,7 @@ WAYS = {
     "two signatures": ("key", put(ENVELOPE, "signatures", to=lambda old: old * 2), "verify/bundle", "holds 2 signatures"),
     "payload no base64": ("key", put(ENVELOPE, "payload", to="%%%"), "verify/bundle", "payload is no base64"),
     # the bundle
-    "no JSON": ("key", raw(lambda content: content[:-5]), "verify/bundle", "is no JSON"),
+    "cut off": ("key", raw(lambda content: content[:-5]), "verify/bundle", "ends in the middle"),
     "a list": ("key", raw(lambda content: b"[" + content + b"]"), "verify/bundle", "is no JSON object"),
     "no UTF-8": ("key", raw(lambda content: content.replace(b"keyid", b"key\xff")), "verify/bundle", "is not UTF-8"),
     "deep": ("key", raw(lambda _: b"[" * 200_000), "verify/bundle", "is no JSON"),

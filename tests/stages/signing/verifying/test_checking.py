@@ -89,8 +89,9 @@ def test_the_weakest_signature_counts(shared_double, making, key, owner, checked
     strong = making.by_key(shared_double, making.statement(FILES), key, stamps=True)
     weak = making.by_key(shared_double, making.statement(FILES, "scan"), key)
     assert checked(owner, strong, weak).level == "key"
-    found = checked(owner, strong, weak, assurance="stamped", require=["scan"])
+    found = checked(owner, strong, weak, assurance="stamped", require=["scan", "data"])
     assert [one.error.rule for one in found.refused] == ["verify/assurance", "verify/required-absent"]
+    assert "data is required" in found.refused[1].error.message  # that scan lacks follows from its bundle
 
 
 def test_statements_about_what_a_model_was_tested_on_count_and_others_do_not(shared_double, making, key, owner, checked):
@@ -177,6 +178,57 @@ def test_of_several_versions_of_a_folder_one_must_be_delivered_whole(shared_doub
     assert checked(owner, *bundles, files=old).refused == ()
     for mixed, rule in (({**new, "notes.txt": b"x"}, "verify/changed"), ({**new, "labels.json": b"[0]"}, "verify/missing-file")):
         assert [one.error.rule for one in checked(owner, *bundles, files=mixed).refused] == [rule]
+
+
+def rules(found):
+    return [one.error.rule for one in found.refused]
+
+
+def test_one_cause_is_one_finding(shared_double, making, key, owner, checked):
+    good = making.by_key(shared_double, making.statement(FILES), key)
+    stranger = making.by_key(shared_double, making.statement(FILES), ec.generate_private_key(ec.SECP256R1()))
+    other = making.by_key(shared_double, making.statement({"x.onnx": b"x"}, "scan"), key)
+    changed = {**FILES, "w.bin": b"weightz"}
+    asked = {"require": ["quality"]}
+    assert rules(checked(owner, good, files=changed, **asked)) == ["verify/changed"]
+    assert rules(checked(owner, stranger, **asked)) == ["verify/signature"]
+    assert rules(checked(owner, b"{", **asked)) == ["verify/bundle", "verify/required-absent"]
+    assert rules(checked(owner, **asked)) == ["verify/nothing-signed"]
+    # what has a cause of its own is told as well
+    assert rules(checked(owner, good, files={**FILES, "hook.py": b""}, **asked)) == ["verify/extra-file"]
+    assert rules(checked(owner, good, stranger, files={**FILES, "hook.py": b""}, **asked)) == ["verify/signature", "verify/extra-file"]
+    assert rules(checked(owner, good, other, files=changed, require=["quality", "scan"])) == ["verify/changed", "verify/required-other"]
+    assert rules(checked(owner, stranger, require=["quality", "scan"])) == ["verify/signature", "verify/required-absent"]
+
+
+def test_a_statement_about_a_file_that_was_changed_is_not_told_as_about_others(shared_double, making, key, owner, checked):
+    good, other = (making.by_key(shared_double, making.statement(files), key) for files in (FILES, {"x.onnx": b"x"}))
+    assert [one.bundle for one in checked(owner, good, other, files={**FILES, "w.bin": b"weightz"}).elsewhere] == ["1"]
+
+
+def test_bundles_and_files_that_are_refused_are_counted_once_each(shared_double, making, key, owner, checked):
+    good = making.by_key(shared_double, making.listing(FILES), key)
+    found = checked(owner, good, b"{", b"", files={"m.onnx": b"x", "w.bin": b"y", "hook.py": b""}, require=["quality"])
+    assert found.count == 4  # either of the bundles that cannot be read may be about the third file
+    found = checked(owner, good, files={**FILES, "w.bin": b"y", "hook.py": b""}, require=["quality"])
+    assert (found.count, rules(found)) == (2, ["verify/changed", "verify/extra-file", "verify/required-absent"])
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "the bundle is empty"),
+        (b" \n", "the bundle is empty"),
+        (b'{"mediaType": "a', "the bundle ends in the middle: it was cut off"),
+        (b'{"mediaType": ', "the bundle ends in the middle: it was cut off"),
+        (b"hello", "the bundle is no JSON"),
+        (b"{} {}", "the bundle is no JSON"),
+        (b"[]", "the bundle is no JSON object"),
+        (b"\xff", "the bundle is not UTF-8"),
+    ],
+)
+def test_what_is_no_bundle_is_told_in_its_own_words(owner, checked, content, words):
+    assert [one.error.message for one in checked(owner, content).refused] == [words]
 
 
 def test_hints_say_which_key_and_which_report_were_meant(shared_double, making, key, owner, checked):

@@ -28,7 +28,7 @@ IDENTITIES = {
 @pytest.fixture(scope="module")
 def verified():
     trust = open_trust(SIGNED / "trusted_root.json", "trusted_root.json")
-    files = read_tree(SIGNED / "model").files
+    tree = read_tree(SIGNED / "model")
 
     def run(name, shape=None, *require, assurance="key", **changed):
         if shape is None:
@@ -36,7 +36,7 @@ def verified():
         else:
             signer = IdentitySigner(Expected(**{"identity": IDENTITIES[shape], "issuer": f"{URL}/{shape}", **changed}), trust)
         asked = Asked(signer=signer, require=tuple(map(parse, require)), assurance=Level(assurance))
-        return check(bundles_at(SIGNED / f"{name}.sigstore.json"), files, asked)
+        return check(bundles_at(SIGNED / f"{name}.sigstore.json"), tree, asked)
 
     return run
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -14,7 +14,6 @@ from mlops_stage.stages.signing.verifying.bundle import read
 from mlops_stage.stages.signing.verifying.identity import UNREADABLE
 from mlops_stage.stages.signing.verifying.levels import Level, least, level_of
 from mlops_stage.stages.signing.verifying.refusal import RefusalError
-from mlops_stage.stages.signing.verifying.require import suffices
 from mlops_stage.stages.signing.verifying.subjects import Believed
 
 if TYPE_CHECKING:
@@ -24,7 +23,8 @@ if TYPE_CHECKING:
     from mlops_stage.stages.signing.verifying.origin import Origin
     from mlops_stage.stages.signing.verifying.require import Requirement
     from mlops_stage.stages.signing.verifying.shelf import Found
-    from mlops_stage.stages.signing.verifying.trees import File
+    from mlops_stage.stages.signing.verifying.statement import Said
+    from mlops_stage.stages.signing.verifying.trees import File, Tree
 
 
 class Signer(Protocol):
@@ -45,10 +45,13 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Refused:
-    """What is not believed, and where it lies: a bundle, a file, or nothing in particular."""
+    """What is not believed: a bundle, a file, or that something was said."""
 
     error: RefusalError
-    place: str = ""
+    bundle: str = ""
+    """Where it lies."""
+    claims: Said | None = field(default=None, repr=False)
+    """What a bundle says that nobody believes: it explains what is missing, and shows nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +62,15 @@ class Checked:
     """Statements whose signatures hold."""
     about: tuple[Believed, ...]
     """Those of them that are about what is delivered."""
-    refused: tuple[Refused, ...] = field(default=())
+    refused: tuple[Refused, ...] = ()
+    elsewhere: tuple[Believed, ...] = ()
+    """Statements that hold and are about other files, for no reason that is among those refused."""
+
+    @property
+    def count(self) -> int:
+        """Bundles and files that are refused."""
+        bundles = {one.bundle for one in self.refused if one.bundle}
+        return len(bundles) + len({name for one in self.refused for name in one.error.files})
 
     @property
     def level(self) -> Level | None:
@@ -67,28 +78,71 @@ class Checked:
         return least(one.origin for one in self.about)
 
 
-def check(found: Sequence[Found], files: Sequence[File] | None, asked: Asked) -> Checked:
-    """Verify every bundle, hold the files against what holds, and look for what is required.
+def check(found: Sequence[Found], tree: Tree | None, asked: Asked) -> Checked:
+    """Verify every bundle, hold the files against what holds, and look for what is required; each cause is told once.
 
     Args:
         found: the bundles.
-        files: what is delivered; None where nothing is said of that, so that every statement counts.
+        tree: what is delivered; None where nothing is said of that, so that every statement counts.
         asked: whom to believe, and what must have been said.
     """
+    believed, refused = believe(found, asked)
+    return compare(believed, refused, tree, asked)
+
+
+def believe(found: Sequence[Found], asked: Asked) -> tuple[tuple[Believed, ...], tuple[Refused, ...]]:
+    """The statements whose signatures hold, and the bundles that do not; no file is needed for that."""
     believed: list[Believed] = []
     refused: list[Refused] = []
     for one in found:
         try:
             believed.append(_believed(one, asked))
         except RefusalError as error:
-            refused.append(Refused(error=error, place=one.name))
+            refused.append(Refused(error=error, bundle=one.name, claims=_claims(one)))
     if not found:
         refused.append(Refused(error=RefusalError("verify/nothing-signed", "there is no bundle, so nothing was signed", "run sign first")))
-    about = tuple(believed) if files is None else subjects.about(files, believed)
-    if files is not None:
-        refused += [Refused(error=error) for error in subjects.faults(files, believed)]
-    refused += [Refused(error=error) for error in _unmet(asked.require, believed, about)]
-    return Checked(believed=tuple(believed), about=about, refused=tuple(refused))
+    return tuple(believed), tuple(refused)
+
+
+def compare(believed: Sequence[Believed], refused: Sequence[Refused], tree: Tree | None, asked: Asked) -> Checked:
+    """Hold the files against what holds, and look for what is required.
+
+    Args:
+        believed: as `believe` says.
+        refused: the same.
+        tree: as for `check`.
+        asked: the same.
+    """
+    about = tuple(believed) if tree is None else subjects.about(tree.files, believed)
+    faults = () if tree is None else _faults(tree, believed, refused)
+    files = () if tree is None else tree.files
+    found = Checked(
+        believed=tuple(believed),
+        about=about,
+        refused=(*refused, *(Refused(error=error) for error in faults)),
+        elsewhere=tuple(one for one in believed if one not in about and not subjects.touched(one, faults, files)),
+    )
+    unmet = tuple(Refused(error=error) for error in _unmet(asked.require, found))
+    return replace(found, refused=(*found.refused, *unmet))
+
+
+def _faults(tree: Tree, believed: Sequence[Believed], refused: Sequence[Refused]) -> tuple[RefusalError, ...]:
+    """What is wrong with the files; that a bundle is refused, or that there is none, explains files of which nothing that holds speaks."""
+    claims = [one.claims for one in refused]
+
+    def excused(file: File) -> bool:
+        return any(one is None or subjects.claimed(one, file) for one in claims)
+
+    hidden = [name for error in tree.refused for name in error.files]
+    return (*tree.refused, *subjects.faults(tree.files, believed, hidden, excused))
+
+
+def _claims(found: Found) -> Said | None:
+    """What a bundle says that is not believed; None where it cannot be read."""
+    try:
+        return statement.read(read(found.raw, found.name))
+    except RefusalError:
+        return None
 
 
 def _believed(found: Found, asked: Asked) -> Believed:
@@ -107,31 +161,38 @@ def _believed(found: Found, asked: Asked) -> Believed:
     return Believed(bundle=found.name, said=statement.read(bundle), origin=origin)
 
 
-def _unmet(required: Sequence[Requirement], believed: Sequence[Believed], about: Sequence[Believed]) -> Iterator[RefusalError]:
+def _unmet(required: Sequence[Requirement], found: Checked) -> Iterator[RefusalError]:
     """A requirement is met when what was said of these files says so, and nothing that was said contradicts it."""
     for one in required:
-        mine = [item for item in about if _matches(one, item)]
-        others = [item for item in believed if _matches(one, item)]
-        bad = sorted({item.said.outcome for item in mine if one.id and not suffices(item.said.outcome, one)})
+        mine = [item.said for item in found.about if one.matches(item.said)]
+        bad = sorted({said.outcome for said in mine if one.id and not one.suffices(said.outcome)})
         what = f"a report of {one.id}" if one.id else f"a statement of the type {one.predicate_type}"
         if bad:
             yield RefusalError("verify/required-outcome", f"{one.id} is {' and '.join(bad)}, and {one.outcome} is required")
-        elif not mine and others:
-            yield RefusalError(
-                "verify/required-other", f"{what} is required, and the one that holds is about other files", "test what is delivered"
-            )
-        elif not mine:
-            yield RefusalError("verify/required-absent", f"{what} is required, and none that holds is there", _instead(one, believed))
+        elif mine or _explained(one, found):
+            continue
+        elif any(one.matches(item.said) for item in found.elsewhere):
+            told = f"{what} is required, and the one that holds is about other files"
+            yield RefusalError("verify/required-other", told, "test what is delivered")
+        else:
+            told = f"{what} is required, and none that holds is there"
+            yield RefusalError("verify/required-absent", told, _instead(one, found.believed))
+
+
+def _explained(required: Requirement, found: Checked) -> bool:
+    """Whether something that is refused already is why nobody says it: its bundle, a file that it is about, or that there is no bundle."""
+    if not found.refused:
+        return False
+    held = [item for item in found.believed if item not in found.about and item not in found.elsewhere]
+    claims = [one.claims for one in found.refused if one.claims is not None]
+    nothing = not found.believed and not any(one.bundle for one in found.refused)
+    return nothing or any(required.matches(said) for said in (*(item.said for item in held), *claims))
 
 
 def _instead(required: Requirement, believed: Sequence[Believed]) -> str:
     """The hint where nothing of that name was said."""
     ids = {item.said.id for item in believed if item.said.id}
     near = alike(required.id, ids) if required.id else ""
-    return (
-        f"did you mean {near}?" if near else f"run it and sign what it reports; there are reports of {', '.join(sorted(ids)) or 'nothing'}"
-    )
-
-
-def _matches(required: Requirement, item: Believed) -> bool:
-    return item.said.id == required.id if required.id else item.said.predicate_type == required.predicate_type
+    if near:
+        return f"did you mean {near}?"
+    return "run it and sign what it reports" + (f"; there are reports of {', '.join(sorted(ids))}" if ids else "")

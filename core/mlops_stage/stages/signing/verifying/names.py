@@ -6,8 +6,6 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
-from mlops_stage.evidence.redact import shown
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -36,12 +34,12 @@ def fault_of(name: str) -> str:
     return next((what for what, is_so in checks.items() if is_so), "")
 
 
-def twins(names: Iterable[str]) -> str:
-    """Two names that some file system takes for one (letter case, Unicode spelling), as a sentence; empty where there are none."""
+def twins(names: Iterable[str]) -> tuple[str, str] | None:
+    """Two names that some file system takes for one (letter case, Unicode spelling); None where there are none."""
     seen: dict[str, str] = {}
     for name in names:
         folded = unicodedata.normalize("NFC", unicodedata.normalize("NFKC", name).casefold())
         other = seen.setdefault(folded, name)
         if other != name:
-            return f"{shown(other)} and {shown(name)} are one name to some file systems"
-    return ""
+            return other, name
+    return None

@@ -46,10 +46,20 @@ def parsed(content: bytes, rule: str, what: str) -> Mapping[str, Any]:
     except UnicodeDecodeError as error:
         raise RefusalError(rule, f"{what} is not UTF-8", AGAIN) from error
     except (ValueError, RecursionError) as error:
-        raise RefusalError(rule, f"{what} is no JSON", AGAIN) from error
+        raise RefusalError(rule, f"{what} {_no_json(error)}", AGAIN) from error
     if not isinstance(plain, dict):
         raise RefusalError(rule, f"{what} is no JSON object", AGAIN)
     return plain
+
+
+def _no_json(error: Exception) -> str:
+    """What a file is that is no JSON: empty, cut off, or something else."""
+    if not isinstance(error, json.JSONDecodeError):
+        return "is no JSON"
+    if not error.doc.strip():
+        return "is empty"
+    cut = error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated string")
+    return "ends in the middle: it was cut off" if cut else "is no JSON"
 
 
 def decoded(text: Any, rule: str, what: str) -> bytes:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mlops_stage.errors import UsageError, nearest
 from mlops_stage.evidence.redact import shown
 
-_ID = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+if TYPE_CHECKING:
+    from mlops_stage.stages.signing.verifying.statement import Said
+
+ID = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+"""What the id of a run looks like."""
 OUTCOMES = ("failed", "inconclusive", "passed")
 """From the worst to the best."""
 _FORM = "write the id of a run, as in `data,fairness=inconclusive`, or a predicate type, as in `https://cyclonedx.org/bom`"
@@ -25,10 +30,13 @@ class Requirement:
     predicate_type: str = ""
     """Any statement of that type; `id` is empty then."""
 
-    @property
-    def words(self) -> str:
-        """As it stands in messages."""
-        return self.predicate_type or f"{self.id}={self.outcome}"
+    def matches(self, said: Said) -> bool:
+        """Whether a statement is of the kind that is required, whatever came of it."""
+        return said.id == self.id if self.id else said.predicate_type == self.predicate_type
+
+    def suffices(self, outcome: str) -> bool:
+        """Whether a report with that outcome will do."""
+        return outcome in OUTCOMES and OUTCOMES.index(outcome) >= OUTCOMES.index(self.outcome)
 
 
 def parse(text: str) -> Requirement:
@@ -42,13 +50,8 @@ def parse(text: str) -> Requirement:
         return Requirement(predicate_type=plain)
     name, equals, outcome = (part.strip() for part in plain.partition("="))
     name = name.replace("-", "_")
-    if not _ID.fullmatch(name):
+    if not ID.fullmatch(name):
         raise UsageError(f"require: {shown(plain)!r} names no run", _FORM)
     if equals and outcome not in OUTCOMES:
         raise UsageError(f"require: {shown(plain)!r} asks for an outcome that there is not", nearest(outcome, OUTCOMES))
     return Requirement(id=name, outcome=outcome if equals else "passed")
-
-
-def suffices(outcome: str, requirement: Requirement) -> bool:
-    """Whether a report with that outcome will do."""
-    return outcome in OUTCOMES and OUTCOMES.index(outcome) >= OUTCOMES.index(requirement.outcome)

@@ -14,7 +14,7 @@ from mlops_stage.stages.signing.dsse import MOST_BUNDLE_BYTES, SUFFIX
 from mlops_stage.stages.signing.oms import FILE as SIGNATURE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from mlops_stage.stages.signing.verifying.trees import Tree
@@ -33,21 +33,40 @@ class Found:
     raw: bytes
 
 
-def bundles_in(shelf: Path, delivered: Path | None = None, tree: Tree | None = None) -> tuple[Found, ...]:
+def bundles_in(shelf: Path, delivered: Path | None = None) -> tuple[Found, ...]:
     """Every bundle of a folder, and the signature that lies in the folder that is delivered.
 
     Raises:
         InputError: as `bundles_at`.
     """
     found = bundles_at(shelf)
-    if delivered is None or tree is None or not delivered.is_dir() or all(file.name != SIGNATURE for file in tree.files):
+    if delivered is None or delivered.is_symlink() or not _is_regular(delivered / SIGNATURE):
         return found
-    own = bundles_at(delivered / SIGNATURE)
-    [taken] = [file.sha256 for file in tree.files if file.name == SIGNATURE]
-    # what is too large is not read whole, and refused for that
-    if any(len(one.raw) <= MOST_BUNDLE_BYTES and hashlib.sha256(one.raw).hexdigest() != taken for one in own):
+    return (*found, *(replace(one, name=_own(delivered)) for one in bundles_at(delivered / SIGNATURE)))
+
+
+def check_unchanged(found: Sequence[Found], delivered: Path, tree: Tree) -> None:
+    """Hold the signature that was read from the folder that is delivered against the file that was hashed with it.
+
+    Raises:
+        InputError: they are not the same.
+    """
+    own = [one.raw for one in found if one.name == _own(delivered)]
+    if tree.refused or not delivered.is_dir() or any(len(raw) > MOST_BUNDLE_BYTES for raw in own):  # refused already; nor is it read whole
+        return
+    if [hashlib.sha256(raw).hexdigest() for raw in own] != [file.sha256 for file in tree.files if file.name == SIGNATURE]:
         raise InputError(f"{SIGNATURE} was changed while it was read", "let nothing write the folder while it is verified")
-    return (*found, *(replace(one, name=f"{delivered.name}/{SIGNATURE}") for one in own))
+
+
+def _own(delivered: Path) -> str:
+    return f"{delivered.name}/{SIGNATURE}"
+
+
+def _is_regular(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
 
 
 def bundles_at(place: Path) -> tuple[Found, ...]:

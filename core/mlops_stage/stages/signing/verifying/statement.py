@@ -17,6 +17,7 @@ from mlops_stage.stages.signing.statements import EXTENSION, STATEMENT_TYPE, TES
 from mlops_stage.stages.signing.verifying.names import fault_of
 from mlops_stage.stages.signing.verifying.plain import Reader, doubled, parsed
 from mlops_stage.stages.signing.verifying.refusal import RefusalError
+from mlops_stage.stages.signing.verifying.require import ID
 
 if TYPE_CHECKING:
     from mlops_stage.stages.signing.verifying.bundle import Bundle
@@ -25,7 +26,6 @@ _RULE = "verify/statement"
 _HEX = re.compile(r"[0-9a-f]{64}")
 _ITSELF = "."
 """How a model signature names the file that it is of, where it is of no folder."""
-_ID = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _UPWARD = frozenset({"model", "data"})
 """Roles of what a statement leads up to: the source that something was made of, and the data that it was tested on."""
 PROVENANCE = "https://slsa.dev/provenance/v1"
@@ -146,7 +146,7 @@ def _report(predicate: Reader) -> tuple[str, str]:
         return "", next((outcome for outcome, word in _OUTCOMES.items() if word == result), "")
     own = predicate.inner(EXTENSION)
     outcome, name = own.text("outcome"), own.text("id")
-    if not _ID.fullmatch(name):
+    if not ID.fullmatch(name):
         raise RefusalError(_RULE, f"the statement is of a report with the id {shown(name)!r}, which is no id")
     if _OUTCOMES.get(outcome) != result:
         raise RefusalError(_RULE, f"the statement of {name} says {shown(result)} and {shown(outcome)} at once")

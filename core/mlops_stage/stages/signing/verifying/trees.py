@@ -80,7 +80,10 @@ def _is_folder(path: Path) -> bool:
     mode = path.lstat().st_mode
     if stat.S_ISLNK(mode):
         raise RefusalError(
-            "verify/link", f"{shown(path.name)} is a link, which may lead elsewhere tomorrow", "name the place that it leads to"
+            "verify/link",
+            f"{shown(path.name)} is a link, which may lead elsewhere tomorrow",
+            "name the place that it leads to",
+            (path.name,),
         )
     return stat.S_ISDIR(mode)
 
@@ -98,13 +101,14 @@ def _below(root: int, take: Take) -> Tree:
     folders = {parent.as_posix() for name in names for parent in PurePosixPath(name).parents}
     twin = twins([*names, *sorted(folders)])
     if twin:
-        refused.append(RefusalError("verify/twin", twin, "deliver only the one that was signed"))
+        told = f"{shown(twin[0])} and {shown(twin[1])} are one name to some file systems"
+        refused.append(RefusalError("verify/twin", told, "deliver only the one that was signed", twin))
     files: list[File] = []
     with ThreadPoolExecutor(max_workers=min(max(len(names), 1), os.cpu_count() or 1)) as pool:
         for found in pool.map(lambda name: _file_or_fault(root, name, take), names):
             (files if isinstance(found, File) else refused).append(found)  # type: ignore[arg-type]  # each list takes its own kind
     if not refused and sorted(name for name, _ in _listed(root)) != sorted(names):
-        refused.append(_changed("the folder"))
+        refused.append(_changed("the folder", ()))
     return Tree(files=tuple(files), refused=tuple(refused))
 
 
@@ -119,13 +123,13 @@ def _listed(root: int, folder: str = "", depth: int = 0) -> Iterator[tuple[str, 
         name = f"{folder}/{last}" if folder else last
         fault = fault_of(last)
         if fault:
-            yield name, RefusalError("verify/path", f"the name {shown(name)!r} {fault}", "rename it and sign it anew")
+            yield name, RefusalError("verify/path", f"the name {shown(name)!r} {fault}", "rename it and sign it anew", (name,))
         elif stat.S_ISDIR(mode):
             yield from _listed(root, name, depth + 1)
         elif stat.S_ISLNK(mode):
-            yield name, RefusalError("verify/link", f"{shown(name)} is a link, which may lead anywhere", "deliver the file itself")
+            yield name, RefusalError("verify/link", f"{shown(name)} is a link, which may lead anywhere", "deliver the file itself", (name,))
         elif not stat.S_ISREG(mode):
-            yield name, RefusalError("verify/special-file", f"{shown(name)} is a pipe, a socket or a device", "deliver regular files only")
+            yield name, _special(name)
         else:
             yield name, None
 
@@ -159,15 +163,15 @@ def _file(root: int, name: str, take: Take) -> File:
             descriptor = os.open(last, _FILE, dir_fd=parent)
     except OSError as error:
         if error.errno in {errno.ELOOP, errno.ENOENT, errno.ENOTDIR, errno.ENXIO}:
-            raise _changed(shown(name)) from error
+            raise _changed(shown(name), (name,)) from error
         raise
     try:
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
-            raise RefusalError("verify/special-file", f"{shown(name)} is a pipe, a socket or a device", "deliver regular files only")
+            raise _special(name)
         sha256 = take(name, descriptor)
         if _state(os.fstat(descriptor)) != _state(before):
-            raise _changed(shown(name))
+            raise _changed(shown(name), (name,))
     finally:
         os.close(descriptor)
     return File(name=name, sha256=sha256)
@@ -177,5 +181,10 @@ def _state(about: os.stat_result) -> tuple[int, ...]:
     return (about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
 
 
-def _changed(what: str) -> RefusalError:
-    return RefusalError("verify/changed-while-read", f"{what} was changed while it was read", "let nothing write it while it is verified")
+def _special(name: str) -> RefusalError:
+    return RefusalError("verify/special-file", f"{shown(name)} is a pipe, a socket or a device", "deliver regular files only", (name,))
+
+
+def _changed(what: str, files: tuple[str, ...]) -> RefusalError:
+    hint = "let nothing write it while it is verified"
+    return RefusalError("verify/changed-while-read", f"{what} was changed while it was read", hint, files)
