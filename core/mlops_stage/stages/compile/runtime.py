@@ -6,31 +6,64 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import onnxruntime
 
 from mlops_stage.evidence.redact import shown
 from mlops_stage.stages.compile.backends.backend import BuildError
+from mlops_stage.stages.compile.backends.rows import Runner
 from mlops_stage.stages.compile.graphs import read_model, write_model
 from mlops_stage.stages.compile.normalise import merge_opsets
 
 if TYPE_CHECKING:
     import onnx
+    from numpy.typing import NDArray
+
+    from mlops_stage.stages.compile.backends.backend import Arrays, Runnable
 
 LEVELS = onnxruntime.GraphOptimizationLevel
 
 
-def session(path: Path) -> onnxruntime.InferenceSession:
+def session(model: Path | bytes, *, shortened: bool = True) -> onnxruntime.InferenceSession:
     """A session of one thread that does not spin.
 
+    Args:
+        model: a file, or the content of one.
+        shortened: whether sums of eight-bit products may take the shortcut that overflows on some processors, as by default they do.
+
     Raises:
-        BuildError: the runtime refuses the file.
+        BuildError: the runtime refuses the model.
     """
+    options = _options()
+    if not shortened:
+        options.add_session_config_entry("session.x64quantprecision", "1")
     try:
-        return onnxruntime.InferenceSession(path, _options(), providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise BuildError(
             f"ONNX Runtime {onnxruntime.__version__} does not load what was made: {line(error)}", "leave out this precision"
         ) from error
+
+
+def loaded(model: Path | bytes, *, shortened: bool = True) -> Runnable:
+    """A model that answers any number of rows; see `session`."""
+    opened = session(model, shortened=shortened)
+    return Runner(lambda feeds: _answered(opened, feeds), [(port.name, port.shape) for port in opened.get_inputs()])
+
+
+def _answered(opened: onnxruntime.InferenceSession, feeds: Arrays) -> dict[str, NDArray[Any]]:
+    try:
+        made = opened.run(None, dict(feeds))
+    except Exception as error:
+        raise BuildError(f"ONNX Runtime fails on the rows: {line(error)}", "leave out this precision") from error
+    return {port.name: _plain(value) for port, value in zip(opened.get_outputs(), made, strict=True)}
+
+
+def _plain(value: Any) -> NDArray[Any]:
+    """A tensor; the maps from class to score that some exporters end with become a matrix, classes in their order."""
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return np.array([[row[name] for name in sorted(row)] for row in value], dtype=np.float32)
+    return np.asarray(value)
 
 
 def _options() -> onnxruntime.SessionOptions:

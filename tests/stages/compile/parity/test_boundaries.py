@@ -85,7 +85,7 @@ def test_a_scaled_column_keeps_clear_of_the_threshold(edged, run):
     assert not note
     feature = (found["x"][:, 0].astype(np.float64) - np.float32(1000.3)) * np.float32(1 / 3)
     assert (np.abs(feature - 1.5) < 1e-3).all()
-    assert sorted(np.sign(run(model, found)["y"].ravel())) == [-1, 1]
+    assert set(np.sign(run(model, found)["y"].ravel())) == {-1, 1}
     otherwise = found["x"][:, 0] * np.float32(1 / 3) - np.float32(1000.3) * np.float32(1 / 3)
     assert ((otherwise <= 1.5) == (feature <= 1.5)).all()  # however the scaling is rounded
 
@@ -144,7 +144,7 @@ def test_missing_numbers_stay_missing_in_other_columns(edged):
 def test_an_infinite_number_breaks_nothing(edged):
     rows = pool()
     rows["x"][3] = np.inf
-    assert len(edged(stump(), rows)[0]["x"]) == 2
+    assert set(edged(stump(), rows)[0]["x"][:, 0]) == {np.float32(1.5), _NEXT}
 
 
 def test_columns_of_their_own_with_text_among_them(tmp_path, zoo):
@@ -201,13 +201,21 @@ def faults(one, forest_of, kind):
         yield model.SerializeToString()
 
 
-@pytest.mark.parametrize(("kind", "least"), [("threshold", 0.9), ("children", 0.95), ("comparison", 0.65), ("rounded", 0.65)])
+@pytest.fixture(scope="module")
+def asked():
+    """Rows by the name of a model and its answers to them, drawn once."""
+    return {}
+
+
+@pytest.mark.parametrize(("kind", "least"), [("threshold", 0.95), ("children", 0.95), ("comparison", 0.95), ("rounded", 0.95)])
 @pytest.mark.parametrize("name", ["forest", "boosted"])
-def test_seeded_faults_are_caught(door, run, forest_of, name, kind, least):
+def test_seeded_faults_are_caught(door, run, forest_of, asked, name, kind, least):
     """Row 2, a small part of it; benchmarks/compile_parity.py has all."""
     one = door(name)
-    rows = probes(one.model, one.table, 0, 2_000)
-    before = run(one.model.path, rows.feeds)
+    if name not in asked:
+        rows = probes(one.model, one.table, 0, 2_000)
+        asked[name] = rows, run(one.model.path, rows.feeds)
+    rows, before = asked[name]
     real = {"X": one.train["X"]}
     plain = run(one.model.path, real)
     caught = unaided = 0

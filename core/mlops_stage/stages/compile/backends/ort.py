@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
 import onnx
 import onnxruntime
 
@@ -12,20 +11,19 @@ from mlops_stage.inputs.onnx.reader import read_facts
 from mlops_stage.stages.compile import static
 from mlops_stage.stages.compile.backends.backend import BuildError, Built, Coverage, Footprint
 from mlops_stage.stages.compile.backends.kernels import is_covered, oldest
-from mlops_stage.stages.compile.backends.rows import Runner
 from mlops_stage.stages.compile.footprint import reckoned
 from mlops_stage.stages.compile.graphs import read_model, write_model
 from mlops_stage.stages.compile.normalise import normalised
 from mlops_stage.stages.compile.precision.half import halved
 from mlops_stage.stages.compile.precision.integer import quantised
-from mlops_stage.stages.compile.runtime import LEVELS, folded, line, optimise, session
+from mlops_stage.stages.compile.runtime import LEVELS, folded, loaded, optimise, session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from mlops_stage.inputs.onnx.facts import OnnxFacts
-    from mlops_stage.stages.compile.backends.backend import Arrays, Runnable
+    from mlops_stage.stages.compile.backends.backend import Runnable
     from mlops_stage.stages.compile.targets import Target
 
 ARTEFACT = "model.onnx"
@@ -96,9 +94,7 @@ class OrtBackend:
     def load(self, artefact: Path, target: Target) -> Runnable:
         """A session of one thread."""
         del target
-        opened = session(artefact)
-        ports = [(port.name, port.shape) for port in opened.get_inputs()]
-        return Runner(lambda feeds: _answered(opened, feeds), ports)
+        return loaded(artefact)
 
     def footprint(self, artefact: Path, target: Target, rows: int = 1) -> Footprint:
         """By the sizes of its weights and of what is alive between its nodes."""
@@ -107,18 +103,3 @@ class OrtBackend:
         found = reckoned(read_model(artefact), rows)
         held = round(_KEPT * found.weights) + _CONVOLVED * found.convolved
         return Footprint(artifact_bytes=size, ram_bytes=_SESSION_BYTES + held + found.alive)
-
-
-def _answered(opened: onnxruntime.InferenceSession, feeds: Arrays) -> dict[str, np.ndarray[Any, Any]]:
-    try:
-        made = opened.run(None, dict(feeds))
-    except Exception as error:
-        raise BuildError(f"ONNX Runtime fails on the rows: {line(error)}", "leave out this precision") from error
-    return {port.name: _plain(value) for port, value in zip(opened.get_outputs(), made, strict=True)}
-
-
-def _plain(value: Any) -> np.ndarray[Any, Any]:
-    """A tensor; the maps from class to score that some exporters end with become a matrix, classes in their order."""
-    if isinstance(value, list) and value and isinstance(value[0], dict):
-        return np.array([[row[name] for name in sorted(row)] for row in value], dtype=np.float32)
-    return np.asarray(value)

@@ -9,10 +9,11 @@ import numpy as np
 
 from mlops_stage.stages.compile.parity.followed import followed, screened
 from mlops_stage.stages.compile.parity.keys import between, ends_of, keys_of, numbers_of, snapped
-from mlops_stage.stages.compile.parity.trees import LEAF, OPERATORS, forests
+from mlops_stage.stages.compile.parity.near import differs
+from mlops_stage.stages.compile.parity.trees import OPERATORS, forests
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -25,11 +26,13 @@ if TYPE_CHECKING:
     Flags = NDArray[np.bool_]
 
 _MOST_NODES = 20_000
-"""Nodes of a forest whose thresholds are looked for; of more, so many by chance."""
+"""Nodes of a forest whose thresholds are looked for."""
 _BATCHES = 20
 """Rows are chosen in so many turns: each leaves out the thresholds that those before it happen to meet."""
-_TRIES = 6
-"""Rows that are tried for a node until one is found for which it matters where it goes on."""
+_ROUNDS = 4
+"""Each threshold is met by so many rows, as far as they suffice: several nodes may share it, and what one of them adds shows beside the others in some rows only."""
+_TRIES = 16
+"""Rows that are tried for a node until one is found whose answer tells where it goes on."""
 _SOME = 1_024
 """Rows of the pool that are led through the trees at each try but the first."""
 _CLEAR = 4
@@ -37,17 +40,18 @@ _CLEAR = 4
 
 
 def edges(model: Model, pool: Feeds, wanted: int, generator: np.random.Generator) -> tuple[dict[str, NDArray[Any]], str]:
-    """Rows on both sides of thresholds: for a node a real row that reaches it, with the column that it compares moved to its threshold, or just beyond.
+    """Rows on both sides of thresholds: for a node a row that reaches it, with the column that it compares moved to its threshold, or just beyond.
 
-    All other columns are moved to an end of the gap between thresholds in which they lie: every comparison comes out as before, so that the row goes the
-    same way through all trees, and meets as many thresholds as it has columns. Where a tree compares a column as it is given, rows lie on the threshold
-    and on the next number; where the column is scaled first, they keep a few units in the last place away, so that a backend which rounds the scaling
-    otherwise is not blamed.
+    Of the rows that reach a node one is sought whose answer tells which way it goes there: where all other trees are sure, a probability is so near to 0 or 1
+    that no single node moves it by more than rounding. All other columns are moved to an end of the gap between thresholds in which they lie: every
+    comparison comes out as before, so that the row goes the same way through all trees, and meets as many thresholds as it has columns. Where a tree
+    compares a column as it is given, rows lie on the threshold and on the next number; where the column is scaled first, they keep a few units in the last
+    place away, so that a backend which rounds the scaling otherwise is not blamed.
 
     Args:
         model: whose trees.
         pool: rows to start from.
-        wanted: at most so many rows; fewer where they meet every threshold that can be met.
+        wanted: at most so many rows; fewer where they meet every threshold that can be met, several times.
         generator: of the choice.
 
     Returns:
@@ -84,51 +88,84 @@ class _Nodes:
 
 def _rows(part: Followed, pool: Feeds, wanted: int, generator: np.random.Generator) -> dict[str, NDArray[Any]]:
     """At most so many rows; see `edges`."""
-    found = _reachable(part, pool, generator)
-    met = np.zeros(found.sides.shape, dtype=bool)
+    nodes = _comparing(part, pool, min(wanted, _MOST_NODES), generator)
     made: list[dict[str, NDArray[Any]]] = []
-    left, step = wanted, -(-wanted // _BATCHES)
-    while left > 0 and not met.all():
-        side, place = np.divmod(generator.permutation(np.flatnonzero(~met))[: min(left, step)], len(found.nodes))
-        rows = {name: np.ascontiguousarray(values[found.bases[place]]) for name, values in pool.items()}
-        _move(rows, part, found, side, place, generator)
-        met |= _met(rows, part, found)
-        met[side, place] = True
-        made.append(rows)
-        left -= len(side)
+    left = wanted
+    for _ in range(_ROUNDS):
+        for rows in _round(part, _based(part, nodes, pool, generator), pool, left, generator) if left else ():
+            made.append(rows)
+            left -= len(next(iter(rows.values())))
     return {name: np.concatenate([rows[name] for rows in made]) for name in pool} if made else {}
 
 
-def _reachable(part: Followed, pool: Feeds, generator: np.random.Generator) -> _Nodes:
+def _round(part: Followed, found: _Nodes, pool: Feeds, wanted: int, generator: np.random.Generator) -> Iterator[dict[str, NDArray[Any]]]:
+    """Rows until each threshold was met once from both sides, at most so many."""
+    met = np.zeros(found.sides.shape, dtype=bool)
+    left, step = wanted, -(-wanted // _BATCHES)
+    while left > 0 and not met.all():
+        side, place = np.divmod(generator.permutation(np.flatnonzero(~met))[: min(left, step)], len(found.nodes))
+        rows = _taken(pool, found.bases[place])
+        _move(rows, part, found, side, place, generator)
+        met |= _met(rows, part, found, met)
+        met[side, place] = True
+        yield rows
+        left -= len(side)
+
+
+def _taken(feeds: Feeds, places: Places) -> dict[str, NDArray[Any]]:
+    return {name: np.ascontiguousarray(values[places]) for name, values in feeds.items()}
+
+
+def _comparing(part: Followed, pool: Feeds, most: int, generator: np.random.Generator) -> _Nodes:
+    """The nodes whose thresholds lie somewhere along a column; of more, so many by chance."""
     forest = part.forest
-    bases = _bases(part, pool, generator)
-    inner = forest.inner
-    nodes = inner[(bases[inner] >= 0) & (part.column_of[forest.features[inner]] >= 0)]
-    nodes = np.sort(generator.permutation(nodes)[:_MOST_NODES])
+    nodes = forest.inner[part.column_of[forest.features[forest.inner]] >= 0]
+    nodes = np.sort(generator.permutation(nodes)[:most])
     computed = ~part.copied[forest.features[nodes]]
     limits = forest.values[nodes]
     away = np.where(computed, _CLEAR * np.spacing(np.abs(limits).astype(np.float32)).astype(np.float64), 0.0)
     one, other = (_turning(part, pool, nodes, limits + shift) for shift in (-away, away))
     sides = np.stack([np.minimum(one[0], other[0]) - _CLEAR * computed, np.maximum(one[1], other[1]) + _CLEAR * computed])
     known = one[2] & other[2]
-    nodes = nodes[known]
-    return _Nodes(nodes, part.column_of[forest.features[nodes]], bases[nodes], sides[:, known])
+    return _Nodes(nodes[known], part.column_of[forest.features[nodes[known]]], np.full(int(known.sum()), -1), sides[:, known])
 
 
-def _bases(part: Followed, pool: Feeds, generator: np.random.Generator) -> Places:
-    """For each node a row that reaches it, if possible one for which it matters where it goes on; -1 where no row does."""
-    forest, features = part.forest, part.features(pool)
-    found = np.full(len(forest.features), -1, dtype=np.intp)
-    settled = forest.modes == LEAF
+def _based(part: Followed, found: _Nodes, pool: Feeds, generator: np.random.Generator) -> _Nodes:
+    """The nodes that some row reaches, each with such a row: if possible one whose answer tells which way it goes on.
+
+    Where many trees agree, an answer near 0 or 1 moves by less than rounding does: a fault of one node shows in other rows alone.
+    """
+    features = part.features(pool)
+    bases, settled = found.bases.copy(), np.zeros(len(found.nodes), dtype=bool)
     for turn in range(_TRIES):
         order = generator.permutation(len(features))[: _SOME if turn else None]
-        reached = forest.reached(features[order])
-        nodes = np.flatnonzero((reached >= 0) & ~settled)
-        found[nodes] = order[reached[nodes]]
-        at = features[found[nodes]].copy()
-        at[np.arange(len(nodes)), forest.features[nodes]] = forest.values[nodes]
-        settled[nodes] = forest.decides(nodes, at)
-    return found
+        reached = part.forest.reached(features[order])[found.nodes]
+        tried = np.flatnonzero((reached >= 0) & ~settled)
+        if not len(tried):
+            break
+        bases[tried] = order[reached[tried]]
+        settled[tried] = _tells(part, found, tried, _taken(pool, bases[tried]))
+    kept = bases >= 0
+    return _Nodes(found.nodes[kept], found.columns[kept], bases[kept], found.sides[:, kept])
+
+
+def _tells(part: Followed, found: _Nodes, place: Places, rows: Feeds) -> Flags:
+    """Whether it shows in the answer to each row which way it goes at its node.
+
+    It then ends in leaves that add something else, and the answers on both sides of the threshold, all else the same, differ by more than rounding. The first
+    is asked as well, for several nodes may share a threshold.
+    """
+    answers = []
+    for keys in found.sides[:, place]:
+        moved = {name: values.copy() for name, values in rows.items()}
+        for number, column in enumerate(part.columns):
+            mine = found.columns[place] == number
+            if mine.any():
+                values = column.of(moved)
+                values[mine] = numbers_of(keys[mine], values.dtype)
+        answers.append(part.model.run(moved))
+    decides = part.forest.decides(found.nodes[place], part.features(moved))
+    return decides & differs(*answers)
 
 
 def _turning(part: Followed, pool: Feeds, nodes: Places, limits: NDArray[np.float64]) -> tuple[Keys, Keys, Flags]:
@@ -168,18 +205,22 @@ def _move(rows: Feeds, part: Followed, found: _Nodes, side: Places, place: Place
             values[:] = np.where(np.isnan(values) & ~mine[place], values, numbers_of(keys, values.dtype))
 
 
-def _met(rows: Feeds, part: Followed, found: _Nodes) -> Flags:
-    """Which nodes a row reaches right at their threshold and is led otherwise by a wrong comparison: from below, and from above; shape (2, nodes)."""
+def _met(rows: Feeds, part: Followed, found: _Nodes, already: Flags) -> Flags:
+    """Which thresholds, of those not met already, a row reaches so that its answer tells a wrong comparison: from below, and above; shape (2, nodes)."""
     forest, features = part.forest, part.features(rows)
     keys = np.stack([keys_of(column.of(rows)) for column in part.columns], axis=1)
     place = np.full(len(forest.features), -1)
     place[found.nodes] = np.arange(len(found.nodes))
-    met = np.zeros(found.sides.shape, dtype=bool)
+    who = np.full(already.shape, -1)
     for nodes, row in forest.visits(features):
         known = place[nodes] >= 0
-        at, who = place[nodes[known]], row[known]
+        at, reaching = place[nodes[known]], row[known]
         for side in (0, 1):
-            hit = np.flatnonzero(keys[who, found.columns[at]] == found.sides[side, at])
-            hit = hit[forest.decides(found.nodes[at[hit]], features[who[hit]])]
-            met[side, at[hit]] = True
+            hit = (keys[reaching, found.columns[at]] == found.sides[side, at]) & ~already[side, at]
+            who[side, at[hit]] = reaching[hit]
+    met = np.zeros(already.shape, dtype=bool)
+    for side in (0, 1):
+        at = np.flatnonzero(who[side] >= 0)
+        if len(at):
+            met[side, at] = _tells(part, found, at, _taken(rows, who[side, at]))
     return met

@@ -12,6 +12,7 @@ import onnx
 from mlops_stage.errors import InputError
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.columns import NUMBERS, WHOLE_NUMBERS
+from mlops_stage.stages.compile.runtime import loaded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlops_stage.inputs.model import Model
+    from mlops_stage.stages.compile.backends.backend import Runnable
     from mlops_stage.stages.compile.parity.trees import Forest, Places
 
     Feeds = Mapping[str, NDArray[Any]]
@@ -48,8 +50,10 @@ class Followed:
     """A forest with the columns that its features follow from."""
 
     forest: Forest
-    session: Any
-    """Of the part of the model before the forest; None where it takes an input as it is."""
+    model: Runnable
+    """The whole model."""
+    before: Runnable | None
+    """The part before the forest; None where that takes an input as it is."""
     columns: tuple[Column, ...]
     """Those that some feature follows from, and no other column beside it."""
     column_of: Places
@@ -59,7 +63,7 @@ class Followed:
 
     def features(self, feeds: Feeds) -> NDArray[Any]:
         """What the forest is given for these rows, shape (n, features)."""
-        return _features(self.session, self.forest, feeds)
+        return _features(self.before, self.forest, feeds)
 
 
 def screened(model: Model) -> onnx.ModelProto:
@@ -84,45 +88,40 @@ def followed(model: Model, proto: onnx.ModelProto, forest: Forest, pool: Feeds, 
         pool: rows to change columns of.
         generator: of the choice of rows.
     """
-    session = None if forest.tensor in {port.name for port in model.inputs} else _before(proto, forest.tensor)
+    before = None if forest.tensor in {port.name for port in model.inputs} else _until(proto, forest.tensor)
     columns = tuple(_numeric(model, pool))
     rows = len(next(iter(pool.values())))
     if not columns or len(columns) * 2 > _MOST_CHANGED:
         return None
     bases, others = (generator.permutation(rows)[: max(2, min(_BASES, _MOST_CHANGED // len(columns)))] for _ in range(2))
-    before = _features(session, forest, {name: values[bases] for name, values in pool.items()})
-    if forest.features.min() < 0 or forest.features.max() >= before.shape[1]:
+    first = _features(before, forest, {name: values[bases] for name, values in pool.items()})
+    if forest.features.min() < 0 or forest.features.max() >= first.shape[1]:
         return None
-    column_of, seen = np.full(before.shape[1], -1), np.zeros(before.shape[1], dtype=int)
-    copied = np.zeros(before.shape[1], dtype=bool)
+    column_of, seen = np.full(first.shape[1], -1), np.zeros(first.shape[1], dtype=int)
+    copied = np.zeros(first.shape[1], dtype=bool)
     for number, column in enumerate(columns):
         changed, given = _swapped(pool, bases, others, column)
-        after = _features(session, forest, changed)
-        moved = ((after != before) & ~(np.isnan(after) & np.isnan(before))).any(axis=0)
+        after = _features(before, forest, changed)
+        moved = ((after != first) & ~(np.isnan(after) & np.isnan(first))).any(axis=0)
         seen += moved
         column_of[moved] = number
         copied[moved] = (after[:, moved] == given[:, None]).all(axis=0)
     column_of[seen != 1] = -1
-    return Followed(forest, session, columns, column_of, copied) if (column_of >= 0).any() else None
+    return Followed(forest, loaded(proto.SerializeToString()), before, columns, column_of, copied) if (column_of >= 0).any() else None
 
 
-def _features(session: Any, forest: Forest, feeds: Feeds) -> NDArray[Any]:
-    found = feeds[forest.tensor] if session is None else session.run(None, dict(feeds))[0]
+def _features(before: Runnable | None, forest: Forest, feeds: Feeds) -> NDArray[Any]:
+    found = feeds[forest.tensor] if before is None else before.run(feeds)[forest.tensor]
     return np.asarray(found).reshape(len(found), -1)
 
 
-def _before(proto: onnx.ModelProto, tensor: str) -> Any:
-    """A session of all that comes before a tensor."""
-    import onnxruntime
-
+def _until(proto: onnx.ModelProto, tensor: str) -> Runnable:
+    """All that comes before a tensor."""
     part = onnx.ModelProto()
     part.CopyFrom(proto)
     del part.graph.output[:]
     part.graph.output.append(onnx.ValueInfoProto(name=tensor))
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 4
-    return onnxruntime.InferenceSession(part.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return loaded(part.SerializeToString())
 
 
 def _numeric(model: Model, pool: Feeds) -> Iterator[Column]:

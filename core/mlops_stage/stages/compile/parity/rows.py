@@ -32,7 +32,7 @@ _REAL, _MIXED, _EDGES = 0.4, 0.3, 0.5  # edges as far as there are thresholds to
 ENOUGH = 100
 """Real rows below which agreement proves little: what is mixed from so few lies where they lie."""
 _POOL = 4_096
-"""Real rows from which columns are mixed, and that are led through trees to find the rows that reach a node."""
+"""Real rows from which columns are mixed, and that are led through trees, beside as many mixed ones as are wanted, to find those that reach a node."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -89,12 +89,12 @@ def probes(  # noqa: PLR0913  (each says something else about where rows come fr
         pool, weak = made_up(model, min(rows, _POOL), generator), "no data was given: its rows are made up"
     else:
         pool, weak = _real(model, table, generator, columns or {}, label), ""
-    found, note = edges(model, pool, round(rows * _EDGES), generator)
+    mixed = _mixed(pool, rows, generator)
+    found, note = edges(model, _joined(pool, mixed), round(rows * _EDGES), generator)
     at_edges = _length(found)
     kept = min(round((rows - at_edges) * _REAL / (_REAL + _MIXED)), _length(pool)) or 1
     real = _taken(pool, generator.permutation(_length(pool))[:kept])
-    mixed = _mixed(pool, rows - kept - at_edges, generator)
-    feeds = {name: np.concatenate([part[name] for part in (real, mixed, found) if part]) for name in pool}
+    feeds = _joined(real, _taken(mixed, np.arange(rows - kept - at_edges)), found or _taken(mixed, np.arange(0)))
     plain = ("made up",) * (rows - at_edges) if table is None else ("real",) * kept + ("mixed",) * (rows - kept - at_edges)
     if table is not None and kept < ENOUGH:
         weak = f"of the {rows:,} rows {kept:,} are real, the others are made from real ones"
@@ -132,6 +132,10 @@ def _mixed(pool: Feeds, rows: int, generator: np.random.Generator) -> dict[str, 
 
 def _taken(pool: Feeds, places: NDArray[np.intp]) -> dict[str, NDArray[Any]]:
     return {name: values[places] for name, values in pool.items()}
+
+
+def _joined(*parts: Feeds) -> dict[str, NDArray[Any]]:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _length(feeds: Feeds) -> int:
