@@ -38,6 +38,13 @@ DTYPES = {
 }
 """TensorProto.DataType by number (onnx.proto3)."""
 
+QUANTISED = frozenset(
+    {
+        *("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"),
+        *("QLinearConv", "QLinearMatMul", "MatMulInteger", "ConvInteger", "MatMulNBits"),
+    }
+)
+"""Operators that a model has only where some of its numbers are whole ones of few bits."""
 _BITS = {"complex128": 128, "complex64": 64, "bool": 8, "bfloat16": 16, "string": 0}
 
 

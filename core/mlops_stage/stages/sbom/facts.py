@@ -66,6 +66,7 @@ ELEMENTS = {
     "opset": "operator sets, as `ai.onnx:18,ai.onnx.ml:3`",
     "ir_version": "version of the ONNX format",
     "functions": "how many functions the model defines itself",
+    "part": "what one of several weights of the model holds, such as `onnx/decoder.onnx: parameters=1200` (one fact each)",
     "format": "format of its files",
     "hyperparameter": "`name=value` of a setting (one fact each)",
     "metadata": "`key=value` that its exporter wrote into the file (one fact each)",

@@ -104,7 +104,7 @@ def test_the_record_of_the_export_tells_source_and_data(project):
     onnx = hashlib.sha256(path.read_bytes()).hexdigest()
     data = project.write("test.csv", "x\n1\n")
     record = {
-        "model": {"name": "/home/me/secret/model.joblib", "sha256": "a" * 64},
+        "model": {"name": "/home/me/secret/xgboost.pkl", "sha256": "a" * 64},
         "data": {"name": "test.csv", "sha256": hashlib.sha256(data.read_bytes()).hexdigest()},
         "train": {"name": "train.csv", "sha256": "b" * 64},
         "onnx": {"name": "model.onnx", "sha256": onnx},
@@ -114,10 +114,10 @@ def test_the_record_of_the_export_tells_source_and_data(project):
     project.write("export/broken.meta.json", "{")
     found = project.look(model="export/model.onnx", data="test.csv")
     (model,) = found.models
-    assert [(one.name, one.relation, one.ref) for one in model.parents] == [("model.joblib", "export", f"model:sha256:{'a' * 64}")]
+    assert [(one.name, one.relation, one.ref) for one in model.parents] == [("xgboost.pkl", "export", f"model:sha256:{'a' * 64}")]
     assert [(use.role, use.name) for use in model.datasets] == [("test", "test.csv"), ("train", "train.csv")]
     assert [(one.role, one.sha256) for one in found.datasets][1] == ("named", "b" * 64)
-    assert "scikit-learn" in [fact.value for fact in model.every("framework")]
+    assert [fact.value for fact in model.every("framework")] == ["pytorch 2.9", "PyTorch"]  # of the ONNX file, not of a suffix
     assert "secret" not in repr(found)
 
 

@@ -169,15 +169,16 @@ def test_what_is_not_opened_is_told_with_the_reason(project):
     (note,) = project.look(model="model.pkl").findings
     assert (note.rule, note.level, note.location) == ("sbom/not-opened", "note", "model.pkl")
     assert "model.pkl (pickle) was not opened: loading such a file can run code" in note.message
-    project.write("w.gguf", b"GGUF\x03")
-    (note,) = project.look(model="w.gguf").findings
-    assert "w.gguf (GGUF) was not opened: there is no reader for this format here" in note.message
+    project.write("w.tflite", b"TFL3")
+    (note,) = project.look(model="w.tflite").findings
+    assert "w.tflite (TensorFlow Lite) was not opened: there is no reader for this format here" in note.message
 
 
 def test_a_pickle_is_described_and_never_loaded(project):
     project.explosive("model.joblib")
     (model,) = project.look(model="model.joblib").models
     assert (model.text("format"), model.name, len(model.files)) == ("pickle", "model", 1)
+    assert (model.every("framework"), model.fact("format").confidence) == ((), "inferred")
     assert model.files[0].role == "weights"
     assert model.purl.startswith("pkg:generic/model@sha256-")
 

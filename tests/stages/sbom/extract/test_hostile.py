@@ -26,6 +26,22 @@ def test_safetensors_are_told_by_their_headers(project):
     assert (model.text("parameters"), model.text("precision"), model.text("metadata")) == ("11", "float32=6,bfloat16=5", "format=pt")
 
 
+def test_pieces_of_one_set_of_weights_are_summed_and_others_are_not(project):
+    for name, rows in {"model-00001-of-00002": 2, "model-00002-of-00002": 3}.items():
+        project.write(f"m/{name}.safetensors", safetensors({name: entry(0, 8 * rows, [rows, 2])}, b"\0" * 8 * rows))
+    (model,) = project.look(model="m").models
+    assert (model.text("parameters"), model.fact("parameters").source) == ("10", "m/model-00001-of-00002.safetensors and 1 more")
+    project.write("m/half.safetensors", safetensors({"w": entry(0, 4, [1, 2], "F16")}, b"\0" * 4))
+    (model,) = project.look(model="m").models
+    assert (model.text("parameters"), model.text("precision")) == ("", "")
+    assert [fact.value for fact in model.every("part")] == [
+        "m/half.safetensors: parameters=2",
+        "m/half.safetensors: precision=float16=2",
+        "m/model.safetensors: parameters=10",
+        "m/model.safetensors: precision=float32=10",
+    ]
+
+
 HOSTILE = {
     "header beyond the file": (10**9).to_bytes(8, "little") + b"{}",
     "header of all bytes": b"\xff" * 8 + b"{}",

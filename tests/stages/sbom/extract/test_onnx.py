@@ -193,6 +193,18 @@ def test_the_task_is_told_only_where_the_operators_leave_no_doubt(project):
     assert told == {"tree": "classification", "linear": "classification", "regression": "regression", "network": ""}
 
 
+def test_of_two_files_what_they_agree_in_is_told_and_the_rest_of_each(project):
+    project.write("m/a.onnx", MODELS["network"].SerializeToString())
+    project.write("m/b.onnx", MODELS["convolution"].SerializeToString())
+    (found,) = project.look(model="m").models
+    assert (found.text("opset"), found.text("quantised")) == ("ai.onnx:17", "false")
+    assert [found.text(element) for element in ("parameters", "precision", "operators", "functions", "family")] == [""] * 5
+    told = [fact.value for fact in found.every("part")]
+    assert {"m/a.onnx: parameters=12", "m/b.onnx: parameters=216", "m/b.onnx: family=convolutional neural network"} <= set(told)
+    assert {fact.source for fact in found.every("part")} == {"m/a.onnx", "m/b.onnx"}
+    assert (found.inputs, found.text("format")) == ((), "ONNX")
+
+
 def test_memory_does_not_grow_with_the_weights(project):
     project.write("model.onnx", made(node("MatMul", "x", "w"), tensors=[weights(1000, 16_000)]).SerializeToString())
     project.look(model="model.onnx")  # imports

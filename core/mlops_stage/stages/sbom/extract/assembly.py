@@ -50,7 +50,7 @@ MANY = frozenset(
             "claimed_metric",
             "security_control",
         ),
-        *("compliance", "vulnerability", "documentation", "repository", "homepage", "download", "format", "software", "licence"),
+        *("compliance", "vulnerability", "documentation", "repository", "homepage", "download", "format", "part", "software", "licence"),
     }
 )
 """Elements of which an item may have several facts; elements of third parties may too."""

@@ -6,7 +6,9 @@ from collections import Counter
 from math import prod
 from typing import TYPE_CHECKING
 
+from mlops_stage.inputs.onnx.facts import QUANTISED
 from mlops_stage.stages.sbom.extract.scene import Claim, Interface, claim, harmless
+from mlops_stage.stages.sbom.extract.several import told_of
 from mlops_stage.stages.sbom.facts import Confidence, Port
 
 if TYPE_CHECKING:
@@ -18,18 +20,6 @@ if TYPE_CHECKING:
 _INFERRED = Confidence.INFERRED
 _MOST_METADATA = 50
 _MOST_KINDS = 200
-_QUANTISED = frozenset(
-    {
-        "QuantizeLinear",
-        "DequantizeLinear",
-        "QLinearConv",
-        "QLinearMatMul",
-        "MatMulInteger",
-        "ConvInteger",
-        "MatMulNBits",
-        "DynamicQuantizeLinear",
-    }
-)
 _WORD_OF = {
     "Classifier": "classification",
     "SVMClassifier": "classification",
@@ -54,17 +44,14 @@ _WRITERS = {"skl2onnx": "scikit-learn", "pytorch": "PyTorch", "tf2onnx": "Tensor
 
 
 def extract(scene: Scene) -> Iterator[Found]:
-    """What the ONNX file of the model says about it; of several the first by name, without its interface."""
+    """What the ONNX file of the model says about it; of several what they agree in, without an interface."""
     part = scene.parts.get("model")
     if part is None:
         return
-    first = next(iter(sorted(part.onnx)), None)
-    if first is None:
-        return
-    facts = part.onnx[first]
     if len(part.onnx) == 1:
+        (facts,) = part.onnx.values()
         yield Interface(inputs=tuple(map(_port, facts.inputs)), outputs=tuple(map(_port, facts.outputs)))
-    yield from _told(facts, first)
+    yield from told_of([(name, tuple(_told(facts, name))) for name, facts in sorted(part.onnx.items())])
 
 
 def family(operators: Mapping[str, int]) -> str:
@@ -109,7 +96,7 @@ def _told(facts: onnx.OnnxFacts, source: str) -> Iterator[Claim]:
         yield claim("model", "precision", _counts(precision(facts)), source)
     yield claim("model", "functions", len(facts.functions), source)
     names = {name.rpartition("::")[2] for name in facts.operators}
-    yield claim("model", "quantised", str(bool(names & _QUANTISED)).lower(), source, _INFERRED)
+    yield claim("model", "quantised", str(bool(names & QUANTISED)).lower(), source, _INFERRED)
     kind = family(facts.operators)
     if kind:
         yield claim("model", "family", kind, source, _INFERRED)

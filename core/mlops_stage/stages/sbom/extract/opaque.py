@@ -14,37 +14,24 @@ if TYPE_CHECKING:
 
     from mlops_stage.stages.sbom.extract.scene import Found, Scene
 
-_MADE_BY = {
-    "PyTorch": "PyTorch",
-    "Keras": "Keras",
-    "TensorFlow Lite": "TensorFlow",
-    "TensorFlow graph": "TensorFlow",
-    "skops": "scikit-learn",
-    "XGBoost": "XGBoost",
-    "LightGBM": "LightGBM",
-    "CatBoost": "CatBoost",
-    "Flax": "Flax",
-}
 _RUNS = frozenset({"pickle", "PyTorch", "Keras", "HDF5", "R"})
 """Formats that can hold code, or name functions that are called when they are loaded."""
-_READ = frozenset({"ONNX", "safetensors", "external data of ONNX"})
+_READ = frozenset({"ONNX", "safetensors", "GGUF", "external data of ONNX"})
 
 
 def extract(scene: Scene) -> Iterator[Found]:
-    """The formats of weights that are not opened, and the framework where the format belongs to one."""
+    """The formats of weights that are not opened; not who wrote them, which no name of a file tells."""
     part = scene.parts.get("model")
     if part is None:
         return
     closed = {file.format: file.path for file in reversed(part.files) if file.role == "weights" and file.format not in _READ}
     for kind, path in sorted(closed.items()):
-        yield claim("model", "format", kind, path)
-        if kind in _MADE_BY:
-            yield claim("model", "framework", _MADE_BY[kind], path, Confidence.INFERRED)
+        yield claim("model", "format", kind, path, Confidence.INFERRED)
         yield _not_opened(kind, path)
 
 
 def _not_opened(kind: str, path: str) -> Remark:
     why = "loading such a file can run code" if kind in _RUNS else "there is no reader for this format here"
     message = f"{shown(path)} ({shown(kind)}) was not opened: {why}; what it holds, such as inputs and parameters, is not told"
-    hint = "give the model as ONNX or safetensors, or declare what is known of it"
+    hint = "give the model as ONNX, safetensors or GGUF, or declare what is known of it"
     return Remark(finding=Finding(rule="sbom/not-opened", level=Level.NOTE, message=message, location=path, hint=hint))

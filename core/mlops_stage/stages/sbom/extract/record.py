@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_stage.evidence.paths import relative
 from mlops_stage.stages.sbom.extract.plain import UnreadableError, json_of
-from mlops_stage.stages.sbom.extract.scene import Ancestor, Usage, claim, harmless
+from mlops_stage.stages.sbom.extract.scene import Ancestor, Usage, harmless
 from mlops_stage.stages.sbom.facts import DatasetUse, Parent
 
 if TYPE_CHECKING:
@@ -19,11 +19,6 @@ if TYPE_CHECKING:
 
 _MOST_RECORDS = 200
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_WRITTEN_BY = {
-    **dict.fromkeys((".pkl", ".pickle", ".joblib", ".skops"), "scikit-learn"),
-    **dict.fromkeys((".pt", ".pth", ".ckpt", ".pt2"), "PyTorch"),
-    **dict.fromkeys((".keras", ".h5"), "Keras"),
-}
 _ROLES = {"data": "test", "train": "train"}
 
 
@@ -49,9 +44,6 @@ def _told(about: dict[str, tuple[str, str]], source: str, *, is_export: bool) ->
     if is_export and "model" in about and about["model"][1] != about["onnx"][1]:
         name, sha256 = about["model"]
         yield Ancestor(parent=Parent(name=name, relation="export", source=source, sha256=sha256))
-        trained = _WRITTEN_BY.get(PurePosixPath(name).suffix.lower())
-        if trained:
-            yield claim("model", "framework", trained, source)
     for key, role in _ROLES.items():
         if key in about:
             name, sha256 = about[key]

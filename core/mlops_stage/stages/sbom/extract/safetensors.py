@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from mlops_stage.inputs.safetensors import read_header
 from mlops_stage.stages.sbom.extract.scene import claim, harmless
+from mlops_stage.stages.sbom.extract.several import pieces, told_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from mlops_stage.stages.sbom.extract.scene import Found, Scene
+    from mlops_stage.stages.sbom.extract.scene import Claim, Found, Part, Scene
 
 _NAMES = {
     "F64": "float64",
@@ -28,7 +29,7 @@ _MOST_METADATA = 50
 
 
 def extract(scene: Scene) -> Iterator[Found]:
-    """Parameters and their types over all safetensors files of the model, and what their makers wrote into the headers.
+    """Parameters and their types in the safetensors files of the model, summed over the pieces of one set of weights, and what their makers wrote into the headers.
 
     Raises:
         InputError: a header that is broken or hostile.
@@ -36,23 +37,27 @@ def extract(scene: Scene) -> Iterator[Found]:
     part = scene.parts.get("model")
     if part is None:
         return
-    found = [(file.path, part.paths[file.path]) for file in part.files if file.format == "safetensors"]
-    if not found:
-        return
+    files = pieces(file.path for file in part.files if file.format == "safetensors")
+    yield from told_of([(name, tuple(_told(paths, part))) for name, paths in files.items()])
+
+
+def _told(paths: Sequence[str], part: Part) -> Iterator[Claim]:
+    """What the pieces of one set of weights say."""
     counts: Counter[str] = Counter()
     metadata: dict[str, tuple[str, str]] = {}
-    for name, path in found:
-        header = read_header(path)
+    for name in paths:
+        header = read_header(part.paths[name])
         for dtype, elements in header.elements.items():
             counts[_NAMES.get(dtype, dtype)] += elements
         metadata |= {key: (value, name) for key, value in header.metadata.items() if key not in metadata}
-    source = found[0][0] if len(found) == 1 else f"{found[0][0]} and {len(found) - 1} more"
+    source = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
     yield claim("model", "format", "safetensors", source)
     yield claim("model", "parameters", sum(counts.values()), source)
-    yield claim("model", "precision", _listed(counts), source)
+    yield claim("model", "precision", listed(counts), source)
     for key, (value, name) in sorted(metadata.items())[:_MOST_METADATA]:
         yield claim("model", "metadata", f"{harmless(key, 100)}={harmless(value, 500)}", name)
 
 
-def _listed(counts: Mapping[str, int]) -> str:
+def listed(counts: Mapping[str, int]) -> str:
+    """Numbers by type, the commonest first: `float16=1200,int8=64`."""
     return ",".join(f"{name}={count}" for name, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
