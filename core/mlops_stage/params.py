@@ -27,6 +27,15 @@ class Examples(dict[str, str]):
     """Values that a stage's `init` gives only to be written as comments: what a person may want to say, and how it could look."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """One of the ways to use a stage that its `init` gives only as comments, for a person has to choose: without the marks of the comment it works as it stands."""
+
+    when: tuple[str, ...]
+    """Lines that say when to choose it, and what it takes besides."""
+    values: Mapping[str, Any]
+
+
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 _SPANS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
 

@@ -55,7 +55,7 @@ class Stage:
     outputs: Mapping[str, str] = field(default_factory=dict)
     """Native outputs: name without the stage's name -> help. `outcome` is always there."""
     init: str = ""
-    """`(root) -> mapping of params, or None`: what `mlops-stage init` writes for this stage in that repository."""
+    """`(root) -> mapping of params, tuple of Way, or None`: what `mlops-stage init` writes for this stage in that repository; ways are written as comments."""
     drafts: str = ""
     """`(root) -> {words of a command: its params}`: commands that `mlops-stage init` carries out first, such as one that writes a first contract."""
     plan: str = ""

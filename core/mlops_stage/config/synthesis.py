@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mlops_stage.config.file import NAME, VERSION
 from mlops_stage.errors import StageError, UsageError
 from mlops_stage.evidence.paths import write_aside
 from mlops_stage.host import resolve
-from mlops_stage.params import CHOOSE, Examples
+from mlops_stage.params import CHOOSE, Examples, Way
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from mlops_stage.fields import Field
@@ -46,8 +46,10 @@ def write(root: Path, catalogue: Catalogue, *, force: bool) -> Path:
 
 def text(root: Path, catalogue: Catalogue) -> str:
     """The content of a first mlops.yaml."""
-    blocks = [block for stage in catalogue.stages.values() if (block := _block(stage, root, catalogue))]
-    return _HEADER + "\nstages:\n" + "\n".join(blocks) if blocks else _HEADER + NOTHING
+    found = [(stage, _found(stage, root)) for stage in catalogue.stages.values()]
+    entries = [_block(stage, one, catalogue) for stage, one in found if isinstance(one, Mapping)]
+    ways = [_way(stage, way, catalogue) for stage, one in found if isinstance(one, tuple) for way in one]
+    return _HEADER + "\nstages:\n" + "\n".join([*filter(None, entries), *filter(None, ways)]) if any(entries) else _HEADER + NOTHING
 
 
 def snippets(root: Path, catalogue: Catalogue) -> list[tuple[str, str]]:
@@ -60,23 +62,32 @@ def snippets(root: Path, catalogue: Catalogue) -> list[tuple[str, str]]:
     return found
 
 
-def _block(stage: Stage, root: Path, catalogue: Catalogue) -> str:
-    """One stage's part; empty when the stage has nothing to say about this repository, or is broken."""
-    if not stage.init:
-        return ""
+def _found(stage: Stage, root: Path) -> Mapping[str, Any] | tuple[Way, ...] | None:
+    """What a stage says of this repository; None when it has nothing to say, or is broken."""
     try:
-        found: Mapping[str, Any] | None = resolve(stage.init, f"stage '{stage.name}'")(root)
+        return resolve(stage.init, f"stage '{stage.name}'")(root) if stage.init else None
+    except StageError:
+        return None
+
+
+def _block(stage: Stage, values: Mapping[str, Any], catalogue: Catalogue, *, gates: bool = True) -> str:
+    """One stage's part; empty when its params are broken."""
+    try:
         fields = {item.name: item for item in catalogue.fields(stage.name)}
     except StageError:
         return ""
-    if found is None:
-        return ""
     lines = [f"  {stage.name}:  # {stage.summary}"]
-    for name, value in found.items():
+    for name, value in values.items():
         lines += _entry(fields[name], value)
-    if "gates" not in found:
+    if gates and "gates" not in values:
         lines += [f"    # {fields['gates'].help}; without gates the stage's own default holds", "    # gates:", "    #   - ..."]
     return "\n".join(lines) + "\n"
+
+
+def _way(stage: Stage, way: Way, catalogue: Catalogue) -> str:
+    """A whole part as comments: it becomes one when `# ` is taken from the beginning of its lines."""
+    lines = _block(stage, way.values, catalogue, gates=False).splitlines()
+    return "".join(f"  # {line}\n" for line in (*way.when, *(line[2:] for line in lines))) if lines else ""
 
 
 def _entry(item: Field, value: Any) -> list[str]:

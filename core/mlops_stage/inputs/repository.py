@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 TEST_WORDS = ("test", "holdout", "hold_out", "valid", "eval")
 PREDICTION_WORDS = ("prediction", "preds", "y_pred", "scored")
 """What files of that kind are called."""
+_MODELS = (".onnx", ".safetensors", ".gguf", ".pkl", ".joblib", ".pt", ".pth", ".keras", ".h5", ".bst", ".ubj", ".cbm", ".skops")
 _DEPTH = 4
 _MOST_FILES = 20_000
 _SKIPPED = {"node_modules", "site-packages", "venv", "env", "build", "dist", "mlops-out", "tests", "test", "__pycache__"}
@@ -35,6 +36,11 @@ def files(root: Path) -> list[str]:
 def tables(paths: Sequence[str]) -> list[str]:
     """Those that are tables, by their names."""
     return [path for path in paths if path.lower().endswith(SUFFIXES)]
+
+
+def weights(paths: Sequence[str]) -> str | None:
+    """The first file that is a model by its name, those of safe formats before others."""
+    return next((path for suffix in _MODELS for path in paths if path.lower().endswith(suffix)), None)
 
 
 def called(paths: Sequence[str], words: Sequence[str]) -> str | None:

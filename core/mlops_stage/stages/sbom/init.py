@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlops_stage.inputs.repository import TEST_WORDS, called, files, tables
+from mlops_stage.inputs.repository import TEST_WORDS, called, files, tables, weights
 from mlops_stage.params import Examples
 from mlops_stage.stages.sbom.elements import BY_NAME
 
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_MODELS = (".onnx", ".safetensors", ".gguf", ".pkl", ".joblib", ".pt", ".pth", ".keras", ".h5", ".bst", ".ubj", ".cbm", ".skops")
 _ASKED = (
     *("system_producer", "system_intended_application_area", "system_data_flow", "system_data_usage"),
     *("model_description", "model_license", "model_use_cases", "model_limitations", "model_ethical_considerations"),
@@ -25,7 +24,7 @@ _ASKED = (
 def init(root: Path) -> Mapping[str, Any] | None:
     """Params for what lies in the repository, or None where there is no model."""
     paths = files(root)
-    model = next((path for suffix in _MODELS for path in paths if path.lower().endswith(suffix)), None)
+    model = weights(paths)
     if model is None:
         return None
     found: dict[str, Any] = {"model": model}
