@@ -1,10 +1,16 @@
 """Fixtures that every room shares: the command as a process, and a plugin that misbehaves on demand."""
 
+import atexit
+import json
 import os
+import socket
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -12,6 +18,46 @@ from mlops_stage import host
 
 SITE = Path(__file__).parent / "fixtures" / "site"
 """Holds an installed distribution `mlops-stage-trial`: put it on the path and its stages are there."""
+
+
+class Warm:
+    """The process that fixtures/warm.py is."""
+
+    def __init__(self) -> None:
+        self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.channel.settimeout(240)
+        self.environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        command = [sys.executable, "-P", str(SITE.parent / "warm.py"), str(theirs.fileno())]
+        self.process = subprocess.Popen(
+            command, env=self.environment, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
+        theirs.close()
+
+    def run(self, args: list[str], cwd: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+            order = json.dumps({"args": args, "cwd": str(cwd), "env": env}).encode()
+            socket.send_fds(self.channel, [order], [stdout.fileno(), stderr.fileno()])
+            answer = self.channel.recv(64)
+            assert answer, "the process that runs commands has ended"
+            written = [_text(stream) for stream in (stdout, stderr)]
+        return subprocess.CompletedProcess(["mlops-stage", *args], int(answer), *written)
+
+    def close(self) -> None:
+        self.channel.close()
+        self.process.wait(timeout=10)
+
+
+def _text(stream: IO[bytes]) -> str:
+    stream.seek(0)
+    return stream.read().decode()
+
+
+@cache
+def warm() -> Warm:
+    """Started with the first command, ended with the tests."""
+    started = Warm()
+    atexit.register(started.close)
+    return started
 
 
 @dataclass
@@ -26,6 +72,11 @@ class Command:
         return {**clean, "MLOPS_STAGE_CACHE": str(self.cwd / ".cache"), **self.env, **env}
 
     def __call__(self, *args: object, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run it in a process that has imported it already, which is most of what a command costs."""
+        return warm().run([str(arg) for arg in args], self.cwd, self.environment(**env))
+
+    def anew(self, *args: object, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run it in an interpreter of its own, as a shell does."""
         return subprocess.run(
             [sys.executable, "-P", "-m", "mlops_stage", *map(str, args)],
             cwd=self.cwd,

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from mlops_stage.cli import demo, main
+
 
 def problem(done):
     """The message and the hint of a command that refused."""
@@ -334,14 +336,23 @@ def test_init_tells_the_snippet_of_the_ci_system_in_use(mlops):
     assert "bell" in mlops("plugins").stdout
 
 
-def test_the_demo_tells_what_went_wrong_beside_the_stages(trial):
-    trial.write("brittle/summary.md/in-the-way.txt", "")
-    trial.write("brittle/run.json", "{}")
-    done = trial("demo", "--out", "brittle", "-q")
-    assert done.returncode == 3
-    said, _ = problem(done)
-    assert "summary.md" in said
-    assert "on purpose" not in done.stdout
+@pytest.mark.parametrize("broken", [True, False])
+def test_the_demo_tells_what_went_wrong_beside_the_stages(trial, trial_catalogue, monkeypatch, capfd, broken):
+    del trial_catalogue  # its plugin is on this process's path by then
+    config = trial.write("income/mlops.yaml", "version: 1\nruns:\n  - {id: bad, stage: trial, with: {do: fail}}\n")
+    monkeypatch.setattr(demo, "example", lambda: config.parent)  # the real one takes minutes of work; the README's command runs it
+    monkeypatch.setenv("MLOPS_STAGE_PLUGINS", "trial")
+    monkeypatch.setattr(sys, "argv", ["mlops-stage", "demo", "--out", str(trial.cwd / "brittle"), "-q"])
+    if broken:
+        trial.write("brittle/summary.md/in-the-way.txt", "")
+        trial.write("brittle/run.json", "{}")
+    with pytest.raises(SystemExit) as left:
+        main()
+    told = capfd.readouterr()
+    assert left.value.code == (3 if broken else 0)
+    assert ("summary.md" in told.err) is broken
+    assert told.err.count("error: ") == int(broken)
+    assert ("1 gate fails on purpose" in told.out) is not broken
 
 
 @pytest.mark.parametrize("args", [["trial"], ["trial", "--plan"], ["trial", "paint", "wall"]])

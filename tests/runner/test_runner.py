@@ -122,7 +122,7 @@ def test_a_stage_sees_an_allow_list_of_the_environment(bench):
 
 
 def test_a_stage_cannot_read_its_parents_environment(trial):
-    done = trial("trial", "--do", "parent", CANARY_TOKEN="CANARY")
+    done = trial.anew("trial", "--do", "parent", CANARY_TOKEN="CANARY")
     assert done.returncode in {0, 5}, done.stderr
     message = json.loads((trial.cwd / "mlops-out" / "trial" / "report.json").read_text())["findings"][0]["message"]
     # root reads any process's environment, undumpable or not
@@ -153,6 +153,15 @@ def test_not_applicable_passes_and_says_why(bench):
 def test_gates_replace_the_default_and_decide_the_exit_code(bench, do, values, code):
     bench.one(do, **values)
     assert bench.record.exit_code == code
+
+
+def test_what_was_found_before_a_part_failed_is_reported_without_a_verdict(bench):
+    report = bench.one("partly", gates="accuracy >= 0.9")
+    assert (report.outcome, bench.record.exit_code) == ("error", 3)
+    assert (report.error.message, report.error.hint) == ("the other half did not end", "wait longer")
+    assert [metric.name for metric in report.metrics] == ["speed"]
+    assert (report.outputs, report.gates) == ({"colour": "green"}, ())
+    assert report.summary == "There is no verdict: the other half did not end."
 
 
 def test_an_unknown_metric_names_the_nearest(bench):
