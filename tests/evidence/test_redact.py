@@ -16,6 +16,7 @@ from mlops_stage.evidence.redact import (
     shown,
     without_credentials,
     without_literals,
+    without_secrets,
 )
 
 
@@ -138,3 +139,21 @@ def test_no_part_of_an_address_that_may_hold_a_secret_is_shown(address):
 def test_an_address_without_a_secret_stays_as_it_is():
     text = "cannot reach https://host:8000/v2/models/m; write it otherwise"
     assert without_credentials(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("see https://ada:s3cret@git.example/x.git", "see https://***@git.example/x.git"),
+        ("-----BEGIN RSA " + "PRIVATE KEY-----\nMIIE\n-----END RSA " + "PRIVATE KEY-----\nend", "***\nend"),
+        ("https://bucket.example/x?a=1&X-Amz-Signature=" + "ab12" * 8 + "&b=2", "https://bucket.example/x?a=1&X-Amz-Signature=***&b=2"),
+        ("a " + "hf" + "_" + "Ab" * 20 + " b", "a *** b"),
+        (
+            "git@git.example:x.git and https://ada@git.example, 12:30 @ noon",
+            "git@git.example:x.git and https://ada@git.example, 12:30 @ noon",
+        ),
+    ],
+)
+def test_what_looks_like_a_secret_is_masked_and_nothing_else(text, told):
+    assert without_secrets(text) == told
+    assert without_secrets(told) == told

@@ -95,6 +95,27 @@ def without_credentials(text: str) -> str:
     return _TAIL.sub(r"\1***", _CREDENTIALS.sub(r"\1***@", text))
 
 
+_SECRETS = (
+    re.compile(r"(?P<kept>\w://)[^/\s@]*:[^/\s@]+(?=@)"),
+    re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
+    re.compile(
+        r"\b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{40,}|glpat-[\w-]{20,}|hf_[A-Za-z0-9]{30,}|(?:AKIA|ASIA)[A-Z0-9]{16}|xox[abps]-[\w-]{20,})"
+    ),
+    re.compile(r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]+"),
+    re.compile(
+        r"(?P<kept>[?&;](?:access_token|api_?key|password|secret|sig|signature|token|x-amz-signature|x-goog-signature)=)(?!\*\*\*)[^&\s]+",
+        re.IGNORECASE,
+    ),
+)
+
+
+def without_secrets(text: str) -> str:
+    """The text with what looks like a password, a token or a key in it masked; the same text where nothing does."""
+    for pattern in _SECRETS:
+        text = pattern.sub(lambda found: f"{found.groupdict().get('kept') or ''}***", text)
+    return text
+
+
 def shape_of(value: str, limit: int = 40) -> str:
     """What a value looks like, without what it says: a letter is `a`, `A` or `x`, a digit `9`; other marks stay."""
     marks = [

@@ -235,6 +235,40 @@ def test_no_file_and_no_terminal_tells_what_is_confidential(mlops):
     assert "licence of the model is declared otherwise than model_card.md says" in told["sbom/report.json"]
 
 
+def test_a_secret_is_told_and_written_nowhere(judged, tmp_path):
+    project = tmp_path / "project"
+    shutil.copytree(judged, project)
+    password, token, key = "s3cr" + "3t-word", "gh" + "p_" + "A1" * 20, "-----BEGIN RSA " + "PRIVATE KEY-----\nMIIE\n"
+    card = f"---\nlicense: mit\n---\n## Limitations\nFails for the retired; ask with {token}.\n"
+    (project / "model_card.md").write_text(card, encoding="utf-8")
+    tools = {"tools": [{"name": "x", "vendor": token}]}
+    other = {"bomFormat": "CycloneDX", "specVersion": "1.4", "version": 1, "metadata": tools}
+    (project / "image.cdx.json").write_text(json.dumps(other), encoding="utf-8")
+    declare = {
+        "model_external_references": f"https://ada:{password}@git.example.org/x",
+        "model_description": f"{key} is the key",
+        "system_data_flow": f"by {token}",
+        "model_license": f"Apache-2.0 with {password} at https://ada:{password}@git.example.org/x",
+    }
+    given = {"declare": declare, "environment": "image.cdx.json", "reports": False}
+    seen, document = made(project, **given, confidential="system_data_flow")
+    (project / "report.txt").write_text(f"{seen} {SbomParams(declare=declare).as_recorded()['declare']['model_external_references']}")
+    written = [path for path in (project / ".made").rglob("*") if path.is_file()]
+    assert {path.name for path in written} >= {"bom.cdx.json", "model.html"}
+    for text in (f"{password}@", token, "MIIE"):
+        assert [path for path in (*written, project / "report.txt") if text in path.read_text(encoding="utf-8")] == []
+    told = [finding.message for finding in seen.findings if finding.rule == "sbom/credential"]
+    places = (
+        "description of the model, as mlops.yaml",
+        "limitation of the model, as model_card.md",
+        "data_flow of the system",
+        "creator, or the environment,",
+    )
+    assert [place for place in places if not any(place in message for message in told)] == [], told
+    (reference,) = [one["url"] for one in document["components"][0]["externalReferences"] if one["type"] == "documentation"]
+    assert reference == "https://***@git.example.org/x"
+
+
 def test_another_document_is_merged_whole(judged, tmp_path):
     """Row 16: nothing that it says is lost, a card and a description of data among it."""
     project = tmp_path / "project"

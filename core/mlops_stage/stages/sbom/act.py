@@ -14,7 +14,7 @@ from mlops_stage.evidence.paths import write_aside
 from mlops_stage.evidence.redact import shown
 from mlops_stage.report import Evidence, Finding, Level, Metric, Observations, Subject
 from mlops_stage.report.words import counted
-from mlops_stage.stages.sbom import completeness, document, minimum
+from mlops_stage.stages.sbom import completeness, document, minimum, secrets
 from mlops_stage.stages.sbom.edition import published
 from mlops_stage.stages.sbom.elements import G7
 from mlops_stage.stages.sbom.emit import About, emit
@@ -54,12 +54,12 @@ def act(params: SbomParams, workspace: Workspace) -> Observations:
     if not params.model:
         raise UsageError("there is nothing to describe", "give model: a file or a folder, of any format")
     workspace.progress(0.0, "looking at the model, its data and its libraries")
-    everything = gathered(params, workspace)
+    everything, leaks = secrets.without(gathered(params, workspace))
     found = everything.inventory
-    results = read(workspace.reports, found.models[0], _digests(found.datasets))
+    results, more = secrets.without_in("a report of another stage", read(workspace.reports, found.models[0], _digests(found.datasets)))
     workspace.progress(0.7, "writing the bill of materials")
     environment = document.read(params.environment, workspace.root, "environment") if params.environment else None
-    about = About(creator=params.creator or "", environment=environment)
+    about, others = secrets.without_in("creator, or the environment,", About(creator=params.creator or "", environment=environment))
     content = emit(found, results, params.spec, about=about)
     answers = completeness.answers(found, results, json.loads(content))
     told, withheld = found, _withheld(answers, found, params.confidential)
@@ -74,7 +74,7 @@ def act(params: SbomParams, workspace: Workspace) -> Observations:
     workspace.progress(1.0, "done")
     return Observations(
         metrics=(*completeness.metrics(answers), *minimum.metrics(bom), *_counts(bom)),
-        findings=(*told.findings, *lint(bom, params.spec), *_remarks(answers, results, withheld)),
+        findings=(*told.findings, *leaks, *more, *others, *lint(bom, params.spec), *_remarks(answers, results, withheld)),
         subjects=_subjects(found),
         evidence=evidence,
         figures=(by_cluster(answers),),

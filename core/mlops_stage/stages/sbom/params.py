@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from mlops_stage.errors import nearest
+from mlops_stage.evidence.redact import without_secrets
 from mlops_stage.fields import PATH
 from mlops_stage.params import WITHHELD, Contract, Data, Model, Params, Reference, TextList, TextMapping, Train
 from mlops_stage.stages.sbom.elements import BY_NAME, DECLARABLE
@@ -75,12 +76,13 @@ class SbomParams(Params):
     spec: Annotated[Literal["1.6", "1.7"], Field(description="version of CycloneDX; 1.6 is what most tools read")] = "1.6"
 
     def as_recorded(self) -> dict[str, Any]:
-        """Without what is declared of confidential elements: reports, pages and attestations show params, and are published."""
+        """Without what is declared of confidential elements, and secrets: reports, pages and attestations show params, and are published."""
         shared = {(BY_NAME[name].of, fact) for name in map(_bare, self.confidential) for fact in BY_NAME[name].facts}
         private = {key for key in self.declare if shared & {(BY_NAME[_bare(key)].of, fact) for fact in BY_NAME[_bare(key)].facts}}
         texts = {self.declare[key] for key in private}
         declare = {key: WITHHELD if key in private or text in texts else text for key, text in self.declare.items()}
-        return {**super().as_recorded(), "declare": declare}
+        recorded = {**super().as_recorded(), "declare": {key: without_secrets(text) for key, text in declare.items()}}
+        return {**recorded, "creator": self.creator and without_secrets(self.creator)}
 
 
 def _bare(key: str) -> str:

@@ -195,4 +195,4 @@ def _plain(text: str) -> str:
     text = re.sub(r"!\[[^\]]*\]\([^)]*\)", "", text)
     text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
     lines = [re.sub(r"^\s*([-*+]|\d+\.)\s+", "", line).strip() for line in text.splitlines() if not line.lstrip().startswith("|")]
-    return re.sub(r"\n{2,}", "\n", re.sub(r"[*_`]{1,3}", "", "\n".join(lines))).strip()
+    return re.sub(r"\n{2,}", "\n", re.sub(r"[*`]{1,3}|(?<!\w)_{1,3}|_{1,3}(?!\w)", "", "\n".join(lines))).strip()
