@@ -5,11 +5,10 @@ import time
 from dataclasses import replace
 
 import pytest
-from signed_project import files, in_this_process, metric, outcome, payload_of, pem, reported, workspace
+from signed_project import files, metric, outcome, payload_of, pem, reported, workspace
 
 from mlops_stage.errors import InputError, UsageError
 from mlops_stage.report import Outcome
-from mlops_stage.stages.signing import waiting
 from mlops_stage.stages.signing.act import act
 from mlops_stage.stages.signing.identity_signer import from_params
 from mlops_stage.stages.signing.params import SignParams
@@ -17,23 +16,13 @@ from mlops_stage.stages.signing.signers import OutageError
 
 WHO = "https://ci.example/org/repo/.ci/ml.yml@refs/heads/main"
 
+pytestmark = pytest.mark.usefixtures("impatient")
+
 
 @pytest.fixture
 def project(tmp_path):
     (tmp_path / "model.onnx").write_bytes(b"weights")
     return tmp_path
-
-
-@pytest.fixture
-def own_process():
-    """For tests of what only the process for the services can do: be ended."""
-
-
-@pytest.fixture(autouse=True)
-def _impatient(request, monkeypatch):
-    if "own_process" not in request.fixturenames:
-        in_this_process(monkeypatch)
-    monkeypatch.setattr(waiting, "PATIENCE", {"connect": 2.0, "read": 1.0, "attempts": 2, "pause": 0.05})
 
 
 def asked(double, project, rekor=1, *, stamps=True, **changes):

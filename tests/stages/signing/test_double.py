@@ -43,8 +43,11 @@ def test_what_is_signed_there_verifies(shared_double, rekor, stamps):
 
 def test_trees_of_any_size_prove_their_entries(shared_double):
     verifier = Verifier(trusted_root=ClientTrustConfig.from_json(shared_double.trust_config()).trusted_root)
-    for _ in range(6):
-        verifier.verify_dsse(Bundle.from_json(signed(shared_double)), Identity(identity=WHO, issuer=shared_double.url))
+    bundles = [signed(shared_double) for _ in range(6)]
+    expected = Identity(identity=WHO, issuer=shared_double.url)
+    assert [verifier.verify_dsse(Bundle.from_json(one), expected)[1] for one in bundles] == [STATEMENT] * 6
+    entries = [json.loads(one)["verificationMaterial"]["tlogEntries"][0]["inclusionProof"] for one in bundles]
+    assert len({int(one["treeSize"]) for one in entries}) == 6, "each is proved in a tree of its own size"
 
 
 @pytest.mark.parametrize("part", ["fulcio", "rekor"])

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from mlops_stage.errors import InputError
 from mlops_stage.stages.signing import dsse
-from mlops_stage.stages.signing.keys import hint, sign_with_key
+from mlops_stage.stages.signing.keys import hint, signature
 
 
 def test_the_signed_bytes_are_those_of_the_published_example():
@@ -23,15 +23,16 @@ def test_lengths_are_counted_in_bytes():
 
 def test_a_bundle_of_a_key_carries_the_statement_its_signature_and_the_name_of_the_key():
     key = ec.generate_private_key(ec.SECP256R1())
-    plain = json.loads(sign_with_key(b'{"a":1}', key))
+    material = dsse.Material(hint=hint(key.public_key()))
+    plain = json.loads(dsse.key_bundle(b'{"a":1}', signature(b'{"a":1}', key), material))
     envelope = plain["dsseEnvelope"]
     assert plain["mediaType"] == "application/vnd.dev.sigstore.bundle.v0.3+json"
     assert plain["verificationMaterial"] == {"publicKey": {"hint": hint(key.public_key())}, "tlogEntries": []}
     assert base64.b64decode(envelope["payload"]) == b'{"a":1}'
-    signature = base64.b64decode(envelope["signatures"][0]["sig"])
-    key.public_key().verify(signature, dsse.pae(b'{"a":1}'), ec.ECDSA(SHA256()))
+    held = base64.b64decode(envelope["signatures"][0]["sig"])
+    key.public_key().verify(held, dsse.pae(b'{"a":1}'), ec.ECDSA(SHA256()))
     with pytest.raises(InvalidSignature):
-        key.public_key().verify(signature, dsse.pae(b'{"a":2}'), ec.ECDSA(SHA256()))
+        key.public_key().verify(held, dsse.pae(b'{"a":2}'), ec.ECDSA(SHA256()))
 
 
 def test_stamps_and_entries_of_logs_go_with_it():

@@ -8,14 +8,15 @@ import subprocess
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from signed_project import files, in_this_process, metric, outcome, pem, reported, workspace
+from signed_project import files, metric, outcome, pem, reported, workspace
 
 from mlops_stage.errors import InputError
 from mlops_stage.report import Outcome
-from mlops_stage.stages.signing import waiting
 from mlops_stage.stages.signing.act import act
 from mlops_stage.stages.signing.params import SignParams
 from mlops_stage.stages.signing.signers import OutageError
+
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 @pytest.fixture
@@ -25,18 +26,6 @@ def project(tmp_path):
     (tmp_path / "signing.key").write_bytes(pem(key))
     (tmp_path / "signing.pub").write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     return tmp_path
-
-
-@pytest.fixture
-def own_process():
-    """For tests of what only the process for the services can do: be ended."""
-
-
-@pytest.fixture(autouse=True)
-def _impatient(request, monkeypatch):
-    if "own_process" not in request.fixturenames:
-        in_this_process(monkeypatch)
-    monkeypatch.setattr(waiting, "PATIENCE", {"connect": 2.0, "read": 1.0, "attempts": 2, "pause": 0.05})
 
 
 def asked(double, rekor=2, *, stamps=True, **changes):

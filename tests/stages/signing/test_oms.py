@@ -37,7 +37,11 @@ def _here(monkeypatch):
 
 def accepted(project, key="signing.pub"):
     config = verifying.Config().use_elliptic_key_verifier(public_key=project / key)
-    config.verify(project / "model", project / "mlops-out" / "attestations" / "model.sig")
+    signature = project / "mlops-out" / "attestations" / "model.sig"
+    assert config.verify(project / "model", signature) is None, "it says nothing where all is well"
+    (project / "model" / "config.json").write_bytes(b"other")
+    with pytest.raises(ValueError, match="mismatch"):
+        config.verify(project / "model", signature)
 
 
 def test_the_reference_implementation_accepts_a_signature_of_ours_by_a_key(project):
@@ -70,7 +74,11 @@ def test_it_accepts_a_signature_of_ours_by_an_identity(shared_double, project):
     config = verifying.Config().use_sigstore_verifier(
         identity="https://ci.example/ml.yml", oidc_issuer=shared_double.url, trust_config=shared_double.trust_file(1)
     )
-    config.verify(project / "model", project / "mlops-out" / "attestations" / "model.sig")
+    signature = project / "mlops-out" / "attestations" / "model.sig"
+    assert config.verify(project / "model", signature) is None, "it says nothing where all is well"
+    (project / "model" / "config.json").write_bytes(b"other")
+    with pytest.raises(ValueError, match="mismatch"):
+        config.verify(project / "model", signature)
 
 
 def test_our_statement_is_the_one_that_it_would_sign(project):

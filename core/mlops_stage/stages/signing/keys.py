@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from mlops_stage.errors import InputError, UsageError
 from mlops_stage.evidence.redact import shown
-from mlops_stage.stages.signing.dsse import Material, key_bundle, pae
+from mlops_stage.stages.signing.dsse import pae
 from mlops_stage.stages.signing.regular import read_secret
 
 if TYPE_CHECKING:
@@ -89,8 +89,3 @@ def hint(key: EllipticCurvePublicKey) -> str:
 def signature(statement: bytes, key: EllipticCurvePrivateKey) -> bytes:
     """ECDSA with SHA-256 over the envelope's encoding of the statement, in DER."""
     return key.sign(pae(statement), ec.ECDSA(SHA256()))
-
-
-def sign_with_key(statement: bytes, key: EllipticCurvePrivateKey) -> bytes:
-    """The bundle of a statement, signed with a key of one's own and nothing else: no time stamp, no log."""
-    return key_bundle(statement, signature(statement, key), Material(hint=hint(key.public_key())))

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from mlops_stage.evidence.redact import shown
 from mlops_stage.stages.signing.verifying.plain import Reader, parsed
-from mlops_stage.stages.signing.verifying.refusal import RefusalError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
 _RULE = "services"
 
@@ -52,17 +50,7 @@ def _in_use(services: Sequence[object], now: datetime) -> list[tuple[object, str
     found = []
     for plain in services:
         service = Reader(plain, _RULE, "a service")
-        valid = service.inner("validFor", "its validity") if service.has("validFor") else Reader({}, _RULE, "its validity")
-        begun = not valid.has("start") or _moment(valid.text("start")) <= now
-        ended = valid.has("end") and _moment(valid.text("end")) <= now
-        if begun and not ended:
+        start, end = service.validity()
+        if start <= now and (end is None or now < end):
             found.append((service.plain.get("majorApiVersion"), service.text("url")))
     return found
-
-
-def _moment(text: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise RefusalError(_RULE, f"{shown(text)} is no time") from error
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -6,12 +6,14 @@ import base64
 import binascii
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from mlops_stage.evidence.redact import shown
 from mlops_stage.stages.signing.verifying.refusal import RefusalError
 
 AGAIN = "fetch it again from where it was signed"
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def doubled(names: Iterable[str]) -> str:
@@ -115,6 +117,22 @@ class Reader:
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
             self._lacks(name, "a number")
         return value
+
+    def moment(self, name: str) -> datetime:
+        """A time, UTC where it says nothing else."""
+        text = self.text(name)
+        try:
+            found = datetime.fromisoformat(text)
+        except ValueError as error:
+            raise RefusalError(self.rule, f"{self.what}: {shown(text)} is no time", AGAIN) from error
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+    def validity(self) -> tuple[datetime, datetime | None]:
+        """From when until when it is in use, by its `validFor`; from ever where no start stands there, and without an end where none does."""
+        if not self.has("validFor"):
+            return _EVER, None
+        valid = self.inner("validFor")
+        return valid.moment("start") if valid.has("start") else _EVER, valid.moment("end") if valid.has("end") else None
 
     def inner(self, name: str, what: str = "") -> Reader:
         """An object."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
@@ -22,6 +21,7 @@ from mlops_stage.stages.signing.verifying.refusal import RefusalError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
     from pathlib import Path
 
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
@@ -187,28 +187,13 @@ def _log(log: Reader) -> tuple[bytes, LogKey]:
     key = _public_key(log)
     if not isinstance(key, ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey):
         raise RefusalError(_RULE, "the key of a log is neither ECDSA nor Ed25519")
-    start, end = _validity(log.inner("publicKey"))
+    start, end = log.inner("publicKey").validity()
     return log.inner("logId").content("keyId"), LogKey(key=key, start=start, end=end)
-
-
-def _validity(owner: Reader) -> tuple[datetime, datetime | None]:
-    """From when until when something is trusted; without an end where none is named."""
-    valid = owner.inner("validFor") if owner.has("validFor") else Reader({}, _RULE, "its validity")
-    start = _moment(valid.text("start")) if valid.has("start") else datetime(1970, 1, 1, tzinfo=UTC)
-    return start, _moment(valid.text("end")) if valid.has("end") else None
 
 
 def _authority(authority: Reader) -> StampAuthority:
     certificates = _chain(authority)
     if len(certificates) < 2:  # noqa: PLR2004  (its own and its root)
         raise RefusalError(_RULE, "the chain of a time-stamping authority lacks its root")
-    start, end = _validity(authority)
+    start, end = authority.validity()
     return StampAuthority(chain=certificates, start=start, end=end)
-
-
-def _moment(text: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise RefusalError(_RULE, f"{shown(text)} is no time") from error
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
