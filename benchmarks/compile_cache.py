@@ -22,7 +22,7 @@ from mlops_stage.inputs.model import open_model
 from mlops_stage.params import Limits
 from mlops_stage.stages.compile import worker
 from mlops_stage.stages.compile.building import files_of
-from mlops_stage.stages.compile.cache import Kept, Shelf, key_of
+from mlops_stage.stages.compile.cache import Shelf, key_of
 from mlops_stage.stages.compile.hookspecs import Builtin
 from mlops_stage.stages.compile.targets import load_targets
 
@@ -34,11 +34,11 @@ _BACKENDS = {one.name: one.backend for one in Builtin.mlops_compile_backends()}
 _TARGETS = {target.backend: target for target in load_targets(("host", "openvino-cpu"), Path.cwd())}
 
 
-def built(path: Path, backend: str, folder: Path) -> Kept:
-    """Build fp32 in a worker, as the stage does."""
+def built(path: Path, backend: str, folder: Path) -> str:
+    """Build fp32 in a worker, as the stage does; the file that is opened."""
     job = {"verb": "build", "backend": _BACKENDS[backend], "target": asdict(_TARGETS[backend]), "source": str(path)}
     made = worker.call({**job, "precision": "fp32", "calibration": None, "folder": str(folder)}, _LIMITS)
-    return Kept(artefact=Path(made["path"]).name, changed=made["changed"], notes=tuple(made["notes"]))
+    return Path(made["path"]).name
 
 
 def key(path: Path, backend: str) -> str:
@@ -60,7 +60,7 @@ def hits(folder: Path) -> dict[str, Any]:
         cold.append(time.perf_counter() - begun)
         shelf.keep(key(path, "openvino"), kept, place)
         begun = time.perf_counter()
-        found = shelf.fetch(key(path, "openvino"), again)
+        found = shelf.fetch(key(path, "openvino"), again, path.stat().st_size)
         warm.append(time.perf_counter() - begun)
         if found != kept:
             raise SystemExit("what was kept was not found")
@@ -78,7 +78,7 @@ def changed(folder: Path) -> dict[str, int]:
     def at(sha256: str) -> str:
         return key_of(model=((path.name, sha256),), target={}, versions={}, precision="fp32", calibration="")
 
-    shelf.keep(at(digest), Kept(artefact="model.onnx", changed=True, notes=()), place)
+    shelf.keep(at(digest), "model.onnx", place)
     rng, content, found = np.random.default_rng(0), path.read_bytes(), 0
     for turn in range(CHANGES):
         other = bytearray(content)
@@ -100,7 +100,7 @@ def rebuilds(folder: Path) -> dict[str, Any]:
                 place = folder / turn / f"{toy.name}-{backend}"
                 place.mkdir(parents=True)
                 kept = built(toy.path, backend, place)
-                digests.append([hashlib.sha256(file.read_bytes()).hexdigest() for file in files_of(place / kept.artefact)])
+                digests.append([hashlib.sha256(file.read_bytes()).hexdigest() for file in files_of(place / kept)])
             same[f"{toy.name} {backend}"] = digests[0] == digests[1]
     return {"built_twice": len(same), "identical": sum(same.values()), "differing": [name for name, equal in same.items() if not equal]}
 

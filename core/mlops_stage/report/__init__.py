@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from mlops_stage.report.figures import Bar, Bars, Curve, CurvePoint, Figure, Interval, Intervals, Matrix
-from mlops_stage.report.judged import AnyCriterion, Criterion, Failure, Gate, Judgement, NoFinding, Op, Outcome, Verdict
+from mlops_stage.report.judged import AnyCriterion, Criterion, Gate, Judgement, NoFinding, Op, Outcome, Verdict
 from mlops_stage.report.observed import (
     COUNT_UNITS,
     Between,
     Direction,
     Evidence,
+    Failure,
     Finding,
     Identifier,
     JsonEstimate,

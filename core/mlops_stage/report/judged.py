@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from mlops_stage.errors import ExitCode
 from mlops_stage.report.observed import Level, Slice
 
 
@@ -28,21 +27,6 @@ class Verdict(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     INCONCLUSIVE = "inconclusive"
-
-
-def _no_verdict(code: ExitCode) -> ExitCode:
-    if code in {ExitCode.PASSED, ExitCode.FAILED, ExitCode.INCONCLUSIVE}:
-        raise ValueError(f"{code} is the code of a verdict, not of a failure")
-    return code
-
-
-@dataclass(frozen=True, kw_only=True)
-class Failure:
-    """Why there is no verdict: the tool's fault or the input's, never the model's; so never the code of a verdict."""
-
-    code: Annotated[ExitCode, AfterValidator(_no_verdict)]
-    message: str
-    hint: str = ""
 
 
 Op = Literal[">=", ">", "<=", "<"]

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, PlainSerializer, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, StringConstraints, WithJsonSchema
 
 from mlops_stage import estimates
+from mlops_stage.errors import ExitCode
 from mlops_stage.estimates import Estimate
 from mlops_stage.report.figures import Figure
 
@@ -133,6 +134,21 @@ class Evidence:
     """When the file is itself a statement's content: its in-toto predicate type."""
 
 
+def _no_verdict(code: ExitCode) -> ExitCode:
+    if code in {ExitCode.PASSED, ExitCode.FAILED, ExitCode.INCONCLUSIVE}:
+        raise ValueError(f"{code} is the code of a verdict, not of a failure")
+    return code
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why there is no verdict: the tool's fault or the input's, never the model's; so never the code of a verdict."""
+
+    code: Annotated[ExitCode, AfterValidator(_no_verdict)]
+    message: str
+    hint: str = ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Observations:
     """What a stage found; it does not judge."""
@@ -144,6 +160,8 @@ class Observations:
     figures: tuple[Figure, ...] = ()
     outputs: Mapping[Identifier, str] = field(default_factory=dict)
     """Values of the outputs that the stage declares."""
+    failure: Failure | None = None
+    """Why a part of the work could not be done: there is no verdict then, and what was found of the rest is reported all the same."""
     kind: Literal["observations"] = "observations"
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from mlops_stage.errors import ExitCode, worst
 from mlops_stage.report.figures import Figure
-from mlops_stage.report.judged import Failure, Gate, Outcome
-from mlops_stage.report.observed import Evidence, Finding, Identifier, Metric, Subject
+from mlops_stage.report.judged import Gate, Outcome
+from mlops_stage.report.observed import Evidence, Failure, Finding, Identifier, Metric, Subject
 
 SCHEMA_VERSION = 1
 """Raised when a reader of the earlier version would misread a report; readers accept all earlier versions."""

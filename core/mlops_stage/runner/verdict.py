@@ -35,6 +35,10 @@ def about(stage: Stage, version: str, request: Request, root: Path, env: Mapping
     }
 
 
+_OBSERVED = ("metrics", "findings", "subjects", "evidence", "figures", "outputs")
+"""What a report takes from a stage's observations as it is."""
+
+
 def report(about: Mapping[str, Any], stage: Stage, params: Params, frame: Frame, folder: Path) -> Report:
     """Judge what was observed; a failure, or an answer that cannot be judged, becomes a report with outcome `error`."""
     try:
@@ -44,24 +48,16 @@ def report(about: Mapping[str, Any], stage: Stage, params: Params, frame: Frame,
         if isinstance(seen, NotApplicable):
             return Report(**about, outcome=Outcome.NOT_APPLICABLE, summary=seen.reason)
         _check(stage, seen, folder)
+        found = {name: getattr(seen, name) for name in _OBSERVED}
+        if seen.failure is not None:
+            return replace(_errored(about, seen.failure), **found)
         judged = _judged(seen, criteria, params)
     except StageError as error:
         return _errored(about, Failure(code=error.code, message=error.message, hint=error.hint))
     except Exception as error:  # noqa: BLE001  (the answer comes from a process that a hostile model may have taken over)
         message = f"the stage's answer cannot be judged: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
         return _errored(about, Failure(code=ExitCode.INTERNAL, message=message, hint="this is a bug of the stage"))
-    return Report(
-        **about,
-        outcome=judged.outcome,
-        summary=judged.summary,
-        gates=judged.gates,
-        metrics=seen.metrics,
-        findings=seen.findings,
-        subjects=seen.subjects,
-        evidence=seen.evidence,
-        figures=seen.figures,
-        outputs=seen.outputs,
-    )
+    return Report(**about, outcome=judged.outcome, summary=judged.summary, gates=judged.gates, **found)
 
 
 def refused(request: Refusal) -> Report:

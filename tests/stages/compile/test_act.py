@@ -23,7 +23,7 @@ from mlops_stage.stages.compile import arrays, targets
 from mlops_stage.stages.compile.act import act, shelf_of
 from mlops_stage.stages.compile.backends.backend import MissingBackendError
 from mlops_stage.stages.compile.building import DISBELIEVED, ladder, unseen
-from mlops_stage.stages.compile.cache import Kept, Shelf
+from mlops_stage.stages.compile.cache import Shelf
 from mlops_stage.stages.compile.converted import Form, converted
 from mlops_stage.stages.compile.criteria import criteria
 from mlops_stage.stages.compile.material import gathered
@@ -215,7 +215,7 @@ def test_a_rebuild_is_the_same_to_the_byte_and_what_the_cache_holds_is_proven_an
     forged.mkdir()
     onnx.save_model(network(-WEIGHTS), forged / "model.onnx")
     for entry in (bench.root / ".cache" / "compile").iterdir():
-        Shelf(bench.root / ".cache").keep(entry.name, Kept(artefact="model.onnx", changed=True, notes=()), forged)
+        Shelf(bench.root / ".cache").keep(entry.name, "model.onnx", forged)
     seen = bench.act("c")
     assert DISBELIEVED in next(one.message for one in seen.findings if one.rule == "compile/shipped")
     assert seen.outputs["sha256"] == built
@@ -313,15 +313,14 @@ def test_the_cache_is_used_with_its_secret_or_not_at_all(bench, tmp_path):
     made = tmp_path / "made"
     made.mkdir()
     (made / "model.onnx").write_bytes(b"x")
-    kept = Kept(artefact="model.onnx", changed=True, notes=())
     open_to_all = shelf_of(bench.params(), bench.workspace())
-    open_to_all.keep("k", kept, made)
+    open_to_all.keep("k", "model.onnx", made)
     sealed = bench.workspace(env={"CACHE_KEY": "s3cret"})
     ours = shelf_of(bench.params(cache_key_env="CACHE_KEY"), sealed)
-    assert open_to_all.fetch("k", tmp_path / "a") == kept
-    assert ours.fetch("k", tmp_path / "b") is None
-    ours.keep("k", kept, made)
-    assert ours.fetch("k", tmp_path / "c") == kept
+    assert open_to_all.fetch("k", tmp_path / "a", 1) == "model.onnx"
+    assert ours.fetch("k", tmp_path / "b", 1) is None
+    ours.keep("k", "model.onnx", made)
+    assert ours.fetch("k", tmp_path / "c", 1) == "model.onnx"
     assert (
         shelf_of(bench.params(cache_key_env="CACHE_KEY"), bench.workspace()) is None
     )  # a stranger's job has no secrets, and believes nothing

@@ -1,6 +1,9 @@
 """Jobs in processes of their own, with a backend that misbehaves on demand."""
 
+import os
 import signal
+import subprocess
+import sys
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,17 +15,18 @@ from onnx import helper
 from mlops_stage.errors import LimitError, StageError
 from mlops_stage.params import Limits
 from mlops_stage.stages.compile import arrays, worker
-from mlops_stage.stages.compile.backends.backend import BuildError, MissingBackendError
+from mlops_stage.stages.compile.backends.backend import BrokenBackendError, BuildError, MissingBackendError
 
 BACKEND = """
-import os, signal, socket, sys, tempfile, time
+import os, resource, signal, socket, sys, tempfile, time
 
 class Trial:
     name, extra = "trial", "trial"
 
     def versions(self):
         print("a library that talks", flush=True)
-        return {"home": os.environ["HOME"], "temporary": tempfile.gettempdir(), "secret": os.environ.get("SECRET_TOKEN", "")}
+        held = str(resource.getrlimit(resource.RLIMIT_DATA)[0])
+        return {"home": os.environ["HOME"], "temporary": tempfile.gettempdir(), "secret": os.environ.get("SECRET_TOKEN", ""), "held": held}
 
     def supports(self, facts, target):
         from mlops_stage.stages.compile.backends.backend import Coverage
@@ -83,12 +87,14 @@ def test_it_sees_no_secret_and_a_home_of_its_own(job, model, tmp_path):
     told = job("supports", source=model)
     assert told["verdict"] == "supported"
     assert told["versions"]["secret"] == ""
+    assert int(told["versions"]["held"]) == worker.own_memory()
+    assert 2**26 < worker.own_memory() <= 0.8 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     assert Path(told["versions"]["home"]).parent == Path(told["versions"]["temporary"]).parent == tmp_path
 
 
 def test_libraries_that_are_not_installed(job):
     with pytest.raises(MissingBackendError, match="needs a_library_that_nobody_has") as caught:
-        job("footprint")
+        job("footprint", source=None)
     assert caught.value.hint == "pip install 'mlops-stage[trial]'"
     with pytest.raises(MissingBackendError, match="needs nowhere_to_be_found"):
         job("supports", backend="nowhere_to_be_found:Backend")
@@ -105,8 +111,9 @@ def test_no_network(job):
 
 def test_limits(job):
     begun = time.monotonic()
-    with pytest.raises(LimitError, match="compiling sleep for host did not finish within 1 s"):
+    with pytest.raises(LimitError, match="compiling sleep for host did not finish within 1 s") as caught:
         job("build", wall=1, precision="sleep")
+    assert caught.value.hint.startswith("raise it with --build-limit 4,")
     assert time.monotonic() - begun < 20
     with pytest.raises(LimitError, match="more memory"):
         job("build", memory=2**30, precision="grow")
@@ -114,12 +121,12 @@ def test_limits(job):
 
 @pytest.mark.parametrize(("how", "told"), [("crash", "crashed \\(SIGSEGV\\)"), ("leave", "exit code 7 and no answer")])
 def test_every_end_has_words(job, how, told):
-    with pytest.raises(BuildError, match=told):
+    with pytest.raises(BrokenBackendError, match=told):
         job("build", precision=how)
 
 
 def test_what_a_library_raises_is_one_line(job, model, host):
-    with pytest.raises(BuildError, match="^ValueError: first line$"):
+    with pytest.raises(BrokenBackendError, match="^ValueError: first line$"):
         job("supports", source=model, target=asdict(replace(host, native=True)))
 
 
@@ -132,7 +139,10 @@ def test_a_model_there_and_back(specimen, host, tmp_path):
     built = worker.call({"verb": "build", **ort, "source": str(held.path), "precision": "fp32", "folder": str(folder)}, Limits())
     feeds, out = tmp_path / "feeds.npz", tmp_path / "out.npz"
     arrays.save(feeds, held.rows)
-    weighed = worker.call({"verb": "footprint", **ort, "artefact": built["path"], "rows": 1, "feeds": {str(feeds): str(out)}}, Limits())
+    weighed = worker.call(
+        {"verb": "footprint", **ort, "artefact": built["path"], "source": str(held.path), "rows": 1, "feeds": {str(feeds): str(out)}},
+        Limits(),
+    )
     assert list(arrays.load(out)) == ["label", "probabilities"]
     assert weighed["ram_bytes"] > 2**20
     odd = {"a/b": np.array(["x", "é"], dtype=object), "file": np.arange(3)}
@@ -141,31 +151,30 @@ def test_a_model_there_and_back(specimen, host, tmp_path):
     assert {name: values.tolist() for name, values in back.items()} == {name: values.tolist() for name, values in odd.items()}
 
 
+def _lives(process):
+    """Whether a process is there and no zombie."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().split(")")[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def test_it_goes_with_its_parent():
     """A worker whose parent is killed does not stay."""
-    import subprocess
-    import sys
-
     code = (
         "import os, time; from mlops_stage.stages.compile.confinement import confine\n"
         "child = os.fork()\n"
         "if child == 0:\n confine({}, os.getppid()); print(os.getpid(), flush=True); time.sleep(60)\n"
         "time.sleep(60)"
     )
-    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    grandchild = int(parent.stdout.readline())
-    parent.send_signal(signal.SIGKILL)
-    parent.wait()
-    parent.stdout.close()
-    for _ in range(100):
-        try:
-            state = Path(f"/proc/{grandchild}/stat").read_text().split(")")[1].split()[0]
-        except OSError:
-            return
-        if state == "Z":
-            return
-        time.sleep(0.05)
-    raise AssertionError("it is still there")
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
+        grandchild = int(parent.stdout.readline())
+        assert _lives(grandchild)
+        parent.send_signal(signal.SIGKILL)
+    until = time.monotonic() + 5
+    while _lives(grandchild) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not _lives(grandchild)
 
 
 def test_a_built_in_backend_whose_library_is_missing_names_its_extra(job, tmp_path, model):

@@ -14,13 +14,12 @@ from mlops_stage.evidence.digest import sha256
 from mlops_stage.evidence.redact import shown
 from mlops_stage.hookspecs import OURS, Plugin, gather
 from mlops_stage.inputs.oip.address import is_url
-from mlops_stage.params import Limits
 from mlops_stage.report import Finding, Level, NotApplicable, Observations
 from mlops_stage.stages.compile import hookspecs, pictures, telling
 from mlops_stage.stages.compile.building import GIVEN, Bench, check_precisions, compiled
 from mlops_stage.stages.compile.cache import Shelf
 from mlops_stage.stages.compile.converted import Form, converted
-from mlops_stage.stages.compile.evidence import RESERVED, written
+from mlops_stage.stages.compile.evidence import written
 from mlops_stage.stages.compile.material import gathered, open_file
 from mlops_stage.stages.compile.parity.drop import predictions_of
 from mlops_stage.stages.compile.parity.rows import ENOUGH
@@ -83,6 +82,7 @@ def act(params: CompileParams, workspace: Workspace) -> Observations | NotApplic
         evidence=kept.evidence,
         figures=tuple(pictures.drawn(found)),
         outputs=kept.outputs,
+        failure=telling.failure(found),
     )
 
 
@@ -121,15 +121,13 @@ def _backends(targets: Sequence[Target], offered: Gathered) -> Mapping[str, str]
     """Name of a backend -> its reference; of two of one name the built-in one, which comes first.
 
     Raises:
-        UsageError: a target asks for one that nobody offers, or cannot be called so.
+        UsageError: a target asks for one that nobody offers.
     """
     known: dict[str, str] = {}
     for offer in offered.offers:
         if isinstance(offer.record, hookspecs.CompileBackend):
             known.setdefault(offer.record.name, offer.record.backend)
     for target in targets:
-        if target.name in RESERVED:
-            raise UsageError(f"{target.source}: no target can be called {target.name!r}", "files of this stage are called so")
         if target.backend not in known:
             told = f"target {target.name}: there is no backend {shown(target.backend)!r}"
             raise UsageError(told, f"{nearest(target.backend, known)}; or install the plugin that offers it")
@@ -148,7 +146,6 @@ def _bench(params: CompileParams, workspace: Workspace, model: Model, material: 
         material=material,
         shelf=shelf_of(params, workspace),
         work=work,
-        limits=Limits(wall=params.build_limit),
     )
     labelled = material.labelled
     others = labelled or material.known

@@ -8,32 +8,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_stage import __version__
-from mlops_stage.errors import LimitError, UsageError, nearest
+from mlops_stage.errors import LimitError, StageError, UsageError, nearest
 from mlops_stage.evidence.redact import shown
+from mlops_stage.params import Limits
+from mlops_stage.report import Failure
 from mlops_stage.stages.compile import arrays, worker
-from mlops_stage.stages.compile.backends.backend import PRECISIONS, BuildError, Footprint, MissingBackendError
-from mlops_stage.stages.compile.backends.kernels import is_covered
-from mlops_stage.stages.compile.cache import Kept, Shelf, key_of
+from mlops_stage.stages.compile.backends.backend import PRECISIONS, BrokenBackendError, BuildError, Footprint, MissingBackendError
+from mlops_stage.stages.compile.cache import Shelf, key_of
 from mlops_stage.stages.compile.latency import ROUNDS, Latency
 from mlops_stage.stages.compile.parity.drop import measured_drop, predictions_of
 from mlops_stage.stages.compile.parity.tiers import TIERS, agree
 from mlops_stage.stages.compile.results import FULL, Compiled, Variant, chosen
 from mlops_stage.stages.compile.targets import Target, foreign, processor_features
+from mlops_stage.stages.compile.targets.releases import other_release
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from mlops_stage.inputs.answers import Predictions
     from mlops_stage.inputs.model import Model
-    from mlops_stage.params import Limits
     from mlops_stage.stages.compile.material import Material
     from mlops_stage.stages.compile.params import CompileParams
     from mlops_stage.stages.compile.parity.tiers import Agreement, Outputs
 
 _ROUNDS = {"quick": ROUNDS, "standard": ROUNDS, "deep": 2 * ROUNDS}
 """Of the first look at latency, by effort."""
-
-
 DISBELIEVED = "what the cache held does not answer as the model does: it was thrown away, and built anew"
 GIVEN = Target(name="the model as given", backend="ort")
 """What artefacts are compared with: the model in ONNX Runtime, as every other stage runs it."""
@@ -52,22 +51,40 @@ class Bench:
     material: Material
     shelf: Shelf | None
     work: Path
-    limits: Limits
     reference: Outputs = field(default_factory=dict)
     """The answers of the model as given, on the rows to compare."""
     right: Predictions | None = None
     """The same on rows with labels."""
 
+    @property
+    def model_bytes(self) -> int:
+        """Bytes of all its files."""
+        return sum((self.source.parent / name).stat().st_size for name, _ in self.model.digests)
+
     def call(self, verb: str, backend: str, target: Target, **job: Any) -> dict[str, Any]:
         """A job of a worker's."""
         plain = {name: str(value) if isinstance(value, Path) else value for name, value in job.items()}
-        return worker.call({"verb": verb, "backend": backend, "target": asdict(target), **plain}, self.limits, self.work)
+        limits = Limits(memory=self.params.limits.memory, cpu=self.params.limits.cpu, wall=self.params.build_limit)
+        return worker.call({"verb": verb, "backend": backend, "target": asdict(target), **plain}, limits, self.work)
 
     def answers(self, backend: str, target: Target, artefact: Path, feeds: Sequence[Path]) -> tuple[list[Outputs], Footprint]:
         """The answers of an artefact to each file of rows, loaded in a fresh process, and what it takes; of a foreign one that alone, for no rows are given."""
         made = {str(one): str(self.work / f"answers-{place}.npz") for place, one in enumerate(feeds)}
-        weighed = self.call("footprint", backend, target, artefact=artefact, feeds=made, rows=1)
+        source = None if target is GIVEN else self.source  # the model as given went through the screen when it was opened
+        weighed = self.call("footprint", backend, target, artefact=artefact, source=source, feeds=made, rows=1)
         return [arrays.load(Path(one)) for one in made.values()], Footprint(**weighed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Aim:
+    """A target, and what compiles for it."""
+
+    target: Target
+    backend: str
+    """The reference of the backend."""
+    versions: Mapping[str, str]
+    away: str
+    """Why what is made for it is not run here; empty if it is."""
 
 
 def compiled(bench: Bench, target: Target, backend: str, progress: Callable[[float, str], None]) -> Compiled:
@@ -83,21 +100,27 @@ def compiled(bench: Bench, target: Target, backend: str, progress: Callable[[flo
         MissingBackendError: the backend is not installed, and the target is required.
     """
     try:
-        coverage = bench.call("supports", backend, target, source=bench.source)
+        return _compiled(bench, target, backend, progress)
     except MissingBackendError as error:
         if target.required:
             raise
         return Compiled(target=target, absent=f"{error.message}; {error.hint}")
+    except StageError as error:
+        return Compiled(target=target, broken=Failure(code=error.code, message=f"{target.name}: {error.message}", hint=error.hint))
+
+
+def _compiled(bench: Bench, target: Target, backend: str, progress: Callable[[float, str], None]) -> Compiled:
+    coverage = bench.call("supports", backend, target, source=bench.source)
     if coverage["verdict"] == "unsupported":
         return Compiled(target=target, unsupported=tuple(coverage["reasons"]))
     versions = coverage["versions"]
-    away = unseen(target, versions)
-    wanted = ladder(bench.params, target, away)
+    aim = _Aim(target=target, backend=backend, versions=versions, away=unseen(target, versions))
+    wanted = ladder(bench.params, target, aim.away)
     found = []
     for done, precision in enumerate(wanted):
         progress(done / len(wanted), f"{target.name}: {precision}")
-        found.append(_variant(bench, target, backend, precision, versions))
-    whole = Compiled(target=target, versions=tuple(versions.items()), foreign=away, variants=tuple(found))
+        found.append(_variant(bench, aim, precision))
+    whole = Compiled(target=target, versions=tuple(versions.items()), foreign=aim.away, variants=tuple(found))
     return replace(whole, shipped=chosen(whole, bench.params.prefer))
 
 
@@ -119,15 +142,7 @@ def unseen(target: Target, versions: Mapping[str, str]) -> str:
         target: what is compiled for.
         versions: as the backend tells them, its runtime first.
     """
-    away = foreign(target)
-    if away or not target.version or not versions:
-        return away
-    name, installed = next(iter(versions.items()))
-    return (
-        ""
-        if is_covered(target.version, installed)
-        else f"it is for {name} {target.version}, and {name} {shown(installed)} is installed here"
-    )
+    return foreign(target) or other_release(target, versions)
 
 
 def ladder(params: CompileParams, target: Target, away: str) -> tuple[str, ...]:
@@ -138,52 +153,67 @@ def ladder(params: CompileParams, target: Target, away: str) -> tuple[str, ...]:
     return tuple(one for one in PRECISIONS if one == FULL or (one in target.precisions and one in asked))
 
 
-def _variant(bench: Bench, target: Target, backend: str, precision: str, versions: Mapping[str, str]) -> Variant:
+def _variant(bench: Bench, aim: _Aim, precision: str) -> Variant:
     lacking = _lacking(bench) if precision == "int8" else ""
     if lacking:
         return Variant(precision=precision, failure=f"was not tried: {lacking}")
-    folder = bench.work / target.name / precision
+    folder = bench.work / "targets" / aim.target.name / precision
     folder.mkdir(parents=True)
-    away = unseen(target, versions)
-    shelf = None if away else bench.shelf  # what never runs here cannot be proven, so it is built
-    key = _key(bench, target, precision, versions)
-    kept = shelf.fetch(key, folder) if shelf is not None else None
-    if kept is not None:
-        found = _checked(bench, target, backend, _of(precision, folder, kept, cached=True), away)
-        if not found.failure or not kept.changed:
+    shelf = None if aim.away else bench.shelf  # what never runs here cannot be proven, so it is built
+    key = _key(bench, aim, precision)
+    disbelieved = ""
+    taken = shelf.fetch(key, folder, bench.model_bytes) if shelf is not None else None
+    if taken is not None:
+        found, disbelieved = _from_cache(bench, aim, Variant(precision=precision, artefact=folder / taken, cached=True))
+        if found is not None:
             return found
         shutil.rmtree(folder)
         folder.mkdir()
+    found = _anew(bench, aim, precision, folder)
+    if shelf is not None and found.artefact is not None and not found.failure:
+        shelf.keep(key, found.artefact.relative_to(folder).as_posix(), folder)
+    return replace(found, notes=(*found.notes, disbelieved)) if disbelieved else found
+
+
+def _from_cache(bench: Bench, aim: _Aim, taken: Variant) -> tuple[Variant | None, str]:
+    """What the cache held, where it stands the same proof as all else; else why not, in our words: those of a stranger's file are not repeated."""
     try:
-        made = _built(bench, target, backend, precision, folder)
+        found = _checked(bench, aim, taken)
+    except LimitError:
+        return None, "what the cache held could not be proven within the limits: it was thrown away, and built anew"
+    except BuildError:
+        return None, "what the cache held cannot be opened or run: it was thrown away, and built anew"
+    if not found.failure:
+        return found, ""
+    unlike = found.agreement is not None and not found.agreement.passed
+    return None, DISBELIEVED if unlike else "what the cache held does not pass the proof: it was thrown away, and built anew"
+
+
+def _anew(bench: Bench, aim: _Aim, precision: str, folder: Path) -> Variant:
+    """Built, proven and timed.
+
+    Raises:
+        BrokenBackendError: it crashed on full precision, without which nothing ships.
+        LimitError: full precision took more memory or time than it may.
+    """
+    made, doing = Variant(precision=precision), "made"
+    try:
+        made, doing = _built(bench, aim, precision, folder), "run"
+        return made if made.failure else _checked(bench, aim, made)
     except (BuildError, LimitError) as error:
-        return Variant(precision=precision, failure=f"cannot be made: {error.message}")
-    found = _checked(bench, target, backend, _of(precision, folder, made, cached=False), away)
-    if shelf is not None and (not found.failure or not made.changed):
-        shelf.keep(key, made, folder)
-    return replace(found, notes=(*found.notes, DISBELIEVED)) if kept is not None else found
+        if precision == FULL and isinstance(error, BrokenBackendError | LimitError):
+            raise  # no fault of the model, so no verdict on it
+        return replace(made, failure=f"cannot be {doing}: {error.message}")
 
 
-def _of(precision: str, folder: Path, kept: Kept, *, cached: bool) -> Variant:
-    same = (
-        f"is the same as fp32 ({'; '.join(kept.notes) or 'nothing in it can be converted'})"
-        if precision != FULL and not kept.changed
-        else ""
-    )
-    return Variant(precision=precision, failure=same, artefact=folder / kept.artefact, notes=kept.notes, cached=cached)
-
-
-def _checked(bench: Bench, target: Target, backend: str, made: Variant, away: str) -> Variant:
+def _checked(bench: Bench, aim: _Aim, made: Variant) -> Variant:
     """Proven and timed, as far as this machine can."""
-    if made.failure or made.artefact is None:
+    if made.artefact is None:
         return made
-    try:
-        if away:
-            return replace(made, footprint=bench.answers(backend, target, made.artefact, [])[1])
-        proven = _proven(bench, target, backend, made, made.artefact)
-        return proven if proven.failure else replace(proven, latency=_timed(bench, target, backend, made.artefact))
-    except (BuildError, LimitError) as error:
-        return replace(made, failure=f"cannot be run: {error.message}")
+    if aim.away:
+        return replace(made, footprint=bench.answers(aim.backend, aim.target, made.artefact, [])[1])
+    proven = _proven(bench, aim, made, made.artefact)
+    return proven if proven.failure else replace(proven, latency=_timed(bench, aim, made.artefact))
 
 
 def _lacking(bench: Bench) -> str:
@@ -193,28 +223,32 @@ def _lacking(bench: Bench) -> str:
     return "it takes rows with labels to show what it costs; give data and label" if bench.right is None else ""
 
 
-def _key(bench: Bench, target: Target, precision: str, versions: Mapping[str, str]) -> str:
+def _key(bench: Bench, aim: _Aim, precision: str) -> str:
     return key_of(
         model=bench.model.digests,
-        target=asdict(target),
-        versions={**versions, "mlops-stage": __version__},
+        target=asdict(aim.target),
+        versions={**aim.versions, "mlops-stage": __version__},
         precision=precision,
         calibration=bench.material.calibration_sha256 if precision == "int8" else "",
-        machine=sorted(processor_features()) if target.native else (),
+        machine=sorted(processor_features()) if aim.target.native else (),
     )
 
 
-def _built(bench: Bench, target: Target, backend: str, precision: str, folder: Path) -> Kept:
+def _built(bench: Bench, aim: _Aim, precision: str, folder: Path) -> Variant:
     calibration = bench.material.calibration if precision == "int8" else None
-    built = bench.call("build", backend, target, source=bench.source, precision=precision, calibration=calibration, folder=folder)
-    return Kept(artefact=Path(built["path"]).relative_to(folder).as_posix(), changed=built["changed"], notes=tuple(built["notes"]))
+    job = {"source": bench.source, "precision": precision, "calibration": calibration, "folder": folder}
+    built = bench.call("build", aim.backend, aim.target, **job)
+    notes = tuple(built["notes"])
+    same = precision != FULL and not built["changed"]
+    failure = f"is the same as fp32 ({'; '.join(notes) or 'nothing in it can be converted'})" if same else ""
+    return Variant(precision=precision, failure=failure, artefact=Path(built["path"]), notes=notes)
 
 
-def _proven(bench: Bench, target: Target, backend: str, made: Variant, artefact: Path) -> Variant:
+def _proven(bench: Bench, aim: _Aim, made: Variant, artefact: Path) -> Variant:
     """Loaded in a fresh process and compared row by row; in eight bits also by what it costs on rows with labels."""
     eight, labelled, right = made.precision == "int8", bench.material.labelled, bench.right
     also = [labelled.feeds] if eight and labelled is not None else []
-    answers, footprint = bench.answers(backend, target, artefact, [bench.material.feeds, *also])
+    answers, footprint = bench.answers(aim.backend, aim.target, artefact, [bench.material.feeds, *also])
     decides, fewest = right is None or right.task != "regression", bench.params.min_denominator
     agreement = agree(bench.reference, answers[0], TIERS[made.precision], decides=decides, fewest=fewest)
     made = replace(made, agreement=agreement, footprint=footprint)
@@ -227,7 +261,7 @@ def _proven(bench: Bench, target: Target, backend: str, made: Variant, artefact:
     made = replace(made, drop=drop)
     if not drop.passed:
         return replace(made, failure=f"costs too much: {'; '.join(drop.reasons)}")
-    return replace(made, failure=_overflowing(bench, target, backend, artefact))
+    return replace(made, failure=_overflowing(bench, aim, artefact))
 
 
 def _differing(agreement: Agreement) -> str:
@@ -237,23 +271,23 @@ def _differing(agreement: Agreement) -> str:
     return f"does not answer as the model does: {reasons}"
 
 
-def _overflowing(bench: Bench, target: Target, backend: str, artefact: Path) -> str:
+def _overflowing(bench: Bench, aim: _Aim, artefact: Path) -> str:
     """Why an eight-bit artefact answers otherwise on other processors; empty where it does not, or where its backend has no such sums."""
     if artefact.suffix != ".onnx":
         return ""
-    found = bench.call("saturation", backend, target, artefact=artefact, feeds=bench.material.feeds)
+    found = bench.call("saturation", aim.backend, aim.target, artefact=artefact, feeds=bench.material.feeds)
     if found["verdict"] == "safe":
         return ""
     where = "sums of it overflow on this processor" if found["verdict"] == "seen" else "sums of it may overflow on others"
     return f"does not answer the same on every processor: {where}"
 
 
-def _timed(bench: Bench, target: Target, backend: str, artefact: Path) -> Latency:
+def _timed(bench: Bench, aim: _Aim, artefact: Path) -> Latency:
     given = {"backend": bench.ort, "target": asdict(GIVEN), "artefact": str(bench.source)}
     rounds, seed = _ROUNDS[bench.params.effort], bench.params.seed
     timed = bench.call(
-        "latency", backend, target, artefact=artefact, given=given, feeds=bench.material.one, rounds=rounds, seed=seed,
-        limit=target.latency_ratio,
+        "latency", aim.backend, aim.target, artefact=artefact, given=given, feeds=bench.material.one, rounds=rounds, seed=seed,
+        limit=aim.target.latency_ratio,
     )  # fmt: skip
     told: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in timed.items()}
     return Latency(**told)

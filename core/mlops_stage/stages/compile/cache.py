@@ -1,8 +1,9 @@
 """Artefacts of earlier runs: found by the digest of all that they were made from, confirmed by the digest of what they are.
 
 Whoever can write the cache can put an artefact there that nobody built. A digest beside it would not tell, so what is taken from here is proven anew like
-every other: screened, loaded in a fresh process, compared row by row, timed. What answers right on those rows and wrong elsewhere would pass; a secret
-(`cache_key_env`) closes that gap, for an entry that was not written with it is not read, and `effort: deep` reads none.
+every other: looked into, loaded in a fresh process, compared row by row, timed. An entry holds no words, for they would be a stranger's in our report. What
+answers right on those rows and wrong elsewhere would pass; a secret (`cache_key_env`) closes that gap, for an entry that was not written with it is not read,
+and `effort: deep` reads none.
 """
 
 from __future__ import annotations
@@ -15,8 +16,6 @@ import secrets
 import shutil
 import stat
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from mlops_stage.errors import InputError
@@ -25,24 +24,16 @@ from mlops_stage.evidence.paths import inside, write_aside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
-FORMAT = 1
+FORMAT = 2
 _ENTRY = "entry.json"
 _FILES = "files"
 _MOST_FILES = 64
 _ENTRY_BYTES = 2**20
 _PRIVATE = 0o700
-
-
-@dataclass(frozen=True, kw_only=True)
-class Kept:
-    """What was built, apart from the files themselves."""
-
-    artefact: str
-    """The file that is loaded, relative to its folder."""
-    changed: bool
-    """Whether this precision differs from fp32 at all."""
-    notes: tuple[str, ...]
+_GROWTH, _AT_LEAST = 64, 2**28
+"""An artefact is no larger than so many times its source, or so many bytes where that is more."""
 
 
 def key_of(  # noqa: PLR0913  (each is one thing that an artefact is made of)
@@ -83,27 +74,42 @@ class Shelf:
         self._home = folder / "compile"
         self._secret = secret
 
-    def fetch(self, key: str, into: Path) -> Kept | None:
-        """Copy what was kept under a key into an empty folder; None where there is nothing, or nothing that can be believed."""
-        folder = self._home / key
+    def fetch(self, key: str, into: Path, source_bytes: int) -> str | None:
+        """Copy what was kept under a key into an empty folder; None where there is nothing, or nothing that can be believed.
+
+        Args:
+            key: as `key_of` gives it.
+            into: where the files go.
+            source_bytes: the size of the model; no artefact of it is larger by far.
+
+        Returns:
+            The file that is opened, relative to the folder.
+        """
+        folder, left = self._home / key, max(_GROWTH * source_bytes, _AT_LEAST)
         try:
             for part in (self._home, folder, folder / _FILES):
                 _refuse_foreign(part.lstat(), folder=True)
             entry = json.loads(_read(folder / _ENTRY, _ENTRY_BYTES))
             self._check_seal(key, entry)
-            kept, files = _checked(entry)
+            artefact, files = _checked(entry)
             for name, digest in files.items():
-                _copy(inside(folder / _FILES, name), inside(into, name), digest)
+                left -= _copy(inside(folder / _FILES, name), inside(into, name), digest, left)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, InputError):
             shutil.rmtree(into, ignore_errors=True)  # whatever a damaged or forged entry does: it is none
             into.mkdir(parents=True, exist_ok=True)
             return None
-        return kept
+        return artefact
 
-    def keep(self, key: str, kept: Kept, folder: Path) -> None:
-        """Keep all files of a folder under a key; what cannot be written is not kept, and costs the next run time only."""
+    def keep(self, key: str, artefact: str, folder: Path) -> None:
+        """Keep all files of a folder under a key; what cannot be written is not kept, and costs the next run time only.
+
+        Args:
+            key: as `key_of` gives it.
+            artefact: the file that is opened, relative to the folder.
+            folder: everything that belongs to it, and nothing else.
+        """
         files = {path.relative_to(folder).as_posix(): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
-        entry: dict[str, Any] = {"artefact": kept.artefact, "changed": kept.changed, "notes": list(kept.notes), "files": files}
+        entry: dict[str, Any] = {"artefact": artefact, "files": files}
         aside = self._home / f".{key[:16]}.{secrets.token_hex(6)}.part"
         with suppress(OSError):
             self._home.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
@@ -127,14 +133,13 @@ class Shelf:
         return hmac.new(self._secret, content.encode(), hashlib.sha256).hexdigest() if self._secret else content
 
 
-def _checked(entry: Mapping[str, Any]) -> tuple[Kept, dict[str, str]]:
-    files, notes = entry["files"], entry["notes"]
-    texts = [entry["artefact"], *notes, *files, *files.values()]
-    if not isinstance(entry["changed"], bool) or not all(isinstance(text, str) for text in texts):
+def _checked(entry: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
+    artefact, files = entry["artefact"], entry["files"]
+    if not all(isinstance(text, str) for text in (artefact, *files, *files.values())):
         raise TypeError("not what is written here")
-    if entry["artefact"] not in files or len(files) > _MOST_FILES:
+    if artefact not in files or len(files) > _MOST_FILES:
         raise ValueError("no such artefact")
-    return Kept(artefact=str(PurePosixPath(entry["artefact"])), changed=entry["changed"], notes=tuple(notes)), dict(files)
+    return artefact, dict(files)
 
 
 def _refuse_foreign(about: os.stat_result, *, folder: bool = False) -> None:
@@ -162,13 +167,17 @@ def _read(path: Path, limit: int) -> bytes:
     return content
 
 
-def _copy(source: Path, target: Path, digest: str) -> None:
-    """Copy and hash in one pass: what is checked is what is used."""
+def _copy(source: Path, target: Path, digest: str, most: int) -> int:
+    """Copy and hash in one pass, for what is checked is what is used; how many bytes there were, at most so many."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    found = hashlib.sha256()
+    found, size = hashlib.sha256(), 0
     with open(_opened(source), "rb") as reading, target.open("xb") as writing:
         while piece := reading.read(2**20):
+            size += len(piece)
+            if size > most:
+                raise ValueError("larger than what can be made of the model")
             found.update(piece)
             writing.write(piece)
     if not hmac.compare_digest(found.hexdigest(), digest):
         raise ValueError("not the file that was kept")
+    return size

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 FOLDER = "evidence"
 PROVENANCE = "evidence/provenance.json"
-RESERVED = frozenset({"private", "provenance"})
-"""Names that no target can have, for files and folders of its name lie there."""
 _ASKED = ("model", "data", "train", "reference", "target", "precision", "prefer", "rows", "calibration_rows", "effort", "seed")
 """Params that decide what is made; the others say how it is judged."""
 _LEARNT_FROM = ("train", "reference")

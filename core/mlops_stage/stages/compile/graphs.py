@@ -70,6 +70,12 @@ def write_model(model: onnx.ModelProto, path: Path, whole_bytes: int = WHOLE_BYT
     onnx.save_model(apart, path, save_as_external_data=True, all_tensors_to_one_file=True, location=WEIGHTS, size_threshold=1024)
 
 
+def keep_metadata(model: onnx.ModelProto, source: onnx.ModelProto) -> None:
+    """Let a model say of itself what the one says that it was made of, and nothing that a tool added."""
+    del model.metadata_props[:]
+    model.metadata_props.extend(source.metadata_props)
+
+
 def weight_bytes(model: onnx.ModelProto) -> int:
     """Bytes of the numbers that a model holds."""
     return sum(tensor.ByteSize() for tensor in tensors(model))

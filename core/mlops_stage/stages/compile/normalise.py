@@ -10,7 +10,7 @@ from onnx import checker, inliner, shape_inference, version_converter
 from mlops_stage.evidence.redact import shown
 from mlops_stage.report.words import counted
 from mlops_stage.stages.compile.backends.backend import BuildError
-from mlops_stage.stages.compile.graphs import graphs, opset
+from mlops_stage.stages.compile.graphs import graphs, keep_metadata, opset
 
 if TYPE_CHECKING:
     from mlops_stage.stages.compile.backends.kernels import Ceiling
@@ -137,8 +137,7 @@ def _lower_opset(model: onnx.ModelProto, ceiling: Ceiling, notes: list[str]) -> 
             f"{shown(' '.join(str(error).split()), 160)}",
             f"export it with operator set {ceiling.opset} or older, or compile for a newer runtime",
         ) from error
-    del found.metadata_props[:]
-    found.metadata_props.extend(model.metadata_props)
+    keep_metadata(found, model)
     notes.append(f"operator set {asked} put into {ceiling.opset}")
     return found
 

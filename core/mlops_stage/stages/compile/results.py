@@ -10,6 +10,7 @@ from mlops_stage.stages.compile.latency import CONTROL
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mlops_stage.report import Failure
     from mlops_stage.stages.compile.backends.backend import Footprint
     from mlops_stage.stages.compile.latency import Latency
     from mlops_stage.stages.compile.parity.drop import Drop
@@ -59,6 +60,8 @@ class Compiled:
     """The backend is not installed: what to do about it."""
     unsupported: tuple[str, ...] = ()
     """Why the backend cannot compile this model."""
+    broken: Failure | None = None
+    """Why the backend came to no end with this model; no verdict on the model can rest on that."""
     foreign: str = ""
     """Why what was made for it was not run here: it is for another machine, or for another release of the runtime."""
     variants: tuple[Variant, ...] = ()

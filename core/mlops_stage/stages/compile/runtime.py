@@ -12,7 +12,7 @@ import onnxruntime
 from mlops_stage.evidence.redact import shown
 from mlops_stage.stages.compile.backends.backend import BuildError
 from mlops_stage.stages.compile.backends.rows import Runner
-from mlops_stage.stages.compile.graphs import read_model, write_model
+from mlops_stage.stages.compile.graphs import keep_metadata, read_model, write_model
 from mlops_stage.stages.compile.normalise import merge_opsets
 
 if TYPE_CHECKING:
@@ -107,8 +107,7 @@ def _tidy(path: Path, source: onnx.ModelProto) -> None:
     """Take out the operator sets that ONNX Runtime names whether or not they are used, and keep what the exporter wrote beside the graph."""
     made = read_model(path)
     merge_opsets(made)
-    del made.metadata_props[:]
-    made.metadata_props.extend(source.metadata_props)
+    keep_metadata(made, source)
     for file in [file for file in path.parent.iterdir() if file.name.startswith(path.name)]:
         file.unlink()
     write_model(made, path)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mlops_stage.errors import InternalError
+from mlops_stage.errors import InternalError, worst
 from mlops_stage.estimates import NotEstimable, Point, Sampled
 from mlops_stage.evidence.redact import shown
-from mlops_stage.report import Finding, Level, Metric
+from mlops_stage.report import Failure, Finding, Level, Metric
 from mlops_stage.report.words import counted
 from mlops_stage.stages.compile.criteria import ARTEFACT, LATENCY, PARITY, RAM
 from mlops_stage.stages.compile.results import FULL
@@ -109,12 +109,23 @@ def ratio_of(variant: Variant) -> Estimate:
     return NotEstimable(variant.latency.rounds, variant.latency.reason) if variant.timed is None else variant.latency.estimate
 
 
+def failure(compiled: Sequence[Compiled]) -> Failure | None:
+    """Why there is no verdict: targets of which a backend made nothing, and no fault of the model's; None where there are none."""
+    broken = [one.broken for one in compiled if one.broken is not None]
+    if not broken:
+        return None
+    more = f" (and {counted(len(broken) - 1, 'more target')})" if broken[1:] else ""
+    return Failure(code=worst(one.code for one in broken), message=f"{broken[0].message}{more}", hint=broken[0].hint)
+
+
 def findings(compiled: Sequence[Compiled], source: Source) -> Iterator[Finding]:
     """What ships on each target, what does not, and why."""
     for one in compiled:
         name = one.target.name
         if one.absent:
             yield _finding("compile/backend-missing", Level.WARNING, f"{name} was left out: {one.absent}", source)
+        elif one.broken is not None:
+            yield Finding(rule="compile/broken", level=Level.ERROR, message=one.broken.message, location=source.name, hint=one.broken.hint)
         elif one.unsupported:
             told = "; ".join(shown(reason, _LONG) for reason in one.unsupported[:_NAMED_ROWS])
             yield _finding("compile/unsupported", Level.ERROR, f"{name}: {backend_name(one)} cannot compile this model: {told}", source)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import site
 import subprocess
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_stage.errors import ExitCode, InputError, InternalError, LimitError, StageError, UsageError
 from mlops_stage.evidence.redact import shown
-from mlops_stage.stages.compile.backends.backend import BuildError, MissingBackendError
+from mlops_stage.stages.compile.backends.backend import BrokenBackendError, BuildError, Coverage, MissingBackendError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,11 +28,10 @@ if TYPE_CHECKING:
 Job = dict[str, Any]
 """What a worker is told, as JSON. `verb`, and with it:
 
-- `supports`: backend, target, source -> verdict, reasons, versions (library: version)
+- `supports`: backend, target, source -> verdict, reasons, versions (library: version); unknown for a target whose runtime is another release
 - `build`: backend, target, source, precision, calibration or null, folder -> path, precision, changed, notes
-- `outputs`: backend, target, artefact, feeds -> {}; reads the tensors in each file that `feeds` names and writes what is answered to the file that it maps
-  it to (see `arrays`)
-- `footprint`: backend, target, artefact, rows, feeds -> artifact_bytes, ram_bytes; does what `outputs` does as well
+- `footprint`: backend, target, artefact, source or null, rows, feeds -> artifact_bytes, ram_bytes; looks into the artefact first, where a source is named;
+  reads the tensors in each file that `feeds` names and writes what is answered to the file that it maps it to (see `arrays`)
 - `latency`: backend, target, artefact, given (backend, target and artefact of what it is compared with), feeds, rounds, seed, limit -> `asdict(Latency)`
 - `saturation`: backend, target, artefact (an ONNX file), feeds -> `asdict(Saturation)`
 
@@ -50,9 +50,13 @@ _ALWAYS = {
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
 }
+_MEMORY_SHARE = 0.8
+"""Of the machine's memory, where nobody limited that of the stage."""
 _ERRORS = {
-    error.__name__: error for error in (BuildError, MissingBackendError, InputError, LimitError, UsageError, InternalError, StageError)
+    error.__name__: error
+    for error in (BrokenBackendError, BuildError, MissingBackendError, InputError, LimitError, UsageError, InternalError, StageError)
 }
+"""By name, subclasses first."""
 _ALLOCATION = ("bad_alloc", "Failed to allocate memory", "Unable to allocate", "Out of Memory", "out of memory")
 
 
@@ -61,19 +65,21 @@ def call(job: Mapping[str, Any], limits: Limits, folder: Path | None = None) -> 
 
     Args:
         job: see `Job`.
-        limits: bytes of memory, none of its own by default, and seconds of wall time.
+        limits: bytes of memory, as many as the stage itself may have by default, seconds of processor time and of wall time.
         folder: where its temporary files go; the system's place by default.
 
     Raises:
         BuildError: the backend cannot do it; another variant may still work.
         MissingBackendError: the backend's library is not installed.
+        BrokenBackendError: the backend crashed, or raised what is no StageError.
         LimitError: it needed more memory or time than it was given.
         StageError: whatever else ended it, in one line.
     """
     wall = limits.wall or WALL_SECONDS
     with tempfile.TemporaryDirectory(prefix="worker-", dir=folder) as home:
         answer = Path(home, "answer.json")
-        order = {**job, "limits": {"memory": limits.memory, "cpu": limits.cpu}, "answer": str(answer), "parent": os.getpid()}
+        held = {"memory": limits.memory or own_memory(), "cpu": limits.cpu}
+        order = {**job, "limits": held, "answer": str(answer), "parent": os.getpid()}
         with tempfile.TemporaryFile() as printed:
             # in its parent's group: who ends the stage ends this with it
             started = subprocess.Popen(
@@ -87,14 +93,21 @@ def call(job: Mapping[str, Any], limits: Limits, folder: Path | None = None) -> 
             try:
                 started.communicate(json.dumps(order).encode(), timeout=wall)
             except subprocess.TimeoutExpired as error:
-                raise LimitError(
-                    f"{_named(job)} did not finish within {wall} s", f"raise it with --limits wall={4 * wall}s, or choose another target"
-                ) from error
+                hint = f"raise it with --build-limit {4 * wall}, or choose another target"
+                raise LimitError(f"{_named(job)} did not finish within {wall} s", hint) from error
             finally:
                 started.kill()
                 started.wait()
             _pass_on(printed)
         return _answer(answer, started.returncode, job)
+
+
+def own_memory() -> int:
+    """Bytes that this process may have: what a worker may have as well."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    if soft != resource.RLIM_INFINITY:
+        return soft
+    return int(_MEMORY_SHARE * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
 
 
 def _environment(home: str) -> dict[str, str]:
@@ -133,13 +146,19 @@ def _silence(status: int, job: Mapping[str, Any]) -> StageError:
     if status == -signal.SIGKILL:
         return LimitError(f"{_named(job)} was killed", "the machine may be out of memory: choose a larger one, or lower --limits memory=…")
     told = f"crashed ({signal.Signals(-status).name})" if status < 0 else f"ended with exit code {status} and no answer"
-    return BuildError(f"{_named(job)} {told}", "--verbose shows what it printed; another version of the backend's library may not")
+    return BrokenBackendError(f"{_named(job)} {told}", "--verbose shows what it printed; another version of the backend's library may not")
 
 
 def _named(job: Mapping[str, Any]) -> str:
     """The job in words, for messages."""
     target = job.get("target", {}).get("name", "")
-    doing = {"build": f"compiling {job.get('precision', '')}", "outputs": "running the artefact", "latency": "timing the artefact"}
+    doing = {
+        "supports": "asking the backend what it supports",
+        "build": f"compiling {job.get('precision', '')}",
+        "footprint": "running the artefact",
+        "latency": "timing the artefact",
+        "saturation": "looking for sums that overflow",
+    }
     return " ".join(part for part in (doing.get(job["verb"], job["verb"]), f"for {shown(target)}" if target else "") if part)
 
 
@@ -171,7 +190,7 @@ def _unexpected(error: Exception) -> dict[str, str]:
 
     traceback.print_exception(error)
     said = shown(str(error).splitlines()[0] if str(error) else "no message", 160)
-    return {"kind": BuildError.__name__, "message": f"{type(error).__name__}: {said}", "hint": "--verbose shows its traceback"}
+    return {"kind": BrokenBackendError.__name__, "message": f"{type(error).__name__}: {said}", "hint": "--verbose shows its traceback"}
 
 
 def perform(job: Job) -> dict[str, Any]:
@@ -216,9 +235,12 @@ def _target(job: Job) -> Target:
 
 def _supports(backend: Backend, job: Job) -> dict[str, Any]:
     from mlops_stage.inputs.onnx.reader import read_facts
+    from mlops_stage.stages.compile.targets.releases import other_release
 
-    coverage = backend.supports(read_facts(Path(job["source"])), _target(job))
-    return {**asdict(coverage), "versions": dict(backend.versions())}
+    target, versions = _target(job), dict(backend.versions())
+    other = other_release(target, versions)
+    coverage = Coverage(verdict="unknown", reasons=(other,)) if other else backend.supports(read_facts(Path(job["source"])), target)
+    return {**asdict(coverage), "versions": versions}
 
 
 def _build(backend: Backend, job: Job) -> dict[str, Any]:
@@ -227,18 +249,38 @@ def _build(backend: Backend, job: Job) -> dict[str, Any]:
     return {**asdict(built), "path": str(built.path)}
 
 
-def _outputs(backend: Backend, job: Job) -> dict[str, Any]:
+def _footprint(backend: Backend, job: Job) -> dict[str, Any]:
     from mlops_stage.stages.compile import arrays
 
+    artefact, target = Path(job["artefact"]), _target(job)
+    if job.get("source"):
+        _inspect(backend, artefact, Path(job["source"]), target)
     if job["feeds"]:
-        loaded = backend.load(Path(job["artefact"]), _target(job))
+        loaded = backend.load(artefact, target)
         for feeds, outputs in job["feeds"].items():
             arrays.save(Path(outputs), loaded.run(arrays.load(Path(feeds))))
-    return {}
+    return asdict(backend.footprint(artefact, target, job["rows"]))
 
 
-def _footprint(backend: Backend, job: Job) -> dict[str, Any]:
-    return {**_outputs(backend, job), **asdict(backend.footprint(Path(job["artefact"]), _target(job), job["rows"]))}
+def _inspect(backend: Backend, artefact: Path, source: Path, target: Target) -> None:
+    """Refuse an artefact before anything opens it: one that a stranger may have made, as one that a backend of anybody's has made.
+
+    Raises:
+        BuildError: it is hostile or damaged, will not load in the target's runtime, or there lies more beside it than belongs to it.
+    """
+    from mlops_stage.inputs.onnx.reader import read_facts
+
+    try:
+        found = backend.inspect(artefact, read_facts(source), target)
+    except InputError as error:
+        raise BuildError(error.message, error.hint) from error
+    lying = {path.relative_to(artefact.parent).as_posix() for path in artefact.parent.rglob("*") if path.is_symlink() or not path.is_dir()}
+    beside = sorted(lying ^ set(found.files))
+    faults = [*found.faults, *(f"{shown(name)} {'is no part of it' if name in lying else 'is missing'}" for name in beside)]
+    if artefact.name != found.files[0]:
+        faults.append(f"{shown(artefact.name)} is not what is opened")
+    if faults:
+        raise BuildError(f"the artefact is not opened: {faults[0]}", "leave out this precision")
 
 
 def _latency(backend: Backend, job: Job) -> dict[str, Any]:
@@ -268,7 +310,6 @@ def _saturation(_backend: Backend, job: Job) -> dict[str, Any]:
 _VERBS = {
     "supports": _supports,
     "build": _build,
-    "outputs": _outputs,
     "footprint": _footprint,
     "latency": _latency,
     "saturation": _saturation,

@@ -13,6 +13,7 @@ from mlops_stage.stages.compile import arrays, worker
 from mlops_stage.stages.compile.backends.backend import BuildError
 from mlops_stage.stages.compile.backends.openvino import WORDS, OpenVinoBackend
 from mlops_stage.stages.compile.backends.ort import OrtBackend
+from mlops_stage.stages.compile.building import unseen
 from mlops_stage.stages.compile.targets import load_targets
 
 NAMES = ("forest", "boosted", "perceptron", "convolutional", "residual")
@@ -147,8 +148,11 @@ def test_what_a_backend_lacks_is_known_or_told(zoo, build, tmp_path, host):
     told = OpenVinoBackend().supports(read_facts(svm), cpu)
     assert (told.verdict, told.reasons) == ("unsupported", ("ai.onnx.ml::SVMRegressor is not lowered to ai.onnx",))
     assert OrtBackend().supports(read_facts(svm), host).verdict == "supported"
-    assert OrtBackend().supports(read_facts(svm), replace(host, version="<1.21")).verdict == "unknown"
-    assert OpenVinoBackend().supports(read_facts(svm), replace(cpu, version="<2020")).verdict == "unknown"
+    for backend, target in ((OrtBackend, replace(host, version="<1.21")), (OpenVinoBackend, replace(cpu, version="<2020"))):
+        name = f"{backend.__module__}:{backend.__qualname__}"
+        told = worker.perform({"verb": "supports", "backend": name, "target": asdict(target), "source": str(svm)})
+        assert told["verdict"] == "unknown"
+        assert unseen(target, told["versions"]).endswith(f"{next(iter(told['versions'].values()))} is installed here")
     odd = zoo.plain([helper.make_node("EngramGate", ["x"], ["y"], domain="com.microsoft")])
     odd.opset_import.append(helper.make_opsetid("com.microsoft", 1))
     path = zoo.written(odd, tmp_path / "odd.onnx")

@@ -1,8 +1,10 @@
 import pytest
+from packaging.specifiers import SpecifierSet
 
 from mlops_stage.errors import InputError, UsageError
 from mlops_stage.stages.compile import targets
-from mlops_stage.stages.compile.targets import builtin, foreign, load_targets
+from mlops_stage.stages.compile.targets import Target, builtin, foreign, load_targets
+from mlops_stage.stages.compile.targets.releases import other_release
 
 EDGE = """\
 target: edge-arm64
@@ -47,6 +49,17 @@ MISTAKES = {
     "target: a\nbackend: ort\nbudget: {artifact: -1MB}\n": (3, "budget.artifact: must be more than nothing"),
     "target: a\nbackend: ort\nbudget: {ram: 0 MB}\n": (3, "budget.ram: must be more than nothing"),
     "target: a\nbackend: ort\nruntime: {version: abc}\n": (3, "write versions as pip does"),
+    "target: a\nbackend: ort\nruntime:\n  version: ===latest\n": (4, "'latest' is no version number"),
+    "target: a\nbackend: ort\nruntime: {version: '==1.20,==1.21'}\n": (3, "no version can be all of that"),
+    "target: a\nbackend: ort\nruntime: {version: '>=1.30,<1.20'}\n": (3, "no version can be all of that"),
+    "target: a\nbackend: ort\nruntime: {version: '>=1,!=1.*,<2'}\n": (3, "no version can be all of that"),
+    "backend: ort\ntarget: private\n": (2, "target: no target can be called 'private'"),
+    "target: provenance\nbackend: ort\n": (1, "no target can be called 'provenance'"),
+    "target: provenance.json\nbackend: ort\n": (1, "no target can be called 'provenance.json'"),
+    "target: a.json\nbackend: ort\n": (1, "no target can be called 'a.json'"),
+    "target: Edge\nbackend: ort\n": (1, "target: a name has only lower-case letters"),
+    "target: \uff45dge\nbackend: ort\n": (1, "target: a name has only lower-case letters"),
+    'target: "a\\n"\nbackend: ort\n': (1, "target: a name has only lower-case letters"),
     "target: a\nbackend: ort\nbudget:\n  ram: 4XB\n": (4, "write a size"),
     "target: a\nbackend: ort\nruntime: 3\n": (3, "is no mapping"),
     "target: a\nbackend: [\n": (3, "not valid YAML"),
@@ -87,12 +100,43 @@ def test_what_is_not_there_or_there_twice(tmp_path):
     assert "did you mean 'host'?" in caught.value.hint
     with pytest.raises(UsageError, match="does not exist"):
         load_targets(["other.yaml"], tmp_path)
-    (tmp_path / "mine.yaml").write_text("target: host\nbackend: ort\n")
-    with pytest.raises(UsageError, match="two targets are called 'host'"):
+    (tmp_path / "mine.yaml").write_text("backend: ort\ntarget: host\n")
+    with pytest.raises(UsageError, match="^mine.yaml:2: target: two targets are called 'host'$"):
         load_targets(["host", "mine.yaml"], tmp_path)
     (tmp_path / "b.yaml").write_bytes(b"\xff\xfe")
     with pytest.raises(InputError, match="UTF-8"):
         load_targets(["b.yaml"], tmp_path)
+
+
+@pytest.mark.parametrize(
+    "version",
+    ["===1.26.0", ">1.20,<1.21", "==1.20.*,!=1.20", "~=1.20,!=1.21.*", ">=1.20,!=1.20.*,<2", "<1.20", "!=1.2", ">=1.20rc1", "==1!2", ""],
+)
+def test_versions_that_some_release_has(tmp_path, version):
+    (tmp_path / "t.yaml").write_text(f"target: a\nbackend: ort\nruntime: {{version: '{version}'}}\n")
+    (found,) = load_targets(["t.yaml"], tmp_path)
+    assert SpecifierSet(found.version) == SpecifierSet(version)
+
+
+@pytest.mark.parametrize(
+    ("version", "versions", "told"),
+    [
+        (">=1.20,<1.25", {"lib": "1.24.4", "onnx": "0"}, ""),
+        (">=1.20,<1.25", {"lib": "1.24.0.dev0"}, ""),
+        (">=1.20,<1.25", {"lib": "1.31.1", "onnx": "1.21"}, "it is for lib <1.25,>=1.20, and lib 1.31.1 is installed here"),
+        (
+            "==2026.4.*",
+            {"lib": "2026.4.1-22982-e213"},
+            "it is for lib ==2026.4.*, and lib 2026.4.1-22982-e213 is installed here, which is no version",
+        ),
+        (">=1", {}, "it is for mine >=1, and the backend does not say which release is installed here"),
+        ("", {"lib": "as it comes"}, ""),
+    ],
+)
+def test_a_target_of_another_release_than_the_one_installed(version, versions, told):
+    found = other_release(Target(name="t", backend="mine", version=str(SpecifierSet(version))), versions)
+    assert found.startswith(told)
+    assert bool(found) == bool(told)
 
 
 def test_what_this_machine_cannot_run(tmp_path, monkeypatch):

@@ -33,6 +33,10 @@ class BuildError(StageError):
     """A backend cannot make this variant of this model; other variants may still work."""
 
 
+class BrokenBackendError(BuildError):
+    """A backend came to no answer: it crashed, or raised what nobody put into words. That is no fault of the model."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Coverage:
     """Whether a backend can run a model on a target, told before anything is compiled."""
@@ -65,6 +69,16 @@ class Footprint:
     """In memory while it answers: weights, and the most that is alive of what lies between. An estimate that errs upwards; the runtime's own code comes on top."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Inspection:
+    """What the files of an artefact say, read without a runtime."""
+
+    files: tuple[str, ...]
+    """All that belongs to it, relative to its folder; the one that is opened first."""
+    faults: tuple[str, ...] = ()
+    """Why it must not be opened, or will not load in the target's runtime; one line each."""
+
+
 class Runnable(Protocol):
     """An artefact that was loaded, one thread, ready to answer."""
 
@@ -87,7 +101,7 @@ class Backend(Protocol):
     """The optional dependency group that installs it; empty for none."""
 
     def versions(self) -> Mapping[str, str]:
-        """Name of each library that shapes the artefact -> its version; first the runtime, which a target's `runtime.version` is about."""
+        """Name of each library that shapes the artefact -> its version; first the runtime, which a target's `runtime.version` is about; one for another release is never run here."""
 
     def supports(self, facts: OnnxFacts, target: Target) -> Coverage:
         """Whether it can compile that model for that target; `supported` promises that compiling works."""
@@ -104,6 +118,18 @@ class Backend(Protocol):
 
         Raises:
             BuildError: it cannot; the message says which operator or number is in the way.
+        """
+
+    def inspect(self, artefact: Path, source: OnnxFacts, target: Target) -> Inspection:
+        """Look into an artefact before anything opens it, for a stranger may have put it into the cache.
+
+        Args:
+            artefact: the file that is opened, and whatever lies in its folder.
+            source: of the model that it was made of.
+            target: what it is for.
+
+        Raises:
+            InputError: it cannot be read.
         """
 
     def load(self, artefact: Path, target: Target) -> Runnable:

@@ -86,8 +86,3 @@ def _at(version: Version) -> Release:
     """What is known of a version: that of the newest known release that is not newer; before all of them, the oldest."""
     before = [release for release in releases() if Version(release.version) <= Version(f"{version.major}.{version.minor}")]
     return before[-1] if before else releases()[0]
-
-
-def is_covered(specifier: str, installed: str) -> bool:
-    """Whether the runtime installed here is one that the target may have."""
-    return not specifier or SpecifierSet(specifier).contains(installed, prereleases=True)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import onnx
 import openvino
-from packaging.specifiers import SpecifierSet
 
 from mlops_stage.evidence.redact import shown
-from mlops_stage.stages.compile.backends.backend import BuildError, Built, Coverage, Footprint
+from mlops_stage.stages.compile.backends.backend import BuildError, Built, Coverage, Footprint, Inspection
 from mlops_stage.stages.compile.backends.kernels import Ceiling
+from mlops_stage.stages.compile.backends.representation import faults
 from mlops_stage.stages.compile.backends.rows import Runner
 from mlops_stage.stages.compile.graphs import read_model, write_model
 from mlops_stage.stages.compile.lowering.model import lowered, unlowered
@@ -54,9 +54,7 @@ class OpenVinoBackend:
 
     def supports(self, facts: OnnxFacts, target: Target) -> Coverage:
         """By what cannot be lowered; all else is told by compiling."""
-        installed = self.versions()["openvino"]
-        if target.version and not SpecifierSet(target.version).contains(installed):
-            return Coverage(verdict="unknown", reasons=(f"openvino {installed} is installed here, and the target has {target.version}",))
+        del target
         texts = [port.name for port in facts.inputs if port.dtype == "string"]
         reasons = [f"{operator} is not lowered to ai.onnx" for operator in unlowered(facts.operators)]
         reasons += [f"the input {shown(name)!r} is text" for name in texts]
@@ -85,6 +83,13 @@ class OpenVinoBackend:
             notes += (f"text outputs give numbers instead, whose words are in {WORDS}",)
         _compiled(path)
         return Built(path=path, precision=precision, changed=changed, notes=notes)
+
+    def inspect(self, artefact: Path, source: OnnxFacts, target: Target) -> Inspection:
+        """By its operations and the places of its weights; words lie beside it where the source answers with text."""
+        del target
+        weights = artefact.with_suffix(".bin")
+        words = [WORDS] if any(port.dtype == "string" for port in source.outputs) else []
+        return Inspection(files=(ARTEFACT, weights.name, *words), faults=faults(artefact, weights))
 
     def load(self, artefact: Path, target: Target) -> Runnable:
         """A compiled model of one thread."""

@@ -8,11 +8,12 @@ import onnx
 import onnxruntime
 
 from mlops_stage.inputs.onnx.reader import read_facts
+from mlops_stage.inputs.onnx.screen import screen
 from mlops_stage.stages.compile import static
-from mlops_stage.stages.compile.backends.backend import BuildError, Built, Coverage, Footprint
-from mlops_stage.stages.compile.backends.kernels import is_covered, oldest
+from mlops_stage.stages.compile.backends.backend import BuildError, Built, Coverage, Footprint, Inspection
+from mlops_stage.stages.compile.backends.kernels import oldest
 from mlops_stage.stages.compile.footprint import reckoned
-from mlops_stage.stages.compile.graphs import read_model, write_model
+from mlops_stage.stages.compile.graphs import keep_metadata, read_model, write_model
 from mlops_stage.stages.compile.normalise import normalised
 from mlops_stage.stages.compile.precision.half import halved
 from mlops_stage.stages.compile.precision.integer import quantised
@@ -44,9 +45,6 @@ class OrtBackend:
 
     def supports(self, facts: OnnxFacts, target: Target) -> Coverage:
         """By the kernels that the target's release has."""
-        if not is_covered(target.version, onnxruntime.__version__):
-            reason = f"onnxruntime {onnxruntime.__version__} is installed here, and the target has {target.version}"
-            return Coverage(verdict="unknown", reasons=(reason,))
         missing = static.without_kernel(facts, target, oldest(target.version, onnxruntime.__version__))
         return Coverage(verdict="unsupported" if missing else "supported", reasons=missing)
 
@@ -69,7 +67,9 @@ class OrtBackend:
             plain = folded(model)
             converted, said = halved(plain) if precision == "fp16" else quantised(plain, calibration)
             changed = converted is not None
-            write_model(model if converted is None else converted, path)
+            made = model if converted is None else converted
+            keep_metadata(made, model)
+            write_model(made, path)
             notes += said
         problems = static.faults(read_facts(path), target, onnxruntime.__version__)
         if problems:
@@ -90,6 +90,16 @@ class OrtBackend:
             file.unlink()
         optimise(model, path, LEVELS.ORT_ENABLE_BASIC)
         return (f"optimised with standard operators only: {problems[0]}",)
+
+    def inspect(self, artefact: Path, source: OnnxFacts, target: Target) -> Inspection:
+        """By the screen that the source went through, by what the target's release runs, and by what the exporter wrote, which tells columns from each other."""
+        facts = read_facts(artefact)
+        weights = {tensor.external.location for tensor in facts.tensors if tensor.external is not None}
+        faults = [found.message for found in screen(facts, artefact)]
+        faults += static.faults(facts, target, onnxruntime.__version__)
+        if facts.metadata != source.metadata:
+            faults.append("it does not say of itself what the model says")
+        return Inspection(files=(ARTEFACT, *sorted(weights)), faults=tuple(faults))
 
     def load(self, artefact: Path, target: Target) -> Runnable:
         """A session of one thread."""

@@ -14,6 +14,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from mlops_stage.evidence.redact import shown
+from mlops_stage.inputs.onnx.facts import QUANTISED
 from mlops_stage.report.words import counted
 from mlops_stage.stages.compile.backends.backend import BuildError
 from mlops_stage.stages.compile.graphs import opset, subgraphs
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 _HALF = "tensor(float16)"
 _LARGEST = float(np.finfo(np.float16).max)
-_QUANTISED = frozenset({"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"})
 TREES = frozenset({"TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"})
 TREES_KEEP = "trees keep their precision: a rounded number sends rows another way"
 _AS_THEY_COME = frozenset({"Cast", "Shape", "Size"})
@@ -43,7 +43,7 @@ def halved(model: onnx.ModelProto) -> tuple[onnx.ModelProto | None, tuple[str, .
     present = {node.op_type for node in model.graph.node}
     if present & TREES:
         return None, (TREES_KEEP,)
-    if present & _QUANTISED:
+    if present & QUANTISED:
         return None, ("it is quantised already",)
     if any(True for node in model.graph.node for _ in subgraphs(node)):
         raise BuildError("fp16: the model branches or loops (If, Loop, Scan), which is not converted", "leave out fp16")

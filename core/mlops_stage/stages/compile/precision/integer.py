@@ -13,6 +13,7 @@ import onnx
 from onnx import version_converter
 
 from mlops_stage.evidence.redact import shown
+from mlops_stage.inputs.onnx.facts import QUANTISED
 from mlops_stage.report.words import counted
 from mlops_stage.stages.compile import arrays
 from mlops_stage.stages.compile.backends.backend import BuildError
@@ -35,9 +36,6 @@ _BETWEEN = (
     *("Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Pad", "Resize"),
 )
 """Operators that may stay in whole numbers between those, so that no time goes into converting."""
-_QUANTISED = frozenset(
-    {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "MatMulInteger", "ConvInteger"}
-)
 
 
 def quantised(model: onnx.ModelProto, calibration: Path | None) -> tuple[onnx.ModelProto | None, tuple[str, ...]]:
@@ -50,7 +48,7 @@ def quantised(model: onnx.ModelProto, calibration: Path | None) -> tuple[onnx.Mo
     Raises:
         BuildError: no rows to learn from, or ONNX Runtime's tool fails.
     """
-    if any(node.op_type in _QUANTISED for graph in graphs(model) for node in graph.node):
+    if any(node.op_type in QUANTISED for graph in graphs(model) for node in graph.node):
         return None, ("it is quantised already",)
     if not any(node.op_type in _HEAVY for node in model.graph.node):
         return None, ("no operator of the model takes whole numbers",)

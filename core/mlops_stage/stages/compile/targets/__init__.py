@@ -21,6 +21,8 @@ _MACHINES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}
 OTHER_WORDS = {"neon": "asimd", "sse3": "pni", "lzcnt": "abm"}
 """Features that the Linux kernel knows under another name."""
 _SUFFIXES = (".yaml", ".yml")
+RESERVED = frozenset({"private", "provenance"})
+"""Names that no target can have: files and folders of the evidence are called so."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +67,7 @@ def load_targets(names: Iterable[str], root: Path) -> tuple[Target, ...]:
     """The targets of these names, in their order; a name with a slash or that ends in .yaml is a file of the user's, relative to the root.
 
     Raises:
-        UsageError: no such target, a mistake in a file (the message begins with file and line), or two of one name.
+        UsageError: no such target, or a mistake in a file, a name among them that something else has; the message begins with file and line.
         InputError: a file that cannot be read.
     """
     from mlops_stage.stages.compile.targets.reading import read  # the YAML library is dear to import
@@ -76,9 +78,7 @@ def load_targets(names: Iterable[str], root: Path) -> tuple[Target, ...]:
         if not own and name not in builtin():
             raise UsageError(f"there is no target {shown(name)!r}", f"{nearest(name, builtin())}; or name a file that ends in .yaml")
         file = existing(root, name, "target") if own else Path(__file__).with_name(f"{name}.yaml")
-        target = read(file, relative(root, file) if own else name)
-        if target.name in found:
-            raise UsageError(f"two targets are called {target.name!r}", f"give the one in {target.source} another name")
+        target = read(file, relative(root, file) if own else name, taken=found)
         found[target.name] = target
     return tuple(found.values())
 

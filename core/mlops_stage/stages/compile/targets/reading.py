@@ -14,10 +14,12 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from mlops_stage.errors import InputError, UsageError, nearest
 from mlops_stage.evidence.redact import shown
 from mlops_stage.params import Size, TextList
-from mlops_stage.stages.compile.targets import HOST, OTHER_WORDS, Target, canonical
+from mlops_stage.stages.compile.targets import HOST, OTHER_WORDS, RESERVED, Target, canonical
 from mlops_stage.stages.compile.targets.known import FEATURES, unknown_feature
+from mlops_stage.stages.compile.targets.releases import nonsense
 
 if TYPE_CHECKING:
+    from collections.abc import Container
     from pathlib import Path
 
 _LARGEST = 2**16
@@ -34,9 +36,12 @@ class _Runtime(BaseModel):
     @classmethod
     def _specifier(cls, value: str) -> str:
         try:
-            return str(SpecifierSet(value))
+            wanted = SpecifierSet(value)
         except InvalidSpecifier as error:
             raise ValueError("write versions as pip does, such as '>=1.20,<1.32'") from error
+        if fault := nonsense(wanted):
+            raise ValueError(fault)
+        return str(wanted)
 
 
 class _Device(BaseModel):
@@ -64,6 +69,15 @@ class _File(BaseModel):
 
     model_config = _STRICT
     target: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$")]
+
+    @field_validator("target")
+    @classmethod
+    def _apart(cls, value: str) -> str:
+        """Beside the folder of a target lies a file of its name that ends in .json."""
+        if value in RESERVED or value.endswith(".json"):
+            raise ValueError(f"no target can be called {value!r}, for a file of this stage is")
+        return value
+
     backend: Annotated[str, Field(min_length=1)]
     runtime: _Runtime = _Runtime()
     device: _Device = _Device()
@@ -73,11 +87,16 @@ class _File(BaseModel):
     native: bool = False
 
 
-def read(file: Path, source: str) -> Target:
-    """The target that a file describes; `source` is how messages name it.
+def read(file: Path, source: str, taken: Container[str] = ()) -> Target:
+    """The target that a file describes.
+
+    Args:
+        file: where it is.
+        source: how messages name it.
+        taken: names that other targets have.
 
     Raises:
-        UsageError: no valid YAML, an unknown key or a value that makes no sense; the message begins with `<source>:<line>`.
+        UsageError: no valid YAML, an unknown key, a value that makes no sense or a name that is taken; the message begins with `<source>:<line>`.
         InputError: it cannot be read.
     """
     top = _parsed(file, source)
@@ -85,6 +104,9 @@ def read(file: Path, source: str) -> Target:
         said = _File.model_validate(top)
     except ValidationError as error:
         raise _told(error, top, source) from None
+    if said.target in taken:
+        where = f"{shown(source)}:{_line(top, ['target'])}"
+        raise UsageError(f"{where}: target: two targets are called {said.target!r}", "give this one another name")
     _check_device(said.device, top, source)
     return Target(
         name=said.target,
