@@ -75,13 +75,14 @@ def owner(key, trust):
 def checked(making):
     """What comes of bundles (mappings or bytes) and files (name -> content, or a tree)."""
 
-    def run(signer, *bundles, files=FILES, require=(), assurance="key"):
+    def run(signer, *bundles, files=FILES, require=(), assurance="key", conversions=()):
         found = [
             Found(name=f"{number}", raw=one if isinstance(one, bytes) else json.dumps(one).encode()) for number, one in enumerate(bundles)
         ]
         named = files.items() if isinstance(files, Mapping) else ()
         tree = Tree(files=tuple(File(name=name, sha256=making.sha256(content)) for name, content in named)) if named else files
-        asked = Asked(signer=signer, require=tuple(parse(text) for text in require), assurance=Level(assurance))
+        needed = tuple(parse(text) for text in require)
+        asked = Asked(signer=signer, require=needed, assurance=Level(assurance), conversions=frozenset(conversions))
         return check(found, tree, asked)
 
     return run

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from mlops_stage.report import Outcome, Report, Subject
 from mlops_stage.stages import mlops_stages
@@ -98,6 +99,58 @@ def test_a_build_s_products_count_folder_by_folder(making, by_owner):
     products = {"evidence/a/m.onnx": b"for a", "evidence/b/m.onnx": b"for b"}
     built = making.statement(products, predicateType="https://slsa.dev/provenance/v1", predicate=predicate)
     assert by_owner(built, making.statement({"m.onnx": b"source"}), files={"m.onnx": b"for b"}, require=["quality"]).refused == ()
+
+
+BUILD = "https://acme.example/convert/v1"
+
+
+def built(making, product, *sources, kind=BUILD, **extra):
+    """A provenance as other builders write it: what went in, in no role."""
+    dependencies = [{"uri": "git+https://acme.example/m", "digest": {"gitCommit": "ab" * 20}}]
+    dependencies += [{"uri": f"file:{number}", "digest": {"sha256": making.sha256(one)}, **extra} for number, one in enumerate(sources)]
+    predicate = {"buildDefinition": {"buildType": kind, "externalParameters": {}, "resolvedDependencies": dependencies}}
+    return making.statement({"a.plan": product}, predicateType="https://slsa.dev/provenance/v1", predicate=predicate)
+
+
+def test_what_was_said_of_a_source_counts_for_a_build_of_others_only_where_it_is_said_to_convert(making, by_owner):
+    said = built(making, b"plan", b"source"), making.statement({"m.onnx": b"source"})
+    asked = {"files": {"a.plan": b"plan"}, "require": ["quality"]}
+    [refused] = by_owner(*said, **asked).refused
+    assert refused.error.rule == "verify/required-other"
+    assert f"give conversions: {BUILD}" in refused.error.hint
+    assert by_owner(*said, **asked, conversions=[BUILD]).refused == ()
+    assert rules(by_owner(*said, **asked, conversions=["https://acme.example/fine-tune/v1"])) == ["verify/required-other"]
+
+
+def test_conversions_lead_up_one_after_the_other_and_to_the_data_that_the_source_was_tested_on(making, by_owner):
+    said = [built(making, b"plan", b"half"), built(making, b"half", b"source"), making.statement({"m.onnx": b"source"})]
+    said.append(making.statement({"test.csv": b"rows"}, "data"))
+    assert by_owner(*said, files={"a.plan": b"plan"}, require=["quality", "data"], conversions=[BUILD]).refused == ()
+
+
+def test_a_conversion_s_source_that_failed_is_not_outvoted_and_what_is_a_baseline_to_it_does_not_count(making, by_owner):
+    asked = {"files": {"a.plan": b"plan"}, "require": ["quality"], "conversions": [BUILD]}
+    two = built(making, b"plan", b"source", b"teacher")
+    reports = making.statement({"m.onnx": b"source"}, outcome="failed"), making.statement({"t.onnx": b"teacher"})
+    assert rules(by_owner(two, *reports, **asked)) == ["verify/required-outcome"]
+    for annotations in ({"role": "baseline"}, {"role": []}, []):
+        other = built(making, b"plan", b"teacher", annotations=annotations)
+        assert rules(by_owner(other, making.statement({"t.onnx": b"teacher"}), **asked)) == ["verify/required-other"]
+
+
+def test_a_conversion_never_leads_to_what_else_was_made_of_the_source(making, by_owner):
+    said = built(making, b"plan", b"source"), built(making, b"sibling", b"source"), making.statement({"s.onnx": b"sibling"})
+    found = by_owner(*said, files={"a.plan": b"plan"}, require=["quality"], conversions=[BUILD])
+    assert rules(found) == ["verify/required-other"]
+    assert found.refused[0].error.hint == "test what is delivered"
+
+
+def test_a_conversion_that_nobody_signed_who_is_believed_leads_nowhere(shared_double, making, key, owner, checked):
+    stranger = making.by_key(shared_double, built(making, b"plan", b"source"), ec.generate_private_key(ec.SECP256R1()))
+    report = making.by_key(shared_double, making.statement({"m.onnx": b"source"}), key)
+    found = checked(owner, stranger, report, files={"a.plan": b"plan"}, require=["quality"], conversions=[BUILD])
+    assert rules(found)[0] == "verify/signature"
+    assert found.about == ()
 
 
 @pytest.mark.parametrize("groups", [[[]], ["m.onnx"], [[1]], {"a": 1}])

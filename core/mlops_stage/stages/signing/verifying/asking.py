@@ -29,7 +29,12 @@ def asked_of(params: VerifyParams, root: Path) -> Asked:
         InputError: a key or trust config that cannot be read or used.
         StageError: the public Sigstore's trusted root is not on this machine.
     """
-    return Asked(signer=_signer(params, root), require=tuple(parse(text) for text in params.require), assurance=Level(params.assurance))
+    return Asked(
+        signer=_signer(params, root),
+        require=tuple(parse(text) for text in params.require),
+        assurance=Level(params.assurance),
+        conversions=frozenset(params.conversions),
+    )
 
 
 def _signer(params: VerifyParams, root: Path) -> Signer:

@@ -41,6 +41,8 @@ class Asked:
     signer: Signer
     require: tuple[Requirement, ...] = ()
     assurance: Level = Level.KEY
+    conversions: frozenset[str] = frozenset()
+    """Build types that keep what a model does: what was said of what such a build was made from counts for what it made."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,7 +160,10 @@ def _believed(found: Found, asked: Asked) -> Believed:
             f"the signature shows less than is asked: {level.value}, not {asked.assurance.value}",
             "give trust_config, or sign it so that it shows more" if origin.unchecked else "sign it so that it shows more",
         )
-    return Believed(bundle=found.name, said=statement.read(bundle), origin=origin)
+    said = statement.read(bundle)
+    if said.build_type in asked.conversions:
+        said = replace(said, used=said.used | said.materials)
+    return Believed(bundle=found.name, said=said, origin=origin)
 
 
 def _unmet(required: Sequence[Requirement], found: Checked) -> Iterator[RefusalError]:
@@ -171,9 +176,9 @@ def _unmet(required: Sequence[Requirement], found: Checked) -> Iterator[RefusalE
             yield RefusalError("verify/required-outcome", f"{one.id} is {' and '.join(bad)}, and {one.outcome} is required")
         elif mine or _explained(one, found):
             continue
-        elif any(one.matches(item.said) for item in found.elsewhere):
+        elif others := [item for item in found.elsewhere if one.matches(item.said)]:
             told = f"{what} is required, and the one that holds is about other files"
-            yield RefusalError("verify/required-other", told, "test what is delivered")
+            yield RefusalError("verify/required-other", told, _leading(others, found) or "test what is delivered")
         else:
             told = f"{what} is required, and none that holds is there"
             yield RefusalError("verify/required-absent", told, _instead(one, found.believed))
@@ -187,6 +192,17 @@ def _explained(required: Requirement, found: Checked) -> bool:
     claims = [one.claims for one in found.refused if one.claims is not None]
     nothing = not found.believed and not any(one.bundle for one in found.refused)
     return nothing or any(required.matches(said) for said in (*(item.said for item in held), *claims))
+
+
+def _leading(others: Sequence[Believed], found: Checked) -> str:
+    """The hint where these are about what something that is delivered was built from, by a build of which nobody said that it converts."""
+    digests = {digest for item in others for digest in subjects.digests(item)}
+    kinds = sorted({item.said.build_type for item in found.about if item.said.materials & digests and item.said.build_type})
+    if not kinds:
+        return ""
+    return (
+        f"it is about what this was built from; if a build of this type keeps what a model does, give conversions: {shown(kinds[0], 200)}"
+    )
 
 
 def _instead(required: Requirement, believed: Sequence[Believed]) -> str:

@@ -45,6 +45,13 @@ class VerifyParams(Params):
             description="statements that must be there: run ids, as in data,fairness=inconclusive (passed if unsaid), or predicate types"
         ),
     ] = ()
+    conversions: Annotated[
+        TextList,
+        Field(
+            description="build types (SLSA) of builds that keep what a model does, such as those of your compiler: reports on what they "
+            "were made from count then"
+        ),
+    ] = ()
     assurance: Annotated[
         Literal["key", "stamped", "logged", "identity", "public_identity"],
         Field(description="the least that each signature must show"),

@@ -54,6 +54,10 @@ class Said:
     """`passed`, `inconclusive` or `failed`; empty for a statement that is no report."""
     used: frozenset[str] = frozenset()
     """Digests of what the predicate names as tested on or built from."""
+    build_type: str = ""
+    """Of a provenance: what kind of build it was of."""
+    materials: frozenset[str] = frozenset()
+    """Digests of what a build was made from in no role that is named, as other builders than ours say it."""
     apart: tuple[frozenset[str], ...] = ()
     """Names of files that belong together, where the statement is about several products that were made apart."""
     listing: tuple[Named, ...] | None = None
@@ -88,6 +92,7 @@ def read(bundle: Bundle) -> Said:
         id=told[0],
         outcome=told[1],
         used=frozenset(_used(predicate)),
+        **(_build(predicate) if predicate_type == PROVENANCE else {}),
         apart=_apart(predicate_type, predicate, subjects),
     )
 
@@ -157,20 +162,42 @@ def _report(predicate: Reader) -> tuple[str, str]:
 
 def _used(predicate: Reader) -> Iterator[str]:
     """Digests in test-result's `configuration` and in SLSA's `resolvedDependencies`, of such roles as lead up: a baseline does not."""
-    plain = predicate.plain
-    built = plain.get("buildDefinition")
-    materials = built.get("resolvedDependencies") if isinstance(built, Mapping) else None
-    for place in (plain.get("configuration"), materials):
-        for item in place if isinstance(place, list) else ():
-            digest: Any = item.get("digest") if isinstance(item, Mapping) and _role(item) in _UPWARD else None
-            sha256 = digest.get("sha256") if isinstance(digest, Mapping) else None
-            if isinstance(sha256, str) and _HEX.fullmatch(sha256):
-                yield sha256
+    for item in (*_items(predicate.plain, "configuration"), *_dependencies(predicate)):
+        if _role(item) in _UPWARD:
+            yield from _digest(item)
 
 
-def _role(item: Mapping[str, Any]) -> Any:
+def _build(predicate: Reader) -> dict[str, Any]:
+    """What a provenance says of its build, besides what is named in a role."""
+    built = predicate.plain.get("buildDefinition")
+    kind = built.get("buildType") if isinstance(built, Mapping) else None
+    found = frozenset(sha256 for item in _dependencies(predicate) if _role(item) is None for sha256 in _digest(item))
+    return {"build_type": kind if isinstance(kind, str) else "", "materials": found}
+
+
+def _dependencies(predicate: Reader) -> Iterator[Mapping[str, Any]]:
+    built = predicate.plain.get("buildDefinition")
+    return _items(built, "resolvedDependencies") if isinstance(built, Mapping) else iter(())
+
+
+def _items(plain: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
+    held = plain.get(name)
+    return (item for item in (held if isinstance(held, list) else ()) if isinstance(item, Mapping))
+
+
+def _digest(item: Mapping[str, Any]) -> Iterator[str]:
+    digest = item.get("digest")
+    sha256 = digest.get("sha256") if isinstance(digest, Mapping) else None
+    if isinstance(sha256, str) and _HEX.fullmatch(sha256):
+        yield sha256
+
+
+def _role(item: Mapping[str, Any]) -> str | None:
+    """In what role something was used; None where that is not said, empty where it is said in no way that is read."""
     annotations = item.get("annotations")
-    role = annotations.get("role") if isinstance(annotations, Mapping) else None
+    if annotations is None or (isinstance(annotations, Mapping) and "role" not in annotations):
+        return None
+    role = annotations["role"] if isinstance(annotations, Mapping) else ""
     return role if isinstance(role, str) else ""
 
 

@@ -42,15 +42,20 @@ def about(files: Sequence[File], statements: Sequence[Believed]) -> tuple[Believ
     is another thing.
     """
     delivered = {file.sha256 for file in files}
-    digests = [{named.sha256 for named in _files_of(one)} for one in statements]
+    owns = [digests(one) for one in statements]
     found = {place for place, one in enumerate(statements) if _here(one, delivered)}
     reached = set(found)
     known: set[str] = set()
     while reached:
         known = known.union(*(statements[place].said.used for place in reached))
-        reached = {place for place, own in enumerate(digests) if place not in found and own and own <= delivered | known}
+        reached = {place for place, own in enumerate(owns) if place not in found and own and own <= delivered | known}
         found |= reached
     return tuple(one for place, one in enumerate(statements) if place in found)
+
+
+def digests(one: Believed) -> frozenset[str]:
+    """Those of the files that a statement names."""
+    return frozenset(named.sha256 for named in _files_of(one))
 
 
 def _files_of(one: Believed) -> tuple[Named, ...]:
