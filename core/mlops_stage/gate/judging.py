@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from mlops_stage.report import Slice
 
 
+_NAMED = 8
+"""Names that a hint lists: about what fits on a line of a terminal; a column may hold thousands of values."""
+
+
 def judge(observations: Observations, criteria: Iterable[Criterion | NoFinding], rules: Rules) -> Judgement:
     """The verdict on what a stage observed.
 
@@ -97,10 +101,12 @@ def _unknown(criterion: Criterion, metrics: Sequence[Metric]) -> UsageError:
     nearest = difflib.get_close_matches(label, known, n=1, cutoff=0.5)
     if nearest:
         return UsageError(message, f"did you mean {nearest[0]}?")
-    some = list(known)[:8]
-    return UsageError(
-        message, f"there are {', '.join(some)}{' …' if len(known) > len(some) else ''}" if some else "this stage reports no metrics"
-    )
+    return UsageError(message, f"there are {_some(known)}" if known else "this stage reports no metrics")
+
+
+def _some(names: Iterable[str]) -> str:
+    known = list(names)
+    return ", ".join(known[:_NAMED]) + (" …" if len(known) > _NAMED else "")
 
 
 def _values(criterion: Criterion, same: Sequence[Metric]) -> str:
@@ -111,8 +117,7 @@ def _values(criterion: Criterion, same: Sequence[Metric]) -> str:
         known = sorted({where[column] for where in alike})
         if known and value not in known:
             first = dict.fromkeys((*difflib.get_close_matches(value, known, n=3), *known))
-            some = ", ".join(list(first)[:8]) + (" …" if len(known) > 8 else "")  # noqa: PLR2004  (what fits on a line)
-            return f"the values of {column} are {some}"
+            return f"the values of {column} are {_some(first)}"
     return ""
 
 
