@@ -14,6 +14,7 @@ def mlops_sbom_extractors() -> tuple[Extractor, ...]:
     return (
         Extractor(name="onnx", summary="ONNX files, without their weights", extract=f"{_HERE}.onnx:extract"),
         Extractor(name="safetensors", summary="headers of safetensors files", extract=f"{_HERE}.safetensors:extract"),
+        Extractor(name="gguf", summary="headers of GGUF files", extract=f"{_HERE}.gguf:extract"),
         Extractor(name="opaque", summary="formats that are not opened, by name and digest", extract=f"{_HERE}.opaque:extract"),
         Extractor(name="huggingface", summary="model cards and configurations", extract=f"{_HERE}.huggingface:extract"),
         Extractor(name="record", summary="the record of the export script", extract=f"{_HERE}.record:extract"),
