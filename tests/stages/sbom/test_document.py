@@ -99,3 +99,9 @@ def test_what_is_no_document_is_refused_in_one_line(tmp_path, content, why):
 def test_a_path_that_is_not_there_is_a_matter_of_usage(tmp_path):
     with pytest.raises(UsageError):
         documents.read("none.json", tmp_path, "source")
+
+
+def test_half_a_character_is_refused_for_no_file_can_hold_it():
+    assert documents.parsed(b'{"bomFormat": "CycloneDX", "x": "\\ud83d\\ude00"}', "it")["x"] == "\U0001f600"
+    with pytest.raises(InputError, match="it is no JSON that can be read"):
+        documents.parsed(b'{"bomFormat": "CycloneDX", "x": "\\ud83d"}', "it")

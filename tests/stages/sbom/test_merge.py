@@ -9,7 +9,7 @@ from mlops_stage.stages.sbom.diff import compare
 from mlops_stage.stages.sbom.document import MOST_LEVELS, read, texts
 from mlops_stage.stages.sbom.emit import About, emit
 from mlops_stage.stages.sbom.lint import lint
-from mlops_stage.stages.sbom.merge import merged
+from mlops_stage.stages.sbom.merge import UNNAMED, merged
 
 WHOLE = inventories.whole()
 OURS = json.loads(emit(WHOLE, inventories.found(WHOLE)))
@@ -161,9 +161,33 @@ def test_tools_of_before_1_5_become_components():
     assert [finding for finding in lint(told) if finding.level == "error"] == []
 
 
+def test_what_only_earlier_versions_allow_is_said_as_ours_has_it():
+    old = {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.4",
+        "version": 1,
+        "metadata": {"properties": [{"value": "of nothing"}, {}]},
+        "components": [
+            {"type": "library", "name": "a", "licenses": [{"expression": "MIT OR ISC"}, {"license": {"id": "MIT"}}]},
+            {"type": "library", "name": "b", "properties": [{"value": "1"}], "components": [{"type": "file", "name": "c"}]},
+        ],
+    }
+    told = merged(OURS, old)
+    assert [finding for finding in lint(told) if finding.level == "error"] == []
+    assert {"name": UNNAMED, "value": "of nothing"} in told["metadata"]["properties"]
+    assert component(told, "a")["licenses"] == [{"license": {"name": "MIT OR ISC"}}, {"license": {"id": "MIT"}}]
+    assert component(told, "b")["properties"] == [{"name": UNNAMED, "value": "1"}]
+    assert component(told, "b")["components"] == [{"type": "file", "name": "c"}]
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [
+        (
+            {"specVersion": "1.4", "services": [{"name": "x", "bom-ref": ""}]},
+            "1.4, and 1.6 does not allow what it says: services.0..bom-ref: ",
+        ),
+        ({"x-\n": 1}, r"1.6: the document: unknown key 'x-"),
         ({"specVersion": "1.7"}, "cannot be merged into 1.6"),
         ({"specVersion": "9"}, "cannot be merged into 1.6"),
         ({"components": [{"type": "library"}]}, "does not fit CycloneDX 1.6: components"),
@@ -171,4 +195,4 @@ def test_tools_of_before_1_5_become_components():
 )
 def test_what_cannot_be_merged_is_refused(change, why):
     with pytest.raises(InputError, match=why):
-        merged(OURS, {**OTHER, **change})
+        merged(OURS, {"bomFormat": "CycloneDX", "version": 1, "specVersion": "1.6", **change})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ Document = dict[str, Any]
 MOST_BYTES = 2**28
 MOST_LEVELS = 64
 """Lists and objects in one another; real documents have about twenty, and what walks them goes as deep."""
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _MAKE = "give a BOM in CycloneDX JSON, such as `mlops-stage sbom` writes"
 
 REFERENCES = frozenset(
@@ -111,6 +113,8 @@ def parsed(content: bytes, name: str) -> Document:
     """
     try:
         document = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_once, parse_constant=_refused)
+        if _SURROGATE.search(content):
+            json.dumps(document, ensure_ascii=False).encode()  # half of a character, which no file can hold
     except (ValueError, RecursionError) as error:
         raise InputError(f"{name} is no JSON that can be read: {shown(str(error) or type(error).__name__)}", _MAKE) from error
     if _levels(document) > MOST_LEVELS:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from mlops_stage.errors import InputError
+from mlops_stage.evidence.redact import shown
 from mlops_stage.stages.sbom.document import REFERENCES, listed, mapped, records, texts
 from mlops_stage.stages.sbom.validate import SPECS, faults
 
@@ -34,6 +35,10 @@ _KNOWN = frozenset(
 )
 
 
+UNNAMED = "mlops:merged:unnamed"
+"""The name of a property that has none."""
+
+
 def merged(ours: Document, other: Document) -> Document:
     """Our document with all that the other one lists.
 
@@ -45,8 +50,7 @@ def merged(ours: Document, other: Document) -> Document:
     Raises:
         InputError: it is of a later version of CycloneDX than ours, does not fit its schema, or holds what there is no place for.
     """
-    _accept(ours, other)
-    ours, other = _met(ours, other)
+    ours, other = _met(ours, _accepted(ours, other))
     other = _renamed(other, _clashes(ours, other))
     about = mapped(other.get("metadata"))
     told: Document = {**ours}
@@ -65,19 +69,41 @@ def merged(ours: Document, other: Document) -> Document:
     return told
 
 
-def _accept(ours: Document, other: Document) -> None:
-    name, version = "environment", other.get("specVersion")
-    if version not in SPECS or SPECS.index(version) > SPECS.index(ours["specVersion"]):
-        hint = f"write it as CycloneDX {ours['specVersion']}" + ("" if version != SPECS[-1] else f", or set spec to {version}")
-        raise InputError(f"{name}: it is CycloneDX {version}, which cannot be merged into {ours['specVersion']}", hint)
-    fault = next(faults(other), None)
-    if fault:
-        raise InputError(
-            f"{name}: it does not fit CycloneDX {version}: {fault.path}: {fault.message}", "mend it, or the tool that wrote it"
-        )
+def _accepted(ours: Document, other: Document) -> Document:
+    """The other document as the version of ours has it: later versions forbid some of what earlier ones allow."""
+    version, wanted = other.get("specVersion"), ours["specVersion"]
+    if version not in SPECS or SPECS.index(version) > SPECS.index(wanted):
+        hint = f"write it as CycloneDX {wanted}" + ("" if version != SPECS[-1] else f", or set spec to {version}")
+        raise InputError(f"environment: it is CycloneDX {shown(version)}, which cannot be merged into {wanted}", hint)
+    _fitting(other, f"it does not fit CycloneDX {version}", "mend it, or the tool that wrote it")
     unknown = sorted(set(other) - _KNOWN)
     if unknown:
-        raise InputError(f"{name}: there is no place for {', '.join(unknown)}", "remove it from that document")
+        raise InputError(f"environment: there is no place for {', '.join(map(shown, unknown))}", "remove it from that document")
+    if version == wanted:
+        return other
+    raised: Document = _raised({**{key: value for key, value in other.items() if key != "$schema"}, "specVersion": wanted})
+    _fitting(raised, f"it is CycloneDX {version}, and {wanted} does not allow what it says", f"write it as CycloneDX {wanted}")
+    return raised
+
+
+def _fitting(document: Document, what: str, hint: str) -> None:
+    fault = next(faults(document), None)
+    if fault:
+        raise InputError(f"environment: {what}: {fault.path or 'the document'}: {fault.message}", hint)
+
+
+def _raised(value: Any) -> Any:
+    """What CycloneDX before 1.6 allowed and says otherwise since: properties have a name, and an expression stands alone among licences."""
+    if isinstance(value, list):
+        return [_raised(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    told = {key: _raised(one) for key, one in value.items()}
+    if isinstance(told.get("properties"), list):
+        told["properties"] = [{"name": UNNAMED, **one} for one in records(told["properties"]) if one]
+    if len(listed(told.get("licenses"))) > 1:
+        told["licenses"] = [{"license": {"name": one["expression"]}} if "expression" in one else one for one in records(told["licenses"])]
+    return told
 
 
 def _met(ours: Document, other: Document) -> tuple[Document, Document]:
