@@ -8,7 +8,7 @@ from onnx import helper
 
 from mlops_stage.errors import LimitError
 from mlops_stage.inputs.model import open_model
-from mlops_stage.stages.compile.backends.backend import BuildError, Footprint
+from mlops_stage.stages.compile.backends.backend import BrokenBackendError, BuildError, Footprint
 from mlops_stage.stages.compile.building import DISBELIEVED, Bench, compiled
 from mlops_stage.stages.compile.cache import Shelf
 from mlops_stage.stages.compile.params import CompileParams
@@ -16,7 +16,7 @@ from mlops_stage.stages.compile.targets import Target
 from mlops_stage.stages.compile.telling import Source, failure, findings, metrics
 
 BACKEND = """
-import os, resource, signal, time
+import os, signal
 
 class Trial:
     name, extra = "trial", ""
@@ -25,24 +25,12 @@ class Trial:
         return {"lib": "1"}
 
     def supports(self, facts, target):
-        from mlops_stage.stages.compile.backends.backend import BuildError, Coverage
+        from mlops_stage.stages.compile.backends.backend import Coverage
 
-        if target.name == "unsure":
-            raise BuildError("a table is not there", "get it")
         return Coverage(verdict="unknown")
 
     def compile(self, source, precision, target, calibration, folder):
-        from mlops_stage.stages.compile.backends.backend import BuildError
-
-        if target.name == "slow":
-            time.sleep(60)
-        if target.name == "large":
-            bytearray(2**40)
-        if target.name == "crashing":
-            os.kill(os.getpid(), signal.SIGSEGV)
-        if target.name == "faulty":
-            raise KeyError("absent")
-        raise BuildError("an operator is in the way")
+        os.kill(os.getpid(), signal.SIGSEGV)
 """
 
 
@@ -72,37 +60,6 @@ def tell(_done, _what):
 SOURCE = Source(name="m.onnx", size=100)
 
 
-@pytest.mark.parametrize(
-    ("name", "told", "hint"),
-    [
-        ("slow", "slow: compiling fp32 for slow did not finish within 2 s", "raise it with --build-limit 8, or choose another target"),
-        ("large", "large: compiling fp32 for large needed more memory than its limit", "raise it with --limits memory=8GiB"),
-        ("crashing", "crashing: compiling fp32 for crashing crashed (SIGSEGV)", ""),
-        ("faulty", "faulty: KeyError: 'absent'", ""),
-        ("unsure", "unsure: a table is not there", "get it"),
-    ],
-)
-def test_what_a_backend_does_wrong_is_an_error_of_that_target_and_no_verdict_on_the_model(given, tmp_path, monkeypatch, name, told, hint):
-    (tmp_path / "misbehaving.py").write_text(BACKEND)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    one = compiled(Bench(**given), Target(name=name, backend="trial"), "misbehaving:Trial", tell)
-    assert (one.variants, one.broken.code, one.broken.message) == ((), 3, told)
-    assert hint in one.broken.hint
-    assert [finding.rule for finding in findings([one], SOURCE)] == ["compile/broken"]
-    assert list(metrics([one], SOURCE)) == []
-    assert failure([one]) == one.broken
-    assert failure([one, one]).message == f"{told} (and 1 more target)"
-
-
-def test_what_a_backend_cannot_make_of_a_model_is_a_verdict_on_it(given, tmp_path, monkeypatch):
-    (tmp_path / "misbehaving.py").write_text(BACKEND)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    one = compiled(Bench(**given), Target(name="plain", backend="trial"), "misbehaving:Trial", tell)
-    assert [variant.failure for variant in one.variants] == ["cannot be made: an operator is in the way"]
-    assert one.broken is None
-    assert failure([one]) is None
-
-
 ANSWERS = {"y": np.linspace(0, 1, 200, dtype=np.float32).reshape(50, 4)}
 OTHERS = {"y": ANSWERS["y"] + 1}
 TIMES = {
@@ -122,10 +79,14 @@ TIMES = {
 class Scripted(Bench):
     """A bench on which artefacts do what their content says, without any process."""
 
+    broken: dict = field(default_factory=dict)
+    """What a verb raises, by its name."""
     done: list = field(default_factory=list)
 
     def call(self, verb, *_whom, **job):
         self.done.append(verb)
+        if verb in self.broken:
+            raise self.broken[verb]
         if verb == "supports":
             return {"verdict": "supported", "reasons": (), "versions": {"lib": "1"}}
         if verb == "build":
@@ -166,3 +127,54 @@ def test_what_the_cache_holds_is_proven_or_built_anew_and_says_nothing_itself(gi
     assert (found.cached, found.notes, found.failure) == ((False, ("folded", told), "") if told else (True, (), ""))
     assert again.done.count("build") == bool(told)
     assert found.artefact.read_text() == "right"
+
+
+def told_of(one):
+    """A broken target, its one finding, and no figure."""
+    assert one.variants == ()
+    assert [(finding.rule, finding.message) for finding in findings([one], SOURCE)] == [("compile/broken", one.broken.message)]
+    assert list(metrics([one], SOURCE)) == []
+    assert failure([one]) == one.broken
+    return one.broken.code, one.broken.message, one.broken.hint
+
+
+def test_a_crash_is_an_error_of_that_target_and_no_verdict_on_the_model(given, tmp_path, monkeypatch):
+    (tmp_path / "misbehaving.py").write_text(BACKEND)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    one = compiled(Bench(**given), Target(name="t", backend="trial"), "misbehaving:Trial", tell)
+    assert told_of(one)[:2] == (3, "t: compiling fp32 for t crashed (SIGSEGV)")
+    assert failure([one, one]).message == "t: compiling fp32 for t crashed (SIGSEGV) (and 1 more target)"
+
+
+@pytest.mark.parametrize("verb", ["supports", "build", "latency"])
+@pytest.mark.parametrize("kind", [LimitError, BrokenBackendError])
+def test_so_is_whatever_a_backend_does_wrong_at_any_step(given, kind, verb):
+    bench = Scripted(**given | {"reference": ANSWERS}, broken={verb: kind("it took too long", "give it more")})
+    assert told_of(compiled(bench, Target(name="t", backend="trial"), "", tell)) == (3, "t: it took too long", "give it more")
+
+
+def test_a_backend_that_cannot_say_what_it_supports_ends_its_own_target_alone(given):
+    bench = Scripted(**given, broken={"supports": BuildError("a table is not there", "get it")})
+    assert told_of(compiled(bench, Target(name="t", backend="trial"), "", tell)) == (3, "t: a table is not there", "get it")
+
+
+def test_in_fewer_bits_it_costs_that_precision_alone(given):
+    class Half(Scripted):
+        def call(self, verb, *whom, **job):
+            if job.get("precision") == "fp16":
+                raise LimitError("it took too long", "never")
+            return super().call(verb, *whom, **job)
+
+    params = given["params"].model_copy(update={"precision": ("fp32", "fp16")})
+    one = compiled(Half(**given | {"reference": ANSWERS, "params": params}), Target(name="t", backend="trial"), "", tell)
+    assert [variant.failure for variant in one.variants] == ["", "cannot be made: it took too long"]
+    assert one.shipped.precision == "fp32"
+    assert one.broken is None
+
+
+def test_what_a_backend_cannot_make_of_a_model_is_a_verdict_on_it(given):
+    bench = Scripted(**given, broken={"build": BuildError("an operator is in the way", "never")})
+    one = compiled(bench, Target(name="t", backend="trial"), "", tell)
+    assert [variant.failure for variant in one.variants] == ["cannot be made: an operator is in the way"]
+    assert one.broken is None
+    assert failure([one]) is None

@@ -56,12 +56,13 @@ class Trial:
 
 @pytest.fixture
 def job(tmp_path, monkeypatch, host):
-    """What the misbehaving backend is told."""
+    """What the misbehaving backend is told, in a process of its own unless one is not needed."""
     (tmp_path / "trial_backend.py").write_text(BACKEND)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("SECRET_TOKEN", "canary")
 
-    def call(verb, wall=60, memory=None, **more):
+    def call(verb, wall=60, memory=None, *, here=False, **more):
         asked = {
             "verb": verb,
             "backend": "trial_backend:Trial",
@@ -73,7 +74,7 @@ def job(tmp_path, monkeypatch, host):
             "feeds": {},
             **more,
         }
-        return worker.call(asked, Limits(wall=wall, memory=memory), tmp_path)
+        return worker.perform(asked) if here else worker.call(asked, Limits(wall=wall, memory=memory), tmp_path)
 
     return call
 
@@ -92,14 +93,19 @@ def test_it_sees_no_secret_and_a_home_of_its_own(job, model, tmp_path):
     assert Path(told["versions"]["home"]).parent == Path(told["versions"]["temporary"]).parent == tmp_path
 
 
+def test_a_worker_may_have_as_much_memory_as_the_stage(monkeypatch):
+    monkeypatch.setattr(worker.resource, "getrlimit", lambda _kind: (2**33, worker.resource.RLIM_INFINITY))
+    assert worker.own_memory() == 2**33
+
+
 def test_libraries_that_are_not_installed(job):
     with pytest.raises(MissingBackendError, match="needs a_library_that_nobody_has") as caught:
         job("footprint", source=None)
     assert caught.value.hint == "pip install 'mlops-stage[trial]'"
     with pytest.raises(MissingBackendError, match="needs nowhere_to_be_found"):
-        job("supports", backend="nowhere_to_be_found:Backend")
+        job("supports", backend="nowhere_to_be_found:Backend", here=True)
     with pytest.raises(StageError, match="cannot be loaded"):
-        job("supports", backend="trial_backend:Absent")
+        job("supports", backend="trial_backend:Absent", here=True)
 
 
 def test_no_network(job):
@@ -131,12 +137,12 @@ def test_what_a_library_raises_is_one_line(job, model, host):
 
 
 def test_a_model_there_and_back(specimen, host, tmp_path):
-    """Build, run and weigh in fresh processes; names with slashes and text come through."""
+    """Build, run and weigh, what is built elsewhere in a fresh process; names with slashes and text come through."""
     held = specimen("boosted")
     ort = {"backend": "mlops_stage.stages.compile.backends.ort:OrtBackend", "target": asdict(host)}
     folder = tmp_path / "made"
     folder.mkdir()
-    built = worker.call({"verb": "build", **ort, "source": str(held.path), "precision": "fp32", "folder": str(folder)}, Limits())
+    built = worker.perform({"verb": "build", **ort, "source": str(held.path), "precision": "fp32", "folder": str(folder)})
     feeds, out = tmp_path / "feeds.npz", tmp_path / "out.npz"
     arrays.save(feeds, held.rows)
     weighed = worker.call(
