@@ -44,7 +44,7 @@ def test_one_sentence_sums_up_all_gates(texts, outcome, summary):
 
 
 def test_a_share_of_all_there_is_lacks_no_interval():
-    metric = Metric(name="element", estimate=Point(0.5), slice=(("name", "dataset_license"),))
+    metric = Metric(name="element", estimate=Point(0.5), slice=(("name", "dataset_license"),), exact=True)
     (gate,) = judge(Observations(metrics=(metric,)), parse_all(["element[name=dataset_license] >= 1"]), Rules()).gates
     assert gate.sentence == "Share that tell the element (name = dataset_license) is 0.500 (counted); required: at least 1."
 

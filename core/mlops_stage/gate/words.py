@@ -71,9 +71,6 @@ _ROWS = {
 }
 """Metrics whose denominator is a kind of rows."""
 
-_COUNTED = frozenset({"cisa_2025", "element", "elements_answered", "ntia"})
-"""Figures that were counted over all there is, so that no interval is missing."""
-
 BY = "by"
 """The column that figures between all groups of something are reported under: `tpr_difference[by=sex]`."""
 _KINDS = {"difference": "largest difference in", "ratio": "smallest ratio of"}
@@ -92,7 +89,7 @@ def sentence(case: Case, ruling: Ruling) -> str:
     if isinstance(estimate, NotEstimable):
         return sentence_case(f"{subject} cannot be estimated: {one_line(estimate.reason)}; {required}.")
     digits = _digits(case, estimate, ruling)
-    if _is_count(case) or case.metric.name in _COUNTED:
+    if _is_count(case) or case.metric.exact:
         ground = "counted"
     elif isinstance(estimate, Point):
         ground = "a single figure, so no interval is possible" + (f", {_counted(case, estimate.n)}" if estimate.n else "")

@@ -80,6 +80,8 @@ class Metric:
     """What the figure should cover and does not, such as `group x has no positives`: it may fail a gate on the evidence there is, but pass none."""
     between: Between | None = None
     """Of a figure between groups: which of them are that far apart."""
+    exact: bool = False
+    """Whether it was counted over all there is, so that no interval is missing."""
 
     @property
     def label(self) -> str:

@@ -139,9 +139,9 @@ def _subjects(found: Inventory) -> tuple[Subject, ...]:
 
 def _counts(bom: Mapping[str, Any]) -> Iterator[Metric]:
     kinds = Counter(one["type"] for one in bom["components"])
-    yield Metric(name="components", estimate=Point(float(kinds.total())))
+    yield Metric(name="components", estimate=Point(float(kinds.total())), exact=True)
     for kind, number in sorted(kinds.items()):
-        yield Metric(name="components", estimate=Point(float(number)), slice=(("type", kind),))
+        yield Metric(name="components", estimate=Point(float(number)), slice=(("type", kind),), exact=True)
 
 
 def _outputs(bom: Mapping[str, Any], found: Inventory, answers: Sequence[Answer]) -> dict[str, str]:

@@ -75,9 +75,9 @@ def metrics(found: Sequence[Answer]) -> Iterator[Metric]:
     """The share of those that answer each element, for gates such as `element[name=model_license] >= 1`, and the number answered in full."""
     asked = {element.name for element in G7}
     whole = sum(answer.whole for answer in found if answer.element.name in asked)
-    yield Metric(name=ANSWERED, estimate=Point(float(whole)), direction="higher")
+    yield Metric(name=ANSWERED, estimate=Point(float(whole)), direction="higher", exact=True)
     for answer in found:
-        yield Metric(name=ELEMENT, estimate=Point(answer.share), slice=(("name", answer.element.name),), direction="higher")
+        yield Metric(name=ELEMENT, estimate=Point(answer.share), slice=(("name", answer.element.name),), direction="higher", exact=True)
 
 
 def _fact(element: Element, item: Item) -> Said | None:

@@ -62,4 +62,4 @@ def _share(components: list[Mapping[str, Any]], has: Callable[[Mapping[str, Any]
 def metrics(document: Mapping[str, Any]) -> Iterator[Metric]:
     """The shares as metrics: `ntia[name=supplier]`, `cisa_2025[name=component_hash]`."""
     for (which, name), share in shares(document).items():
-        yield Metric(name=which, estimate=Point(share), slice=(("name", name),), direction="higher")
+        yield Metric(name=which, estimate=Point(share), slice=(("name", name),), direction="higher", exact=True)
