@@ -40,7 +40,13 @@ _NAMED = {
 _MOST = 2000
 _HUB = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?")
 _ADDRESS = re.compile(r"https?://\S+")
+_MAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+def is_mail(text: str) -> bool:
+    """Whether a text is an e-mail address and nothing else."""
+    return _MAIL.fullmatch(text) is not None
 
 
 def licence(text: str, source: str, confidence: Confidence = Confidence.EXTRACTED, url: str = "") -> Licence | None:
@@ -70,7 +76,7 @@ def licence(text: str, source: str, confidence: Confidence = Confidence.EXTRACTE
 def _spdx(text: str) -> tuple[str, str]:
     """Kind and text in the exact spelling of the SPDX list, where all of it is listed there."""
     try:
-        parsed = _licensing().parse(text, validate=True)
+        parsed = licensing().parse(text, validate=True)
     except Exception:  # noqa: BLE001  (its parser raises errors of many kinds, and AttributeError, on text that is none)
         return "name", text
     name = str(parsed)
@@ -78,7 +84,8 @@ def _spdx(text: str) -> tuple[str, str]:
 
 
 @cache
-def _licensing() -> Any:
+def licensing() -> Any:
+    """What SPDX lists, as license-expression has it; loaded once, for that takes a while."""
     return get_spdx_licensing()
 
 

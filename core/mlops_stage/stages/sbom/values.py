@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from license_expression import ExpressionError, ExpressionParseError, get_spdx_licensing
+from license_expression import ExpressionError, ExpressionParseError
 from packageurl import PackageURL
 
 from mlops_stage.evidence.redact import shown, without_credentials, without_secrets
 from mlops_stage.report import Level
 from mlops_stage.stages.sbom.document import mapped, records
+from mlops_stage.stages.sbom.identity import licensing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,23 +57,17 @@ def number(text: str) -> float | None:
 
 def licence_fault(text: str) -> str:
     """Why a text is no SPDX licence expression; empty where it is one."""
-    licensing: Any = _licensing()
     try:
-        parsed = licensing.parse(text, validate=False, strict=True)
+        parsed = licensing().parse(text, validate=False, strict=True)
     except (ExpressionError, ExpressionParseError, ValueError):
         return "it cannot be read as one"
     if parsed is None:
         return "it is empty"
-    unknown = [key for key in (str(symbol.key) for symbol in licensing.unknown_license_symbols(parsed)) if not key.startswith(_OWN_TERMS)]
+    unknown = [key for key in (str(symbol.key) for symbol in licensing().unknown_license_symbols(parsed)) if not key.startswith(_OWN_TERMS)]
     return f"SPDX lists no {', '.join(shown(key) for key in unknown[:5])}" if unknown else ""
 
 
 _OWN_TERMS = ("LicenseRef-", "DocumentRef-", "AdditionRef-")
-
-
-@cache
-def _licensing() -> Any:
-    return get_spdx_licensing()
 
 
 def of_component(component: Component) -> Iterator[Problem]:

@@ -142,7 +142,7 @@ def test_changed_bytes_are_read_or_refused_in_one_line(tmp_path):
     content = gguf(KEYS[:13], TENSORS, rest=600)
     path = tmp_path / "model.gguf"
     read, refused = 0, []
-    for _ in range(600):
+    for _ in range(300):
         changed = bytearray(content)
         for _ in range(chance.choice([1, 1, 3])):
             changed[chance.randrange(4, len(content) - 600)] = chance.choice([0, 1, 127, 255, chance.randrange(256)])
@@ -155,4 +155,4 @@ def test_changed_bytes_are_read_or_refused_in_one_line(tmp_path):
         read += 1
         assert header.elements.total() <= 3 * 8 * len(content)
     assert all(message.isprintable() for message in refused)
-    assert min(read, len(refused)) > 100, (read, len(refused))
+    assert min(read, len(refused)) > 50, (read, len(refused))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +21,7 @@ from packageurl import PackageURL
 from mlops_stage.stages.sbom.emit import components, properties
 from mlops_stage.stages.sbom.emit.canonical import canonical
 from mlops_stage.stages.sbom.emit.overlay import overlaid
+from mlops_stage.stages.sbom.identity import is_mail
 from mlops_stage.stages.sbom.merge import merged
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 _VERSIONS = {"1.6": SchemaVersion.V1_6, "1.7": SchemaVersion.V1_7}
 _MANAGERS = {"uv.lock": "uv", "poetry.lock": "poetry", "pdm.lock": "pdm", "Pipfile.lock": "pipenv"}
-_MAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +142,7 @@ def _metadata(inventory: Inventory, epoch: int | None, about: About) -> dict[str
     told: dict[str, Any] = {}
     if epoch is not None:
         told["timestamp"] = datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    if _MAIL.fullmatch(about.creator):
+    if is_mail(about.creator):
         told["authors"] = [{"email": about.creator}]
     elif about.creator:
         told["manufacturer"] = {"url": [about.creator]} if "://" in about.creator else {"name": about.creator}

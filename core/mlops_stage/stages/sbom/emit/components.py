@@ -14,7 +14,7 @@ from packageurl import PackageURL
 
 from mlops_stage.stages.sbom.emit import properties
 from mlops_stage.stages.sbom.facts import Confidence
-from mlops_stage.stages.sbom.identity import generic_purl
+from mlops_stage.stages.sbom.identity import generic_purl, is_mail
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -35,7 +35,6 @@ _REFERENCES = {
     "attestation": ExternalReferenceType.ATTESTATION,
 }
 _ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*://|mailto:|(?!/)[\w.-]+/)[^\s<>\"{}|\\^`]+", re.IGNORECASE)
-_MAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _FIELDS = frozenset({"name", "version", "description", "producer", "contact", "supplier", "copyright", "tag"})
 """Elements for which every component has a field."""
 OF_CARD = frozenset(
@@ -198,7 +197,7 @@ def _supplier(item: Item) -> OrganizationalEntity | None:
 def _organisation(name: str, contact: str = "") -> OrganizationalEntity | None:
     if not name:
         return None
-    mail = _MAIL.fullmatch(contact)
+    mail = is_mail(contact)
     return OrganizationalEntity(
         name=name,
         contacts=[OrganizationalContact(email=contact)] if mail else [],

@@ -84,6 +84,36 @@ def model_part(source: str, root: Path, apart: AbstractSet[Path] = frozenset()) 
         InputError: no file, more than a model has, or an ONNX file that reads from outside its folder.
     """
     place = existing(root, source, "model")
+    found, findings = _files_of(place, root, source, apart)
+    states = states_of(found)
+    facts = {path: read_facts(path) for path in found if path.suffix.lower() == ".onnx"}
+    outside = {path: _outside(path, told) for path, told in facts.items()}
+    weights = {path for one in outside.values() for path in one}
+    every = list(dict.fromkeys([*found, *sorted(weights)]))
+    states += states_of(every[len(found) :])
+    digests = sha256_many(every)
+    files = _described([_file(path, root, digests[path], path in weights) for path in every], source)
+    paths = _named(every, root, source)
+    base = place if place.is_dir() else place.parent
+    return Part(
+        key="model",
+        source=relative(root, place),
+        place=place,
+        files=tuple(files),
+        paths=paths,
+        sha256=_digest(base, outside, digests, files, paths),
+        states=states,
+        onnx={relative(root, path): told for path, told in facts.items()},
+        purl=_hub(place) if place.is_dir() else "",
+    ), findings
+
+
+def _files_of(place: Path, root: Path, source: str, apart: AbstractSet[Path]) -> tuple[list[Path], tuple[Finding, ...]]:
+    """The file, or every file of the folder, and what was left out.
+
+    Raises:
+        InputError: there is none, or one of them is not what it seems to be.
+    """
     findings: tuple[Finding, ...] = ()
     if place.is_dir():
         found, findings = _walk(place, root, apart)
@@ -97,31 +127,21 @@ def model_part(source: str, root: Path, apart: AbstractSet[Path] = frozenset()) 
         _refuse_stand_in(path)
     if place.is_file():
         head_of(place, "model")
-    states = states_of(found)
-    facts = {path: read_facts(path) for path in found if path.suffix.lower() == ".onnx"}
-    outside = {path: _outside(path, told) for path, told in facts.items()}
-    weights = {path for one in outside.values() for path in one}
-    every = list(dict.fromkeys([*found, *sorted(weights)]))
-    states += states_of(every[len(found) :])
-    digests = sha256_many(every)
-    files = _described([_file(path, root, digests[path], path in weights) for path in every], source)
-    paths = {relative(root, path): path for path in every}
-    if len(paths) < len(every):
+    return found, findings
+
+
+def _named(paths: Sequence[Path], root: Path, source: str) -> dict[str, Path]:
+    """Files by the names under which they are shown.
+
+    Raises:
+        InputError: two would have the same.
+    """
+    named = {relative(root, path): path for path in paths}
+    if len(named) < len(paths):
         raise InputError(
             f"model: {shown(source)} lies outside the project and holds files of the same name", "copy the model into the project"
         )
-    base = place if place.is_dir() else place.parent
-    return Part(
-        key="model",
-        source=relative(root, place),
-        place=place,
-        files=tuple(files),
-        paths=paths,
-        sha256=_digest(base, outside, digests, files, paths),
-        states=states,
-        onnx={relative(root, path): told for path, told in facts.items()},
-        purl=_hub(place) if place.is_dir() else "",
-    ), findings
+    return named
 
 
 def _described(files: list[File], source: str) -> list[File]:
