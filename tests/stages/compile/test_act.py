@@ -5,7 +5,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +19,16 @@ from mlops_stage.gate import Rules, judge
 from mlops_stage.hookspecs import Plugin, hookimpl
 from mlops_stage.inputs.model import open_model
 from mlops_stage.report import Level, NotApplicable, Outcome
-from mlops_stage.stages.compile import arrays, targets
+from mlops_stage.stages.compile import arrays, building, targets, telling
 from mlops_stage.stages.compile.act import act, shelf_of
-from mlops_stage.stages.compile.backends.backend import MissingBackendError
+from mlops_stage.stages.compile.backends.backend import Footprint, MissingBackendError
 from mlops_stage.stages.compile.building import DISBELIEVED, ladder, unseen
 from mlops_stage.stages.compile.cache import Shelf
 from mlops_stage.stages.compile.converted import Form, converted
 from mlops_stage.stages.compile.criteria import criteria
 from mlops_stage.stages.compile.material import gathered
 from mlops_stage.stages.compile.params import CompileParams
+from mlops_stage.stages.compile.parity.drop import predictions_of
 from mlops_stage.stages.compile.targets import Target
 from mlops_stage.workspace import WORK, Workspace
 
@@ -203,6 +204,116 @@ def test_eight_bits_are_tried_where_there_are_rows_and_labels(project, first):
     eight = told["variants"][1]
     assert "was not tried" not in eight["failure"]
     assert "parity" in eight or "cannot be made" in eight["failure"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scripted(building.Bench):
+    """A bench without processes: what is built in eight bits answers as the test says."""
+
+    given: dict = field(default_factory=dict)
+    """The answers of the model as given on the rows with labels."""
+    lost: int = 0
+    """Rows of those on which it decides otherwise."""
+    saturation: str = "safe"
+    asked: list = field(default_factory=list)
+
+    def call(self, verb, _backend, _target, **job):
+        self.asked.append(verb)
+        if verb == "supports":
+            return {"verdict": "supported", "reasons": [], "versions": {"onnxruntime": "1.31.1"}}
+        if verb == "build":
+            (job["folder"] / "model.onnx").write_text(job["precision"])
+            return {"path": str(job["folder"] / "model.onnx"), "changed": True, "notes": []}
+        if verb == "saturation":
+            return {"verdict": self.saturation}
+        whole = 0.5 if job["artefact"].read_text() == "int8" else 1.0
+        times = {"ratio": whole, "low": whole - 0.01, "high": whole + 0.01, "quantiles": [whole] * 17}
+        return times | {"control": 1.0, "rounds": 30, "seconds": [1.0, whole], "verdict": "passed", "reason": ""}
+
+    def answers(self, _backend, _target, artefact, feeds):
+        self.asked.append(f"answers to {len(feeds)}")
+        label = self.given["label"].copy()
+        label[: self.lost] = 1 - label[: self.lost]
+        return [self.reference, {**self.given, "label": label}][: len(feeds)], Footprint(
+            artifact_bytes=len(artefact.read_text()), ram_bytes=1
+        )
+
+
+@pytest.fixture
+def scripted(project, tmp_path):
+    """A bench with real rows and real answers of the model as given."""
+
+    def make(**script):
+        params = project.params(train="train.csv", precision=["fp32", "int8"])
+        model = open_model("model.onnx", project.root)
+        material = gathered(params, model, project.root, tmp_path)
+        names = [port.name for port in model.outputs]
+        feeds = (material.feeds, material.labelled.feeds)
+        reference, given = (dict(zip(names, model.session().run(arrays.load(one), names), strict=True)) for one in feeds)
+        right = predictions_of(model, given, material.labelled.table, material.labelled.question)
+        common = {"params": params, "model": model, "source": model.path, "ort": "", "material": material, "work": tmp_path, "shelf": None}
+        return Scripted(**common | {"reference": reference, "given": given, "right": right} | script)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("script", "ships", "told"),
+    [
+        ({}, "int8", ""),
+        ({"lost": 60}, "fp32", "costs too much: all rows lose"),
+        ({"saturation": "seen"}, "fp32", "does not answer the same on every processor: sums of it overflow on this processor"),
+        ({"saturation": "possible"}, "fp32", "does not answer the same on every processor: sums of it may overflow on others"),
+    ],
+)
+def test_eight_bits_that_cost_too_much_or_overflow_are_refused_and_full_precision_ships(scripted, host, script, ships, told):
+    bench = scripted(**script)
+    one = building.compiled(bench, host, "", lambda _done, _what: None)
+    assert one.shipped.precision == ships
+    said = [finding.message for finding in telling.findings([one], telling.Source(name="model.onnx", size=1))]
+    assert any("int8 does not ship" in text and told in text for text in said) == bool(told)
+    assert one.variants[1].failure.startswith(told)
+    assert bool(one.variants[1].failure) == bool(told)
+
+
+class Watched(Shelf):
+    """A cache that remembers what was asked of it."""
+
+    def __init__(self, folder, asked):
+        super().__init__(folder)
+        self.asked = asked
+
+    def fetch(self, *given):
+        self.asked.append("fetch")
+        return super().fetch(*given)
+
+    def keep(self, *given):
+        self.asked.append("keep")
+        super().keep(*given)
+
+
+@pytest.mark.parametrize("away", [{"arch": "riscv64"}, {"version": ">=99"}])
+def test_what_is_for_elsewhere_is_built_and_neither_run_nor_taken_from_the_cache(scripted, tmp_path, away):
+    asked = []
+    bench = scripted(shelf=Watched(tmp_path / "cache", asked), asked=asked)
+    one = building.compiled(bench, Target(name="away", backend="ort", **away), "", lambda _done, _what: None)
+    assert asked == ["supports", "build", "answers to 0"]
+    assert (one.shipped.precision, one.shipped.agreement, one.shipped.latency) == ("fp32", None, None)
+    assert one.foreign
+    near = scripted(shelf=Watched(tmp_path / "cache", asked), asked=asked, work=tmp_path / "near")
+    building.compiled(near, Target(name="near", backend="ort"), "", lambda _done, _what: None)
+    assert {"fetch", "keep", "latency"} <= set(asked)
+
+
+def test_a_model_that_is_changed_while_it_is_read_is_refused(bench):
+    """What was screened is what is compiled."""
+
+    def progress(_done, what):
+        if what == "reading rows":
+            (bench.root / "model.onnx").write_bytes((bench.root / "model.onnx").read_bytes() + b"\0")
+
+    with pytest.raises(InputError, match="model.onnx was changed while it was read"):
+        bench.act(workspace=replace(bench.workspace(), progress=progress), data=None, label="y_true")
 
 
 def test_a_rebuild_is_the_same_to_the_byte_and_what_the_cache_holds_is_proven_anew(project, first, bench):
