@@ -66,6 +66,13 @@ def test_how_many_rows_were_real_and_which_release_answered_is_told():
     assert "on 500 rows (5 real; exact, 2 ties left out) with ONNX Runtime 1.26.0" in ships.message
 
 
+def test_size_memory_and_the_bounds_of_the_latency_are_told_where_it_ships():
+    message = told(compiled(variant("fp32", ratio=1.0)))["compile/shipped"].message
+    assert "it takes 1.00 times as long (1.00 to 1.00); it has 100 bytes, 0.25 times the model, and needs about 120 bytes" in message
+    large = replace(variant("fp32"), footprint=Footprint(artifact_bytes=171_283, ram_bytes=1_223_573))
+    assert "it has 167 KiB, 428.21 times the model, and needs about 1.2 MiB of memory" in told(compiled(large))["compile/shipped"].message
+
+
 def test_what_ships_has_its_figures_and_budgets():
     found = figures(compiled(variant("fp32")))
     assert found["parity[target=host]"] == Point(1.0, n=500)

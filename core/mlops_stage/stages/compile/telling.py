@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _LONG = 300
 _NAMED_ROWS = 5
+_KIB = 1024
 _BACKENDS = {"ort": "ONNX Runtime", "openvino": "OpenVINO"}
 
 
@@ -161,11 +162,21 @@ def _shipped(one: Compiled, ships: Variant, source: Source) -> str:
         parts.append(f"it costs {lost} points of accuracy" if ships.drop.metric == "accuracy" else f"its mean error is {lost} % larger")
     ratio = ratio_of(ships)
     if isinstance(ratio, Sampled):
-        parts.append(f"it takes {ratio.value:.2f} times as long")
+        parts.append(f"it takes {ratio.value:.2f} times as long ({ratio.bound(0.025):.2f} to {ratio.bound(0.975):.2f})")
     elif ships.latency is not None and isinstance(ratio, NotEstimable):
         parts.append(f"how long it takes cannot be told: {ratio.reason}")
+    if ships.footprint is not None:
+        size, memory = ships.footprint.artifact_bytes, ships.footprint.ram_bytes
+        parts.append(f"it has {_spelled(size)}, {size / source.size:.2f} times the model, and needs about {_spelled(memory)} of memory")
     parts += ships.notes
     return "; ".join(parts)
+
+
+def _spelled(size: int) -> str:
+    """`167 KiB`; below one, bytes."""
+    if size < _KIB:
+        return counted(size, "byte")
+    return f"{size / _KIB**2:,.1f} MiB" if size >= _KIB**2 else f"{size / _KIB:,.0f} KiB"
 
 
 def _runtime(one: Compiled) -> str:
