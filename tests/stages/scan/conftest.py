@@ -1,6 +1,7 @@
 """The corpus of crafted files, and the stage as a function of a folder."""
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,15 @@ from mlops_stage.workspace import Workspace
 
 @pytest.fixture(scope="session")
 def corpus():
-    """The module beside this one."""
-    spec = importlib.util.spec_from_file_location("scan_corpus", Path(__file__).with_name("corpus.py"))
+    """The modules beside this one."""
+    _beside("corpus_onnx")
+    return _beside("corpus")
+
+
+def _beside(name):
+    spec = importlib.util.spec_from_file_location(f"scan_{name}", Path(__file__).with_name(f"{name}.py"))
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
 
