@@ -12,8 +12,7 @@ from mlops_stage.errors import UsageError
 from mlops_stage.evidence.redact import shown
 from mlops_stage.stages.sbom.elements import BY_NAME
 from mlops_stage.stages.sbom.extract.assembly import DECLARED_AS
-from mlops_stage.stages.sbom.extract.scene import Ancestor, Claim, Interface, Table
-from mlops_stage.stages.sbom.extract.tables import ROLES
+from mlops_stage.stages.sbom.extract.scene import ROLES, Ancestor, Claim, Interface, Table
 from mlops_stage.stages.sbom.facts import Item
 
 if TYPE_CHECKING:

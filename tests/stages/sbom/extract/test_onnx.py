@@ -206,7 +206,7 @@ def test_of_two_files_what_they_agree_in_is_told_and_the_rest_of_each(project):
 
 
 def test_memory_does_not_grow_with_the_weights(project):
-    project.write("model.onnx", made(node("MatMul", "x", "w"), tensors=[weights(1000, 16_000)]).SerializeToString())
+    project.write("model.onnx", made(node("MatMul", "x", "w"), tensors=[weights(1000, 8000)]).SerializeToString())
     project.look(model="model.onnx")  # imports
     tracemalloc.start()
     try:
@@ -214,14 +214,14 @@ def test_memory_does_not_grow_with_the_weights(project):
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < 20e6  # the model has 64 MB
+    assert peak < 10e6  # the model has 32 MB
 
 
 def test_changed_bytes_give_facts_or_one_clean_error_and_never_fewer_nodes_than_onnx_sees(project):
     chance = random.Random(3)
     contents = [MODELS[name].SerializeToString() for name in ("branching", "tree", "functions", "mixed")]
     read = refused = compared = 0
-    for _ in range(240):
+    for _ in range(160):
         content = bytearray(chance.choice(contents))
         for _ in range(chance.choice([1, 1, 1, 4])):
             content[chance.randrange(len(content))] = chance.choice([0, 127, 128, 255, chance.randrange(256)])
@@ -239,4 +239,4 @@ def test_changed_bytes_give_facts_or_one_clean_error_and_never_fewer_nodes_than_
             continue
         compared += 1
         assert sum(counts(found.text("operators")).values()) >= sum(oracle.operators.values())
-    assert min(read, refused, compared) > 30, (read, refused, compared)
+    assert min(read, refused, compared) > 20, (read, refused, compared)

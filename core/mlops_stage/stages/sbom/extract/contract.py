@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_stage.evidence.paths import existing, relative
 from mlops_stage.stages.sbom.extract.plain import UnreadableError, table, tables, text_of, texts, unread, word, yaml_of
-from mlops_stage.stages.sbom.extract.scene import Table, claim, harmless
+from mlops_stage.stages.sbom.extract.scene import ROLES, Table, claim, harmless
 from mlops_stage.stages.sbom.facts import Column
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from mlops_stage.stages.sbom.extract.scene import Found, Scene
 
-_ROLES = ("data", "train", "reference")
 _OPEN = frozenset({"", "public", "open", "unrestricted"})
 
 
@@ -33,7 +32,7 @@ def extract(scene: Scene) -> Iterator[Found]:
     except UnreadableError as error:
         yield unread(source, error)
         return
-    for key in _ROLES:
+    for key in ROLES:
         if key in scene.parts:
             yield from _told(plain, key, source)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from mlops_stage.stages.sbom.extract.scene import Ancestor, claim, harmless
+from mlops_stage.stages.sbom.extract.scene import ROLES, Ancestor, claim, harmless
 from mlops_stage.stages.sbom.facts import Confidence, Parent
 from mlops_stage.stages.sbom.identity import canonical
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 SOURCE = "mlops.yaml"
 """How a declaration is told, also where an option or a CI variable gave it."""
-_DATA = ("data", "train", "reference")
 _ABOUT = {
     "sbom_author_signature": ("system", "attestation"),
     "system_name": ("system", "name"),
@@ -74,7 +73,7 @@ def declared(declare: Mapping[str, str]) -> Iterator[Found]:
             yield Ancestor(parent=_base(text))
         elif name in _ABOUT:
             about, element = _ABOUT[name]
-            keys = [about or role] if about or role else [one for one in _DATA if f"{name}.{one}" not in declare]
+            keys = [about or role] if about or role else [one for one in ROLES if f"{name}.{one}" not in declare]
             for one in keys:
                 yield claim(one, element, text, SOURCE, Confidence.DECLARED)
 

@@ -21,8 +21,8 @@ from mlops_stage.stages.sbom.extract.ci import ci_of, epoch_of
 from mlops_stage.stages.sbom.extract.declared import declared
 from mlops_stage.stages.sbom.extract.files import model_part, states_of
 from mlops_stage.stages.sbom.extract.git import git_of
-from mlops_stage.stages.sbom.extract.scene import Ancestor, Claim, Interface, Packages, Remark, Scene, Table, Usage, cleaned
-from mlops_stage.stages.sbom.extract.tables import ROLES, table_part
+from mlops_stage.stages.sbom.extract.scene import ROLES, Ancestor, Claim, Interface, Packages, Remark, Scene, Table, Usage, cleaned
+from mlops_stage.stages.sbom.extract.tables import table_part
 from mlops_stage.stages.sbom.facts import ELEMENTS
 
 if TYPE_CHECKING:

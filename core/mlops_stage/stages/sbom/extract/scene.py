@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from mlops_stage.stages.sbom.facts import Ci, Column, DatasetUse, File, Git, Library, Parent, Port
 
 
+ROLES = ("data", "train", "reference")
+"""Keys of data sets."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Part:
     """A model or data set that the stage was asked about, its files found and hashed."""

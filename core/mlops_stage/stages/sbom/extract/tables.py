@@ -14,7 +14,7 @@ from mlops_stage.evidence.paths import relative
 from mlops_stage.evidence.redact import personal, shown
 from mlops_stage.stages.sbom.extract.files import files_in, states_of
 from mlops_stage.stages.sbom.extract.plain import UnreadableError, tables, text_of, word, yaml_of
-from mlops_stage.stages.sbom.extract.scene import Part, Table, claim, harmless
+from mlops_stage.stages.sbom.extract.scene import ROLES, Part, Table, claim, harmless
 from mlops_stage.stages.sbom.facts import Column, Confidence, File
 from mlops_stage.stages.sbom.identity import generic_purl
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from mlops_stage.inputs.tables.open import Table as OpenTable
     from mlops_stage.stages.sbom.extract.scene import Found, Scene
 
-ROLES = ("data", "train", "reference")
 MOST_COUNTED = 64 * 2**20
 """Bytes of text files up to which rows are counted: beyond, counting would take longer than hashing."""
 _MOST_COLUMNS = 5000
