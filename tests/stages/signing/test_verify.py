@@ -64,8 +64,8 @@ def test_what_holds_is_told_with_files_signer_and_level(verify):
     seen = verify(require="quality,data=inconclusive")
     assert errors(seen) == []
     [told] = notes(seen, "verify/verified")
-    assert told.startswith("2 statements, about 1 file, signed by key ")
-    assert told.endswith("(data inconclusive, quality passed)")
+    assert told.startswith("2 statements about 1 file hold, signed by key ")
+    assert told.endswith(": data inconclusive, quality passed")
     assert "nothing shows who or when" in notes(seen, "verify/level")[0]
     assert [(one.role, one.name, one.sha256) for one in seen.subjects] == [("model", "m.onnx", sha256(MODEL))]
     assert seen.outputs == {"statements": "2", "refused": "0", "level": "key"}
@@ -83,6 +83,14 @@ def test_the_record_names_each_bundle_and_what_came_of_it(verify, place):
     ]
     assert [finding.location for finding in seen.findings if finding.level is Level.ERROR] == ["bundles/2.sigstore.json"]
     assert seen.outputs["refused"] == "1"
+
+
+def test_a_report_whose_bundle_was_cut_is_told_once(verify, place):
+    (place / "bundles" / "0.sigstore.json").rename(place / "bundles" / "quality.sigstore.json")
+    assert errors(verify(require="quality")) == []
+    (place / "bundles" / "quality.sigstore.json").write_text('{"mediaType": "app')
+    assert errors(verify(require="quality")) == ["verify/bundle"]
+    assert errors(verify(require="quality,fairness")) == ["verify/bundle", "verify/required-absent"]
 
 
 def test_the_same_inputs_give_the_same_observations(verify):
@@ -249,6 +257,7 @@ def test_the_command_line_passes_fails_and_refuses(mlops, place):
     told = mlops("verify", "--model", "m.onnx", "--bundles", "bundles", "--key", "pub.pem", "--require", "quality")
     assert told.returncode == 1
     assert "verify/changed: m.onnx is not what was signed under this name" in told.stdout
+    assert f"SHA-256 {sha256(MODEL)[:12]}…" in told.stdout
 
 
 def test_it_needs_no_network(tmp_path):

@@ -121,12 +121,14 @@ def _refused(checked: Checked, shelf: Path, place: Path | None, workspace: Works
     folder = shelf if shelf.is_dir() else shelf.parent
     home = place if place is not None and place.is_dir() else place and place.parent
     for one in checked.refused:
-        at = folder / one.bundle if one.bundle else home / one.error.files[0] if home and one.error.files else None
+        files = one.error.files
+        at = folder / one.bundle if one.bundle else home / files[0] if home and files else None
+        location = relative(workspace.root, at) if at else ""
         yield Finding(
             rule=one.error.rule,
             level=Level.ERROR,
             message=f"{shown(one.bundle)}: {one.error.message}" if one.bundle else one.error.message,
-            location=relative(workspace.root, at) if at else "",
+            location="" if location in files else location,  # the message names it already
             hint=one.error.hint,
         )
 
@@ -161,9 +163,10 @@ def _holds(checked: Checked, tree: Tree | None) -> str:
     """Who said what about which files, in one sentence."""
     signers = sorted({f"{one.origin.signer} ({one.origin.issuer})" if one.origin.issuer else one.origin.signer for one in checked.about})
     reports = sorted({f"{one.said.id} {one.said.outcome}" for one in checked.about if one.said.id})
-    said = f" ({', '.join(map(shown, reports))})" if reports else ""
-    files = f", about {counted(len(tree.files), 'file')}" if tree else ""
-    return f"{counted(len(checked.about), 'statement')}{files}, signed by {' and '.join(shown(one, 400) for one in signers)}{said}"
+    said = f": {', '.join(map(shown, reports))}" if reports else ""
+    files = f" about {counted(len(tree.files), 'file')}" if tree else ""
+    hold = "holds" if len(checked.about) == 1 else "hold"
+    return f"{counted(len(checked.about), 'statement')}{files} {hold}, signed by {' and '.join(shown(one, 400) for one in signers)}{said}"
 
 
 def _metrics(checked: Checked, found: Sequence[Found], tree: Tree | None) -> tuple[Metric, ...]:

@@ -9,6 +9,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 
 from mlops_stage.errors import alike
 from mlops_stage.evidence.redact import shown
+from mlops_stage.stages.signing.dsse import SUFFIX
 from mlops_stage.stages.signing.verifying import statement, subjects
 from mlops_stage.stages.signing.verifying.bundle import read
 from mlops_stage.stages.signing.verifying.identity import UNREADABLE
@@ -191,7 +192,9 @@ def _explained(required: Requirement, found: Checked) -> bool:
     held = [item for item in found.believed if item not in found.about and item not in found.elsewhere]
     claims = [one.claims for one in found.refused if one.claims is not None]
     nothing = not found.believed and not any(one.bundle for one in found.refused)
-    return nothing or any(required.matches(said) for said in (*(item.said for item in held), *claims))
+    unread = {one.bundle for one in found.refused if one.bundle and one.claims is None}
+    named = bool(required.id) and f"{required.id}{SUFFIX}" in unread  # what sign calls it
+    return nothing or named or any(required.matches(said) for said in (*(item.said for item in held), *claims))
 
 
 def _leading(others: Sequence[Believed], found: Checked) -> str:

@@ -114,13 +114,13 @@ def _unsigned(delivered: Sequence[File], statements: Sequence[Believed]) -> Iter
     """Files that no statement that is delivered whole speaks of, and why."""
     digests = {file.sha256 for file in delivered}
     by_digest: defaultdict[str, set[str]] = defaultdict(set)
-    by_last_name: defaultdict[str, set[str]] = defaultdict(set)
+    by_last_name: defaultdict[str, set[Named]] = defaultdict(set)
     whole: defaultdict[str, set[str]] = defaultdict(set)
     about_them = about(delivered, statements)
     for one in statements:
         for named in _files_of(one):
             by_digest[named.sha256].add(named.name)
-            by_last_name[PurePosixPath(named.name).name].add(named.name)
+            by_last_name[PurePosixPath(named.name).name].add(named)
         # a listing is compared file by file, which says more
         for named in _here(one, digests) or (_files_of(one) if one in about_them or one.said.listing is not None else ()):
             whole[named.sha256].add(named.name)
@@ -133,13 +133,13 @@ def _signed_as(file: File, statements: Sequence[Believed]) -> Iterator[str]:
     return (named.name for one in statements for named in _files_of(one) if named.sha256 == file.sha256)
 
 
-def _fault(file: File, same: Collection[str], alike: Collection[str]) -> RefusalError:
+def _fault(file: File, same: Collection[str], alike: Collection[Named]) -> RefusalError:
     """Why a file is not believed.
 
     Args:
         file: one that is delivered.
         same: the names under which these very bytes were signed.
-        alike: the names that end as its own does.
+        alike: what was signed under names that end as its own does.
     """
     name = shown(file.name)
     if any(_ends_with(one, file.name) for one in same):
@@ -147,11 +147,16 @@ def _fault(file: File, same: Collection[str], alike: Collection[str]) -> Refusal
     if same:
         told = f"{name} is what was signed as {shown(min(same) or 'something without a name')}"
         return RefusalError(_RENAMED, told, "deliver it under the name under which it was signed", (file.name,))
-    if any(_ends_with(one, file.name) for one in alike):
-        return RefusalError(
-            _CHANGED, f"{name} is not what was signed under this name", "deliver the very bytes that were tested", (file.name,)
-        )
+    tested = {one.sha256 for one in alike if _ends_with(one.name, file.name)}
+    if tested:
+        return _changed(file.name, tested)
     return RefusalError(_EXTRA, f"no statement that holds speaks of {name}", "leave it out, or sign the folder as a whole", (file.name,))
+
+
+def _changed(name: str, signed: Collection[str]) -> RefusalError:
+    which = f": SHA-256 {min(signed)[:12]}…" if len(signed) == 1 else ""
+    told = f"{shown(name)} is not what was signed under this name"
+    return RefusalError(_CHANGED, told, f"deliver the very bytes that were signed{which}", (name,))
 
 
 def _incomplete(names: Sequence[str]) -> RefusalError:
@@ -216,5 +221,4 @@ def _against(delivered: Sequence[File], listing: Sequence[Named]) -> Iterator[Re
         told = f"{shown(name)} was not in the folder when it was signed"
         yield RefusalError(_EXTRA, told, "leave it out, or sign the folder anew", (name,))
     for name in sorted(name for name in set(there) & set(listed) if there[name] != listed[name]):
-        told = f"{shown(name)} is not what was signed under this name"
-        yield RefusalError(_CHANGED, told, "deliver the very bytes that were signed", (name,))
+        yield _changed(name, {listed[name]})
