@@ -118,6 +118,67 @@ def test_who_says_a_fact_stands_beside_it(document):
     assert told(named(document, "data/train.csv"), "mlops:source:licence") == ["declared: mlops.yaml"]
 
 
+def cited(document):
+    """By source, what its pointers lead to."""
+    found = {}
+    for one in document.get("citations", []):
+        for pointer in one["pointers"]:
+            value = document
+            for key in pointer.split("/")[1:]:
+                value = value[int(key)] if isinstance(value, list) else value[key]
+            found.setdefault(one["note"], {})[pointer] = value
+    return found
+
+
+@pytest.fixture(scope="module")
+def newer():
+    return json.loads(emit(WHOLE, FOUND, "1.7"))
+
+
+def test_citations_lead_to_what_each_source_says(newer):
+    found = cited(newer)
+    assert set(found) == {
+        "declared: mlops.yaml",
+        "extracted: environment",
+        "extracted: models/README.md",
+        "inferred: models/README.md",
+        "measured: report fairness",
+        "measured: report quality",
+        "measured: report compile",
+    }
+    card = found["extracted: models/README.md"]
+    assert card["/components/0/modelCard/modelParameters/task"] == inventories.fact("task").value
+    assert card["/components/0/modelCard/considerations/users/0"] == inventories.fact("users").value
+    assert {"name": "mlops:opset", "value": inventories.fact("opset").value} in card.values()
+    assert {"name": "mlops:rows", "value": "32561"} in [
+        value for pointer, value in card.items() if "/data/0/contents/properties/" in pointer
+    ]
+    assert {one["type"] for one in found["measured: report quality"].values()} == {"accuracy"}
+    assert found["extracted: environment"]["/components/4/supplier/name"] == "The developers"
+    tools = {one["bom-ref"] for one in newer["metadata"]["tools"]["components"]}
+    assert {one["attributedTo"] for one in newer["citations"]} == tools
+    assert {one["timestamp"] for one in newer["citations"]} == {newer["metadata"]["timestamp"]}
+
+
+def test_every_property_that_says_a_fact_of_the_model_is_cited(newer):
+    pointers = {pointer for one in cited(newer).values() for pointer in one}
+    told = newer["components"][0]["properties"]
+    facts = {f"mlops:{one['name'].removeprefix('mlops:source:')}" for one in told}
+    assert [one for place, one in enumerate(told) if one["name"] in facts and f"/components/0/properties/{place}" not in pointers] == []
+
+
+def test_without_a_time_or_before_1_7_nothing_is_cited():
+    assert "citations" not in json.loads(emit(WHOLE, FOUND))
+    assert "citations" not in json.loads(emit(replace(WHOLE, epoch=None), FOUND, "1.7"))
+
+
+def test_citations_stay_right_where_another_document_is_merged():
+    other = {"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "components": json.loads(emit(WHOLE, FOUND))["components"][:1]}
+    document = json.loads(emit(WHOLE, FOUND, "1.7", about=About(environment=other)))
+    assert inventories.fact("task").value in cited(document)["extracted: models/README.md"].values()
+    assert lint(document, "1.7") == ()
+
+
 def test_data_sets_hold_names_of_columns_and_no_values(document):
     data = named(document, "data/train.csv")["data"][0]
     assert data["sensitiveData"] == ["sex (declared)"]

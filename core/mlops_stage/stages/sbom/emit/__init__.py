@@ -18,8 +18,10 @@ from cyclonedx.schema import OutputFormat, SchemaVersion
 from cyclonedx.schema.schema import SCHEMA_VERSIONS
 from packageurl import PackageURL
 
+from mlops_stage.stages.sbom.document import listed
 from mlops_stage.stages.sbom.emit import components, properties
 from mlops_stage.stages.sbom.emit.canonical import canonical
+from mlops_stage.stages.sbom.emit.citations import cited, tool_ref
 from mlops_stage.stages.sbom.emit.overlay import overlaid
 from mlops_stage.stages.sbom.identity import is_mail
 from mlops_stage.stages.sbom.merge import merged
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from mlops_stage.stages.sbom.results import Compiled, Results
 
 _VERSIONS = {"1.6": SchemaVersion.V1_6, "1.7": SchemaVersion.V1_7}
+_CITING = frozenset({"1.7"})
 _MANAGERS = {"uv.lock": "uv", "poetry.lock": "poetry", "pdm.lock": "pdm", "Pipfile.lock": "pipenv"}
 
 
@@ -70,6 +73,8 @@ def emit(inventory: Inventory, results: Results, spec: str = "1.6", epoch: int |
     document["metadata"] = {**document["metadata"], **_metadata(inventory, inventory.epoch if epoch is None else epoch, about)}
     if about.environment is not None:
         document = merged(document, about.environment)
+    if spec in _CITING and (citations := cited(document, inventory, results)):
+        document = {**document, "citations": [*citations, *listed(document.get("citations"))]}
     return canonical(document)
 
 
@@ -108,7 +113,7 @@ def _frame(inventory: Inventory) -> Bom:
                 type=ComponentType.APPLICATION,
                 name=tool.name,
                 version=tool.version or None,
-                bom_ref=f"tool:{tool.name}@{tool.version}",
+                bom_ref=tool_ref(tool.name, tool.version),
                 purl=PackageURL.from_string(tool.purl) if tool.purl else None,
                 description=tool.what or None,
             )
