@@ -1,0 +1,83 @@
+"""Stages that say so give the same bytes for the same inputs, params and seed: in another folder, with another hash seed, at another time."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from mlops_stage.stages import mlops_stages
+
+SIGNED = Path(__file__).parents[1] / "fixtures" / "signed"
+COLUMNS = ("age", "income", "debt", "years")
+JUDGED = {"model": "model.onnx", "data": "test.csv", "label": "truth"}
+GIVEN = {
+    "adversarial": JUDGED | {"train": "train.csv", "effort": "quick"},
+    "data": {"data": "test.csv", "train": "train.csv"},
+    "fairness": JUDGED | {"sensitive": "group"},
+    "quality": JUDGED | {"slices": "group"},
+    "sbom": {"model": "model.onnx", "data": "test.csv", "train": "train.csv"},
+    "scan": {"model": "model.onnx"},
+    "verify": {"model": "model", "bundles": "ours-key.sigstore.json", "key": "signing.pub"},
+}
+"""What each of them is asked; a stage that is missing here is no stage whose word was tested."""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A linear model, tables for it, and a model folder that was signed."""
+    root = tmp_path_factory.mktemp("project")
+    rng = np.random.default_rng(0)
+    weights = rng.normal(size=(4, 2)).astype(np.float32)
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["z"]), helper.make_node("Softmax", ["z"], ["scores"], axis=1)]
+    nodes.append(helper.make_node("ArgMax", ["z"], ["label"], axis=1, keepdims=0))
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 4])
+    label = helper.make_tensor_value_info("label", TensorProto.INT64, ["n"])
+    scores = helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", 2])
+    graph = helper.make_graph(nodes, "linear", [x], [label, scores], [numpy_helper.from_array(weights, "w")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    helper.set_model_props(model, {"mlops_stage.columns": json.dumps(COLUMNS), "mlops_stage.classes": '["0", "1"]'})
+    onnx.save_model(model, root / "model.onnx")
+    for name in ("test.csv", "train.csv"):
+        values = rng.normal(size=(300, 4)).astype(np.float32)
+        truth = (values @ weights + rng.normal(size=(300, 2))).argmax(axis=1)
+        with (root / name).open("w", newline="", encoding="utf-8") as stream:
+            csv.writer(stream).writerows(
+                [[*COLUMNS, "group", "truth"], *([*row, "ab"[row[0] > 0], one] for row, one in zip(values.tolist(), truth, strict=True))]
+            )
+    shutil.copytree(SIGNED / "model", root / "model")
+    for name in ("ours-key.sigstore.json", "signing.pub"):
+        shutil.copy(SIGNED / name, root)
+    return root
+
+
+def said(project, root, stage, seed):
+    """Every file of the report's folder, from a process of its own."""
+    shutil.copytree(project, root)
+    options = [text for name, value in GIVEN[stage].items() for text in (f"--{name}", value)]
+    env = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    env |= {"PYTHONHASHSEED": seed, "MLOPS_STAGE_CACHE": str(root.parent / "cache"), "TZ": f"UTC-{seed}"}
+    done = subprocess.run(
+        [sys.executable, "-m", "mlops_stage", stage, *options], cwd=root, env=env, capture_output=True, text=True, check=False
+    )
+    out = root / "mlops-out" / stage
+    assert (out / "report.json").is_file(), done.stderr
+    assert json.loads((out / "report.json").read_text())["error"] is None, done.stdout
+    return {path.relative_to(out).as_posix(): path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
+
+
+def test_every_stage_that_gives_the_same_bytes_is_tried():
+    assert {stage.name for stage in mlops_stages() if stage.reproducible} == set(GIVEN)
+
+
+@pytest.mark.parametrize("stage", GIVEN)
+def test_the_same_inputs_give_the_same_bytes(project, tmp_path, stage):
+    first = said(project, tmp_path / "a" / "project", stage, "1")
+    assert first == said(project, tmp_path / "elsewhere" / "deep" / "project", stage, "7")
