@@ -65,7 +65,8 @@ class Stage:
     hookspecs: str = ""
     """The module of the hooks that this stage opens itself, such as one for further backends; light, for the parent imports it."""
     reproducible: bool = True
-    """Whether the same inputs, params and seed give the same bytes; a measured latency or a signature does not."""
+    """Whether the same inputs, params and seed give the same bytes, on any day and in any folder; a measured latency or a signature does not. It is a
+    promise to whoever compares reports: a test tries every built-in stage that gives it, and a plugin's own tests should."""
     needs: tuple[str, ...] = ()
     """`oidc`: it is given the CI's identity token, which no other stage sees; `network`: it talks to servers that its params name; `ci`: it is told
     the repository, commit and run that the CI names. Where its params say that they spare one of these (`Params.spared`), it is not given that."""
