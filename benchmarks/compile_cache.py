@@ -80,12 +80,15 @@ def changed(folder: Path) -> dict[str, int]:
 
     shelf.keep(at(digest), "model.onnx", place)
     rng, content, found = np.random.default_rng(0), path.read_bytes(), 0
+    (folder / "unchanged").mkdir()
+    if shelf.fetch(at(digest), folder / "unchanged", len(content)) is None:
+        raise SystemExit("what was kept was not found")
     for turn in range(CHANGES):
         other = bytearray(content)
         other[rng.integers(len(other))] ^= int(rng.integers(1, 256))
         into = folder / f"into{turn}"
         into.mkdir()
-        found += shelf.fetch(at(hashlib.sha256(other).hexdigest()), into) is not None
+        found += shelf.fetch(at(hashlib.sha256(other).hexdigest()), into, len(content)) is not None
     return {"changes": CHANGES, "found": found}
 
 
