@@ -18,6 +18,7 @@ from mlops_stage.stages.compile.cache import Shelf, key_of
 from mlops_stage.stages.compile.latency import ROUNDS, Latency
 from mlops_stage.stages.compile.parity.drop import measured_drop, predictions_of
 from mlops_stage.stages.compile.parity.tiers import TIERS, agree
+from mlops_stage.stages.compile.parity.weights import is_quantised
 from mlops_stage.stages.compile.results import FULL, Compiled, Variant, chosen
 from mlops_stage.stages.compile.targets import Target, foreign, processor_features
 from mlops_stage.stages.compile.targets.releases import other_release
@@ -255,13 +256,15 @@ def _proven(bench: Bench, aim: _Aim, made: Variant, artefact: Path) -> Variant:
     if not agreement.passed:
         return replace(made, failure=_differing(agreement))
     if not eight or labelled is None or right is None:
-        return made
+        overflow = _overflowing(bench, aim, artefact) if is_quantised(bench.model.facts) else ""
+        return replace(made, notes=(*made.notes, f"{overflow}, as of the model as given")) if overflow else made
     lossy = predictions_of(bench.model, answers[1], labelled.table, labelled.question)
     drop = measured_drop(right, lossy, bench.params.drop, fewest=fewest)
     made = replace(made, drop=drop)
     if not drop.passed:
         return replace(made, failure=f"costs too much: {'; '.join(drop.reasons)}")
-    return replace(made, failure=_overflowing(bench, aim, artefact))
+    overflow = _overflowing(bench, aim, artefact)
+    return replace(made, failure=f"does not answer the same on every processor: {overflow}" if overflow else "")
 
 
 def _differing(agreement: Agreement) -> str:
@@ -272,14 +275,11 @@ def _differing(agreement: Agreement) -> str:
 
 
 def _overflowing(bench: Bench, aim: _Aim, artefact: Path) -> str:
-    """Why an eight-bit artefact answers otherwise on other processors; empty where it does not, or where its backend has no such sums."""
-    if artefact.suffix != ".onnx":
-        return ""
+    """Why an eight-bit artefact may answer otherwise on other processors; empty where none of its sums can overflow."""
     found = bench.call("saturation", aim.backend, aim.target, artefact=artefact, feeds=bench.material.feeds)
     if found["verdict"] == "safe":
         return ""
-    where = "sums of it overflow on this processor" if found["verdict"] == "seen" else "sums of it may overflow on others"
-    return f"does not answer the same on every processor: {where}"
+    return "sums of it overflow on this processor" if found["verdict"] == "seen" else "sums of it may overflow on others"
 
 
 def _timed(bench: Bench, aim: _Aim, artefact: Path) -> Latency:

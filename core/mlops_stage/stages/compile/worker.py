@@ -300,11 +300,12 @@ def _latency(backend: Backend, job: Job) -> dict[str, Any]:
     return asdict(found)
 
 
-def _saturation(_backend: Backend, job: Job) -> dict[str, Any]:
+def _saturation(backend: Backend, job: Job) -> dict[str, Any]:
     from mlops_stage.stages.compile import arrays
     from mlops_stage.stages.compile.parity.saturation import saturation
 
-    return asdict(saturation(Path(job["artefact"]), arrays.load(Path(job["feeds"]))))
+    artefact = Path(job["artefact"])
+    return asdict(saturation(artefact, backend.largest_weight(artefact), arrays.load(Path(job["feeds"]))))
 
 
 _VERBS = {

@@ -18,8 +18,8 @@ from mlops_stage.stages.compile.parity.tiers import agree
 from mlops_stage.stages.compile.targets import load_targets
 
 NAMES = ("forest", "boosted", "perceptron", "convolutional", "residual")
-MOST = {"forest": 1e-6, "boosted": 1e-6, "perceptron": 1e-6, "convolutional": 1e-4, "residual": 1e-4}
-"""Row 1: the largest difference of a number."""
+MOST = {"forest": 1e-6, "boosted": 1e-6, "perceptron": 1e-6, "convolutional": 1e-5, "residual": 1e-5}
+"""Rows 1 and 9: the largest difference of a number; measured 0 in ONNX Runtime, in OpenVINO 1.8e-7, 6.7e-8, 2.4e-7, 3.1e-6 and 5.7e-6."""
 BACKENDS = {"host": OrtBackend, "x86-64-v2": OrtBackend, "openvino-cpu": OpenVinoBackend}
 
 

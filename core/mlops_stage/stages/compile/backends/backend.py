@@ -141,3 +141,9 @@ class Backend(Protocol):
 
     def footprint(self, artefact: Path, target: Target, rows: int = 1) -> Footprint:
         """What the artefact takes while it answers so many rows at once."""
+
+    def largest_weight(self, artefact: Path) -> int | None:
+        """The largest absolute value of a signed eight-bit weight of the artefact; 0 where there are none, None where it cannot be told.
+
+        Above 64, sums overflow on some processors, and the artefact does not answer the same on all of them (`parity.saturation`).
+        """

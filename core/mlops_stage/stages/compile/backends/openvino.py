@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from mlops_stage.stages.compile.targets import Target
 
 ARTEFACT = "model.xml"
+_PRODUCTS = frozenset({"Convolution", "ConvolutionBackpropData", "GroupConvolution", "GroupConvolutionBackpropData", "MatMul"})
+_BETWEEN = frozenset({"Convert", "Multiply", "Reshape", "Squeeze", "Subtract", "Transpose", "Unsqueeze"})
 WORDS = "model.labels.json"
 """Beside an artefact whose source answers with text: the outputs that give numbers instead, and the words that these stand for."""
 _MOST_OPSET = 21
@@ -116,6 +118,22 @@ class OpenVinoBackend:
         size = sum(file.stat().st_size for file in artefact.parent.iterdir())
         weights, alive = _reckoned(openvino.Core().read_model(artefact), rows)
         return Footprint(artifact_bytes=size, ram_bytes=_PLUGIN_BYTES + round(_KEPT * weights) + alive)
+
+    def largest_weight(self, artefact: Path) -> int | None:
+        """By its constants; unknown where OpenVINO itself rounds to eight bits what a product takes second, be it a constant or not."""
+        model = openvino.Core().read_model(artefact)
+        if any(_rounded(node.input_value(1).get_node()) for node in model.get_ordered_ops() if node.get_type_name() in _PRODUCTS):
+            return None
+        held = [node for node in model.get_ordered_ops() if node.get_type_name() == "Constant"]
+        signed = [node.get_data() for node in held if node.get_element_type() == openvino.Type.i8 and len(node.get_data().shape)]
+        return max((int(np.abs(values.astype(np.int16)).max(initial=0)) for values in signed), default=0)
+
+
+def _rounded(node: Any) -> bool:
+    """Whether a tensor comes from rounding to a few levels, with nothing between but what changes scale, shape or type."""
+    while node.get_type_name() in _BETWEEN:
+        node = node.input_value(0).get_node()
+    return bool(node.get_type_name() == "FakeQuantize")
 
 
 def _halves(model: onnx.ModelProto) -> tuple[bool, tuple[str, ...]]:

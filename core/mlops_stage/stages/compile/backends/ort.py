@@ -15,6 +15,7 @@ from mlops_stage.stages.compile.backends.kernels import oldest
 from mlops_stage.stages.compile.footprint import reckoned
 from mlops_stage.stages.compile.graphs import keep_metadata, read_model, write_model
 from mlops_stage.stages.compile.normalise import normalised
+from mlops_stage.stages.compile.parity.weights import largest_weight
 from mlops_stage.stages.compile.precision.half import halved
 from mlops_stage.stages.compile.precision.integer import quantised
 from mlops_stage.stages.compile.runtime import LEVELS, folded, loaded, optimise, session
@@ -113,3 +114,7 @@ class OrtBackend:
         found = reckoned(read_model(artefact), rows)
         held = round(_KEPT * found.weights) + _CONVOLVED * found.convolved
         return Footprint(artifact_bytes=size, ram_bytes=_SESSION_BYTES + held + found.alive)
+
+    def largest_weight(self, artefact: Path) -> int | None:
+        """By the operators that multiply."""
+        return largest_weight(read_model(artefact))
