@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,13 +14,15 @@ import numpy as np
 from mlops_stage.estimates import Sampled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from mlops_stage.stages.compile.backends.backend import Runnable
 
     Load = Callable[[], Runnable]
+    _Block = tuple[float, float, float]
+    """Median times of one round, in seconds: the source, the candidate, the source once more."""
 
 Verdict = Literal["passed", "failed", "undetermined"]
 LIMIT = 1.05
@@ -79,8 +82,8 @@ def measure_latency(  # noqa: PLR0913  (what is compared, on what, how long, and
     """Measure two forms of a model in turn, and the first against itself.
 
     In each round the source, the candidate and a second copy of the source run one block of as many runs each, in random order; the ratio of the
-    candidate's median to that of one copy, by turns, in the same round, is free of what slows the machine for longer than a round. The median over rounds has bounds by order statistics, which assume
-    nothing of how times are distributed. While neither is shown, up to twice as many rounds again are added.
+    candidate's median to that of one copy, by turns, in the same round, is free of what slows the machine for longer than a round. The median over rounds
+    has bounds by order statistics, which assume nothing of how times are distributed. While neither is shown, up to twice as many rounds again are added.
 
     Args:
         load_a: loads the source, one thread.
@@ -95,24 +98,36 @@ def measure_latency(  # noqa: PLR0913  (what is compared, on what, how long, and
         `passed` where the upper bound is at most `limit`, `failed` where the lower one is above it, else `undetermined`, as where the source beside
         itself comes out further than 2 % from 1.
     """
-    first, second, control = load_a(), load_b(), load_a()
-    runs = [_timed(one, feeds, clock) for one in (first, second, control)]
+    runs = [_timed(model, feeds, clock) for model in (load_a(), load_b(), load_a())]
     warmed = [_warmed(run) for run in runs]
     length = max(length for length, _ in warmed)  # the same for all: medians of more runs lie lower where times have a long tail
     count = max(rounds, min(_MOST_ROUNDS * rounds, int(_LOOK / (length * sum(seconds for _, seconds in warmed)))))
     generator = np.random.Generator(np.random.PCG64(seed))
-    blocks: list[tuple[float, float, float]] = []
+    with _undisturbed():
+        return _decided(lambda: [_round(runs, length, generator) for _ in range(count)], limit)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Without Python's collector of garbage, which would run in the middle of a block."""
     collecting = gc.isenabled()
     gc.disable()
     try:
-        for _ in range(LOOKS):
-            blocks += [_round(runs, length, generator) for _ in range(count)]
-            found = _judged(blocks, limit)
-            if found.verdict != "undetermined":
-                break
+        yield
     finally:
         if collecting:
             gc.enable()
+
+
+def _decided(look: Callable[[], list[_Block]], limit: float) -> Latency:
+    """What is known after as many looks as it takes, at most `LOOKS`."""
+    blocks = look()
+    found = _judged(blocks, limit)
+    for _ in range(LOOKS - 1):
+        if found.verdict != "undetermined":
+            break
+        blocks += look()
+        found = _judged(blocks, limit)
     return found
 
 
@@ -133,7 +148,7 @@ def _warmed(run: Callable[[], float]) -> tuple[int, float]:
     return max(1, min(_MOST_RUNS, math.ceil(_BLOCK / typical))), typical
 
 
-def _round(runs: Sequence[Callable[[], float]], length: int, generator: np.random.Generator) -> tuple[float, float, float]:
+def _round(runs: Sequence[Callable[[], float]], length: int, generator: np.random.Generator) -> _Block:
     """The median of one block of each, in random order."""
     found = [0.0, 0.0, 0.0]
     for place in generator.permutation(len(runs)).tolist():
@@ -141,7 +156,7 @@ def _round(runs: Sequence[Callable[[], float]], length: int, generator: np.rando
     return found[0], found[1], found[2]
 
 
-def _judged(blocks: Sequence[tuple[float, float, float]], limit: float) -> Latency:
+def _judged(blocks: Sequence[_Block], limit: float) -> Latency:
     times = np.array(blocks)
     # the copies take turns, for what one of them owes to where it lies in memory; their mean would vary less than the candidate and bias the median
     source = np.where(np.arange(len(times)) % 2, times[:, 2], times[:, 0])
