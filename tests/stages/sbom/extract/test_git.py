@@ -1,5 +1,6 @@
 """Commit, tag, remote and times; nothing of the repository is run."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -141,6 +142,18 @@ def test_a_change_that_only_a_filter_could_tell_is_not_known(project, name, told
     project.commit()
     project.write(name, "22")
     assert git_of(project.root).dirty == told
+
+
+def test_a_file_of_git_lfs_is_compared_by_its_digest(project):
+    content = b"weights" * 1000
+    digest = hashlib.sha256(content).hexdigest()
+    project.write(".gitattributes", "*.bin filter=lfs\n")
+    project.write("model.bin", f"version https://git-lfs.github.com/spec/v1\noid sha256:{digest}\nsize {len(content)}\n")
+    project.commit()
+    project.write("model.bin", content)  # as the filter of Git LFS does at the checkout
+    assert git_of(project.root).dirty == "false"
+    project.write("model.bin", content + b"!")
+    assert git_of(project.root).dirty == "true"
 
 
 def test_settings_that_name_no_program_are_kept(project):

@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from mlops_stage.errors import StageError
+from mlops_stage.evidence.digest import sha256_many
 from mlops_stage.evidence.redact import without_credentials
 from mlops_stage.stages.sbom.extract.scene import LATEST, claim, moment
 from mlops_stage.stages.sbom.facts import Changed, Confidence, Git
@@ -30,6 +32,9 @@ _TOLD = re.compile(rf"({_COMMIT.pattern}) ([0-9]{{1,12}})\n?")
 _HOST = r"([\w.-]+(?::\d+)?)"
 _SSH = re.compile(r"(?:ssh://)?[\w.-]+@([\w.-]+)(?::\d+/|[:/])(.+)")
 _WEB = re.compile(rf"(?:https?|git)://(?:\S*@)?{_HOST}/([^?#;]+)")
+_LFS = re.compile(r"version https://git-lfs\.github\.com/spec/v1\noid sha256:([0-9a-f]{64})\nsize ")
+_MOST_POINTER = 1024
+_MOST_FILTERED = 100
 _QUIET = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_OPTIONAL_LOCKS": "0",
@@ -102,7 +107,7 @@ def address(remote: str) -> str:
 def _changed(git: _Repository) -> Changed:
     """Whether tracked files differ from the commit.
 
-    Files that a filter rewrites on the way, such as those of Git LFS, can only be compared by running it: where no other file differs, it is not known.
+    Files that a filter rewrites on the way can only be compared by running it, but for those of Git LFS: where no other file differs, it is not known.
     """
     listed = git.asked("status", "--porcelain", "-z", "--no-renames", "--untracked-files=no", "--ignore-submodules=all")
     if listed is None:
@@ -114,7 +119,20 @@ def _changed(git: _Repository) -> Changed:
     told = (git.asked("check-attr", "-z", "--stdin", "filter", given=paths) or "").split("\0")[2::3] if entries else []
     if any(filtered in {"unspecified", "unset"} for filtered in told):
         return Changed.YES
-    return Changed.UNKNOWN if entries else Changed.NO
+    if len(entries) > _MOST_FILTERED:
+        return Changed.UNKNOWN
+    rewritten = {_of_lfs(git, entry[3:]) for entry in entries}
+    return next((answer for answer in (Changed.YES, Changed.UNKNOWN) if answer in rewritten), Changed.NO)
+
+
+def _of_lfs(git: _Repository, path: str) -> Changed:
+    """Whether a file of Git LFS is another one than that whose digest was committed; not known of other files."""
+    size = (git.asked("cat-file", "-s", f":{path}") or "").strip()
+    known = _LFS.match((git.asked("cat-file", "blob", f":{path}") or "") if size.isdecimal() and int(size) < _MOST_POINTER else "")
+    with suppress(OSError, StageError):
+        if known:
+            return Changed.NO if sha256_many([git.top / path])[git.top / path] == known[1] else Changed.YES
+    return Changed.UNKNOWN
 
 
 @contextmanager
