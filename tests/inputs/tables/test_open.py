@@ -212,7 +212,7 @@ def test_no_row_is_lost_or_changed_without_a_word(tmp_path):
     """Against the csv module, on files made to confuse a parser: the same cells, or a refusal."""
     random = Random(0)
     read = 0
-    for _ in range(150):
+    for _ in range(100):
         marks = random.choice(["ab1", 'ab1"', "a\n", 'a\r\n"', 'a,"\n\r ', "é \t\"'", "#;|\\"])
         width, end = random.randint(2, 3), random.choice(["\n", "\r\n", "\r"])
         cells = [["".join(random.choices(marks, k=random.randint(1, 4))) for _ in range(width)] for _ in range(random.randint(1, 5))]
@@ -237,7 +237,7 @@ def test_no_row_is_lost_or_changed_without_a_word(tmp_path):
         expected = [record for record in csv.reader(io.StringIO(text, newline="")) if record][1:]
         assert found == [record[:-1] if len(record) > len(columns) and not record[-1] else record for record in expected], repr(text)
         read += 1
-    assert read > 75
+    assert read > 50
 
 
 def test_damaged_pages_of_parquet_are_an_input_error(tmp_path):
