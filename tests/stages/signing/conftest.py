@@ -1,6 +1,7 @@
 """The loopback deployment that signs and stamps in these tests."""
 
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -28,14 +29,25 @@ def double(tmp_path):
         yield double
 
 
-@pytest.fixture
-def own_process():
-    """For tests of what only the process for the services can do: be ended."""
+_REAL = waiting.Worker.results
 
 
 @pytest.fixture
-def impatient(request, monkeypatch):
-    """Services are given up soon, and asked from this process where the test does not want the real one."""
-    if "own_process" not in request.fixturenames:
-        in_this_process(monkeypatch)
+def real_worker(monkeypatch):
+    """`with real_worker():` services are asked from a process of their own after all, for what only that can do: be ended."""
+
+    @contextmanager
+    def real(*, wanted=True):
+        with monkeypatch.context() as patched:
+            if wanted:
+                patched.setattr(waiting.Worker, "results", _REAL)
+            yield
+
+    return real
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Services are given up soon, and asked from this process, which spares a start of Python."""
+    in_this_process(monkeypatch)
     monkeypatch.setattr(waiting, "PATIENCE", {"connect": 2.0, "read": 1.0, "attempts": 2, "pause": 0.05})

@@ -32,11 +32,11 @@ def asked(double, project, rekor=1, *, stamps=True, **changes):
     )
 
 
-@pytest.mark.usefixtures("own_process")
 @pytest.mark.parametrize(("rekor", "stamps"), [(1, False), (1, True), (2, True)], ids=["log 1", "log 1 and stamps", "log 2 and stamps"])
-def test_every_kind_of_deployment_signs_and_holds(shared_double, project, rekor, stamps):
+def test_every_kind_of_deployment_signs_and_holds(shared_double, project, real_worker, rekor, stamps):
     params = asked(shared_double, project, rekor, stamps=stamps)
-    seen = act(params, workspace(project, reported(project), reported(project, "scan")))
+    with real_worker(wanted=rekor == 2):
+        seen = act(params, workspace(project, reported(project), reported(project, "scan")))
     assert outcome(params, seen) is Outcome.PASSED
     assert seen.outputs == {
         "attestations": "attestations",
@@ -104,17 +104,17 @@ def test_one_run_has_one_signer(double, project):
     assert (metric(seen, "kept"), metric(seen, "signed")) == (0, 2)
 
 
-@pytest.mark.usefixtures("own_process")
 @pytest.mark.parametrize(
     ("part", "how"),
     [("fulcio", "refuse"), ("fulcio", "html"), ("fulcio", "drip"), ("rekor", "hang"), ("rekor", "502"), ("tsa", "hang"), ("tsa", "502")],
 )
-def test_an_outage_is_bounded_loses_nothing_and_is_resumed(double, project, part, how):
+def test_an_outage_is_bounded_loses_nothing_and_is_resumed(double, project, real_worker, part, how):
     reports = (reported(project), reported(project, "scan"), reported(project, "data"))
     params = asked(double, project, 2, deadline=3)
     double.fail(part, how)
     begun = time.monotonic()
-    with pytest.raises(OutageError, match="0 of 3 statements signed, the others wait in attestations/pending") as told:
+    waits = pytest.raises(OutageError, match="0 of 3 statements signed, the others wait in attestations/pending")
+    with waits as told, real_worker(wanted=how in {"hang", "drip"}):
         act(params, workspace(project, *reports))
     assert time.monotonic() - begun < 20, "it waits for ever"
     assert "\n" not in told.value.message
@@ -218,14 +218,14 @@ def test_a_token_from_a_named_variable(shared_double, project):
         act(params, workspace(project, reported(project)))
 
 
-@pytest.mark.usefixtures("own_process")
-def test_the_token_of_the_ci_system_only_when_asked_for(shared_double, project):
+def test_the_token_of_the_ci_system_only_when_asked_for(shared_double, project, real_worker):
     env = {"GITLAB_CI": "true", "SIGSTORE_ID_TOKEN": shared_double.token(WHO)}
     params = asked(shared_double, project, identity_token_file=None)
     with pytest.raises(UsageError, match="there is nothing to sign with"):
         act(params, workspace(project, reported(project), env=env))
     params = asked(shared_double, project, identity_token_file=None, ambient=True)
-    seen = act(params, workspace(project, reported(project), env=env))
+    with real_worker():
+        seen = act(params, workspace(project, reported(project), env=env))
     assert metric(seen, "signed") == 1
     with pytest.raises(InputError, match="no CI system that is known here offers one"):
         act(asked(shared_double, project, identity_token_file=None, ambient=True), workspace(project, reported(project, "other"), env={}))
@@ -256,7 +256,7 @@ def test_a_trust_config_that_is_none_is_refused_before_anything_is_sent(double, 
 @pytest.mark.parametrize(
     ("spoil", "why"),
     [
-        (lambda services: services.update(rekorTlogUrls=3), r"cannot use its signingConfig\.rekorTlogUrls"),
+        (lambda services: services.update(rekorTlogUrls=3), "has something other than a list as rekorTlogUrls"),
         (lambda services: services.update(caUrls=[]), "lacks a certificate authority or a log"),
     ],
     ids=["no list", "none"],
@@ -266,6 +266,15 @@ def test_a_trust_config_without_services_that_can_be_asked_is_refused_in_plain_w
     spoil(config["signingConfig"])
     (project / "trust.json").write_text(json.dumps(config))
     with pytest.raises(InputError, match=f"trust.json names no services to sign with: .*{why}"):
+        act(asked(double, project, trust_config="trust.json"), workspace(project, reported(project)))
+    assert double.requests == []
+
+
+def test_what_only_sigstore_s_client_cannot_use_is_no_outage(double, project):
+    config = json.loads(double.trust_config())
+    config["signingConfig"]["unknown"] = 1
+    (project / "trust.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match=r"Sigstore's client cannot use signingConfig\.unknown of the trust config"):
         act(asked(double, project, trust_config="trust.json"), workspace(project, reported(project)))
     assert double.requests == []
 

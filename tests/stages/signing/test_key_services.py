@@ -66,12 +66,11 @@ def test_a_bundle_without_the_stamp_that_is_wanted_now_is_made_anew(shared_doubl
     assert (metric(seen, "signed"), metric(seen, "kept")) == (1, 0)
 
 
-@pytest.mark.usefixtures("own_process")
 @pytest.mark.parametrize(("part", "how"), [("tsa", "502"), ("rekor", "drip")])
-def test_an_outage_leaves_what_waits_and_nothing_in_the_log_without_a_stamp(double, project, part, how):
+def test_an_outage_leaves_what_waits_and_nothing_in_the_log_without_a_stamp(double, project, real_worker, part, how):
     double.fail(part, how)
     params = asked(double).model_copy(update={"deadline": 3})
-    with pytest.raises(OutageError, match="0 of 1 statement signed"):
+    with pytest.raises(OutageError, match="0 of 1 statement signed"), real_worker(wanted=how == "drip"):
         act(params, workspace(project, reported(project)))
     assert set(files(project)) == {"quality.json", "pending/quality.json", "postponed.txt"}
     if part == "tsa":

@@ -15,6 +15,7 @@ from signed_project import payload_of, pem
 
 WHO = "https://ci.example/org/repo/.ci/ml.yml@refs/heads/main"
 PASSWORD = "CANARY-password-7f3a"
+OF_THE_SYSTEM = "CANARY-of-the-system-5b1e-9c07-d24a"
 
 
 @pytest.fixture
@@ -84,12 +85,13 @@ class Watch:
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks into /proc")
 @pytest.mark.parametrize("outage", [False, True], ids=["signed", "outage"])
-def test_a_token_stands_nowhere(double, project, outage):
+def test_a_token_stands_nowhere_and_no_other_stage_is_given_one(double, project, outage):
     token = double.token(WHO)
     config(project, {"identity_token_env": "JOB_TOKEN", "trust_config": double.trust_file(2), "deadline": 60})
     if outage:
         double.fail("rekor", "400")
-    begun = cli(project, "run", "--verbose", env={"JOB_TOKEN": token, "SIGSTORE_ID_TOKEN": token, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": token})
+    of_the_system = {"GITLAB_CI": "true", "SIGSTORE_ID_TOKEN": OF_THE_SYSTEM, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": OF_THE_SYSTEM}
+    begun = cli(project, "run", "--verbose", env={"JOB_TOKEN": token, **of_the_system})
     watch = Watch(begun.pid)
     said, _ = begun.communicate(timeout=120)
     seen = watch.close()
@@ -100,6 +102,12 @@ def test_a_token_stands_nowhere(double, project, outage):
     workers = [place for place in seen if place[0].endswith("worker") and place[2] == "environment"]
     assert workers, "the worker was never seen"
     assert holding(token, {place: seen[place] for place in workers}) == []
+    children = {place: content for place, content in seen.items() if place[0] == "mlops_stage.child" and place[2] == "environment"}
+    assert len(children) >= 2, "not every stage was seen"
+    holders = [place for place, content in children.items() if holding(token, {place: content})]
+    assert len(holders) == 1, "only sign is given the token that its params name"
+    others = {place: content for place, content in seen.items() if place[0] != "mlops_stage"}
+    assert holding(OF_THE_SYSTEM, others) == [], "nobody has asked the CI system for one"
 
 
 def test_a_key_that_comes_through_a_pipe_and_its_password_stand_nowhere(project):
@@ -118,17 +126,3 @@ def test_a_key_that_comes_through_a_pipe_and_its_password_stand_nowhere(project)
     assert holding(PASSWORD, places) == []
     for name in ("signing.key", "plain.key"):
         assert holding("".join((project / name).read_text().splitlines()[1:-1]), places) == []
-
-
-@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks into /proc")
-def test_no_other_stage_sees_a_token(double, project):
-    token = double.token(WHO)
-    (project / "mlops.yaml").write_text("version: 1\nmodel: model.safetensors\nstages:\n  scan: {}\n")
-    begun = cli(project, "run", env={"SIGSTORE_ID_TOKEN": token, "GITLAB_CI": "true", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": token})
-    watch = Watch(begun.pid)
-    said, _ = begun.communicate(timeout=120)
-    seen = watch.close()
-    assert begun.returncode == 0, said
-    children = {place: content for place, content in seen.items() if place[0] == "mlops_stage.child" and place[2] == "environment"}
-    assert children, "the stage was never seen"
-    assert holding(token, children) == []

@@ -8,8 +8,9 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
 from sigstore.dsse import Statement
-from sigstore.errors import MetadataError, VerificationError
+from sigstore.errors import Error, MetadataError, VerificationError
 from sigstore.models import ClientTrustConfig
 from sigstore.oidc import IdentityError, IdentityToken
 from sigstore.sign import Signer, SigningContext
@@ -28,7 +29,7 @@ def sign(job: Mapping[str, Any], token: str, patience: Patience, emit: Callable[
         RefusedError: the token is none, or a service says no.
         GivenUpError: a service failed each time.
     """
-    context = SigningContext.from_trust_config(ClientTrustConfig.from_json(job["config"]))
+    context = _context(job["config"])
     identity = _identity(token)
     authorities = context._tsa_clients  # noqa: SLF001  (the library has no door to its sessions and does not bound them)
     for authority in authorities:  # before anything is logged: without its stamp an entry may be of no use
@@ -43,6 +44,16 @@ def sign(job: Mapping[str, Any], token: str, patience: Patience, emit: Callable[
         emit({"name": item["name"], "bundle": bundle})
 
     in_parallel(one, job["items"])
+
+
+def _context(config: str) -> SigningContext:
+    try:
+        return SigningContext.from_trust_config(ClientTrustConfig.from_json(config))
+    except ValidationError as error:
+        field = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise RefusedError(f"Sigstore's client cannot use {field} of the trust config") from error
+    except (Error, ValueError) as error:
+        raise RefusedError("Sigstore's client cannot use the trust config: it lacks a service or a key") from error
 
 
 def _identity(token: str) -> IdentityToken:

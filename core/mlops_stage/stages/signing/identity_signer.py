@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from cryptography import x509
-from pydantic import ValidationError
 
 from mlops_stage.errors import InputError, StageError, UsageError
 from mlops_stage.evidence.paths import existing
 from mlops_stage.evidence.redact import shown
 from mlops_stage.stages.signing import dsse, signers, tokens, waiting
 from mlops_stage.stages.signing.regular import read_secret
+from mlops_stage.stages.signing.services import services_of
 from mlops_stage.stages.signing.verifying import trust as trusting
 from mlops_stage.stages.signing.verifying.identity import UNREADABLE, Expected, identity_of, issuer_of
 from mlops_stage.stages.signing.verifying.keyless import IdentitySigner as Verifier
@@ -23,6 +23,7 @@ from mlops_stage.stages.signing.verifying.refusal import RefusalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from mlops_stage.stages.signing.gathering import Item
@@ -92,9 +93,13 @@ class IdentitySigner:
             "ambient": self.ambient,
             "items": [{"name": item.name, "statement": dsse.encoded(item.content)} for item in items],
         }
-        for result in self.worker.results(job):
+        for result in self.worker.results(job, self._get_ready):
             if "name" in result:
                 finished(named[result["name"]], result["bundle"].encode() + b"\n")
+
+    def _get_ready(self) -> None:
+        """Have sigstore's verifier at hand, and a trusted root that it can use, by the time that the first bundle comes."""
+        _ = Verifier(Expected(identity="", issuer=""), self._trust).verifier
 
     @cached_property
     def _names(self) -> Mapping[str, Sequence[str]]:
@@ -139,7 +144,7 @@ def from_params(params: SignParams, workspace: Workspace) -> IdentitySigner:
     given = ""
     if params.trust_config:
         given = _text(existing(workspace.root, params.trust_config, "trust_config"), params.trust_config)
-        _check_config(given, params.trust_config)
+        _check_services(given, params.trust_config, workspace.clock())
     return IdentitySigner(token=_token(params, workspace), ambient=params.ambient, given=given, worker=waiting.worker_of(params, workspace))
 
 
@@ -177,18 +182,12 @@ def _text(path: Path, name: str) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _check_config(text: str, name: str) -> None:
-    """Refuse what the worker could not use, before it starts."""
-    from sigstore.errors import Error
-    from sigstore.models import ClientTrustConfig
-
+def _check_services(config: str, name: str, now: datetime) -> None:
+    """Refuse what the worker could not use, before it starts; sigstore is not asked here, for it takes as long to come as the worker."""
     try:
-        _ = ClientTrustConfig.from_json(text).signing_config
-    except ValidationError as error:
-        field = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise InputError(
-            f"{shown(name)} names no services to sign with: Sigstore's client cannot use its {shown(field)}", _CONFIG_HINT
-        ) from error
-    except (Error, ValueError) as error:
+        found = services_of(config.encode(), now)
+    except RefusalError as error:
+        raise InputError(f"{shown(name)} names no services to sign with: {error.message}", _CONFIG_HINT) from error
+    if not found.certificates or not (found.log or found.old_log):
         lacking = "it lacks a certificate authority or a log that is in use now"
-        raise InputError(f"{shown(name)} names no services to sign with: {lacking}", _CONFIG_HINT) from error
+        raise InputError(f"{shown(name)} names no services to sign with: {lacking}", _CONFIG_HINT)

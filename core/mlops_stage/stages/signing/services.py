@@ -1,4 +1,4 @@
-"""Which services a trust config names for signatures of a key of one's own."""
+"""Which services a trust config names to sign with."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ _RULE = "services"
 class Services:
     """Addresses; empty where there is none."""
 
+    certificates: str = ""
+    """Of the certificate authority."""
     stamps: str = ""
     """Of the time-stamp authority."""
     log: str = ""
@@ -27,7 +29,7 @@ class Services:
 
 
 def services_of(config: bytes, now: datetime) -> Services:
-    """The first time-stamp authority and the first log of version 2 that are in use now.
+    """The first certificate authority, time-stamp authority and log of version 2 that are in use now.
 
     Args:
         config: a client trust config, or a trusted root alone, which names none.
@@ -42,8 +44,14 @@ def services_of(config: bytes, now: datetime) -> Services:
     signing = whole.inner("signingConfig", "the signing config")
     logs = _in_use(signing.items("rekorTlogUrls"), now)
     stamps = _in_use(signing.items("tsaUrls"), now)
+    certificates = _in_use(signing.items("caUrls"), now)
     new = [url for version, url in logs if version == 2]  # noqa: PLR2004  (the version of its interface)
-    return Services(stamps=stamps[0][1] if stamps else "", log=new[0] if new else "", old_log=bool(logs) and not new)
+    return Services(
+        certificates=certificates[0][1] if certificates else "",
+        stamps=stamps[0][1] if stamps else "",
+        log=new[0] if new else "",
+        old_log=bool(logs) and not new,
+    )
 
 
 def _in_use(services: Sequence[object], now: datetime) -> list[tuple[object, str]]:

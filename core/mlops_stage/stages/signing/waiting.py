@@ -17,7 +17,7 @@ from mlops_stage.evidence.redact import shown
 from mlops_stage.stages.signing.signers import OutageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from mlops_stage.stages.signing.params import SignParams
     from mlops_stage.workspace import Workspace
@@ -37,8 +37,12 @@ class Worker:
     env: Mapping[str, str]
     begun: float = field(default_factory=time.monotonic)
 
-    def results(self, job: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    def results(self, job: Mapping[str, Any], meanwhile: Callable[[], None] = lambda: None) -> Iterator[dict[str, Any]]:
         """Each result as it comes; the last one has `done`.
+
+        Args:
+            job: what the worker is told.
+            meanwhile: done here while the worker starts.
 
         Raises:
             OutageError: a service failed, or the time is up.
@@ -54,6 +58,7 @@ class Worker:
                 with suppress(BrokenPipeError):
                     process.stdin.write(json.dumps({**job, "patience": PATIENCE}).encode() + b"\n")
                     process.stdin.close()
+                meanwhile()
                 for line in _lines(process.stdout.fileno(), until):
                     result = result_of(line)
                     yield result
