@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlops_stage.estimates import NotEstimable
+from mlops_stage.evidence.redact import shown
 from mlops_stage.report import Finding, Level, Metric
 from mlops_stage.report.words import counted
 from mlops_stage.stages.compile.parity.original import agree_with_original, at, written_in
@@ -66,11 +67,9 @@ def converted(known: Known, model: Model, forms: Iterable[Form]) -> tuple[tuple[
 
 
 def _used(known: Known) -> Finding:
-    by = f", which {known.original.record} names" if known.original.record else ""
-    rows = counted(len(known.within), "row")
-    message = (
-        f"what the model answered in its own framework ({known.original.table.source}{by}) is what all forms are compared with, on {rows}"
-    )
+    by = f", which {shown(known.original.record)} names" if known.original.record else ""
+    where = f"on {counted(len(known.within), 'row')} ({shown(known.original.table.source)}{by})"
+    message = f"every form is compared with what the model answered in its own framework, {where}"
     return Finding(rule="compile/original", level=Level.NOTE, message=message, location=known.original.table.source)
 
 
