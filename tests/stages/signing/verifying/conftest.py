@@ -43,10 +43,10 @@ def tampering():
 
 
 @pytest.fixture(scope="session")
-def bench(tampering, shared_double, tmp_path_factory, key, making):
+def bench(shared_double, tmp_path_factory, key, making):
     """Where they do it."""
     with Double(tmp_path_factory.mktemp("other")) as other:
-        yield tampering.Bench(shared_double, other, key, making)
+        yield beside("changing").Bench(shared_double, other, key, making)
 
 
 @pytest.fixture(scope="session")
