@@ -71,9 +71,8 @@ class Agreement:
 def agree(reference: Outputs, candidate: Outputs, tier: Tier, *, decides: bool = True, fewest: int = Rules.min_denominator) -> Agreement:
     """Compare two forms of a model, output by output and row by row.
 
-    Every output is judged. Decisions by their tier; other whole numbers, booleans and text must be the same in all rows but ties and those whose decision
-    differs, which are counted there. Numbers must be near enough one by one, in `quantised` on the whole (`NOISE`). A number that is NaN or infinite in one
-    must be so in the other, in every tier: fp16 overflows above 65,504. Shapes and types must be the same.
+    Every output is judged: decisions by their tier; other whole numbers, booleans and text must be the same, except in ties and where the decision differs;
+    numbers must be near enough one by one, in `quantised` on the whole (`NOISE`). NaN, infinity, shapes and types must be the same in every tier.
 
     Args:
         reference: name of an output -> tensor whose first axis is rows; labels are whole numbers or text.

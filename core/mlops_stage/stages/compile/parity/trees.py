@@ -124,13 +124,7 @@ def _by_id(tensor: str, given: Mapping[str, Any]) -> Forest | None:
     codes = np.array([_MODES.index(mode) if mode in _MODES else LEAF for mode in modes])
     inner = codes != LEAF
     try:
-        following = [
-            [
-                place[tree, one] if branches else index
-                for index, (tree, one, branches) in enumerate(zip(trees.tolist(), nexts, inner, strict=True))
-            ]
-            for nexts in (yes.tolist(), no.tolist())
-        ]
+        yes, no = (_followers(place, trees, nexts, inner) for nexts in (yes, no))
     except KeyError:
         return None
     ends = [one for one in ("class", "target") if len(_whole(given, f"{one}_nodeids"))]
@@ -139,20 +133,25 @@ def _by_id(tensor: str, given: Mapping[str, Any]) -> Forest | None:
         of_tree, of_node, what = (_whole(given, f"{ends[0]}_{name}") for name in ("treeids", "nodeids", "ids"))
         leaves = [place.get(key, -1) for key in zip(of_tree.tolist(), of_node.tolist(), strict=True)]
         gives = _alike(count, np.array(leaves), what, _numbers(given, f"{ends[0]}_weights"))
-    targets = {one for nexts in following for index, one in enumerate(nexts) if inner[index]}
-    roots = np.array([index for index in range(count) if index not in targets])
+    roots = np.setdiff1d(np.arange(count), np.append(yes[inner], no[inner]))
     missing = _whole(given, "nodes_missing_value_tracks_true")
     return Forest(
         tensor,
         features,
         values,
         codes,
-        np.array(following[0]),
-        np.array(following[1]),
+        yes,
+        no,
         missing.astype(bool) if len(missing) == count else np.zeros(count, dtype=bool),
         roots,
         gives,
     )
+
+
+def _followers(place: Mapping[tuple[int, int], int], trees: Places, nexts: Places, inner: NDArray[np.bool_]) -> Places:
+    """The places of the next nodes; of a leaf its own. KeyError where a node leads to none."""
+    each = enumerate(zip(trees.tolist(), nexts.tolist(), inner.tolist(), strict=True))
+    return np.array([place[tree, one] if branches else index for index, (tree, one, branches) in each], dtype=np.intp)
 
 
 def _by_place(tensor: str, given: Mapping[str, Any]) -> Forest | None:
