@@ -115,6 +115,18 @@ def test_a_config_that_names_services_badly_is_refused(double, project, spoil):
     assert "\n" not in told.value.message
 
 
+@pytest.mark.parametrize(("kind", "lacking"), [("timestampAuthorities", "time-stamp authority"), ("tlogs", "transparency log")])
+def test_services_of_which_none_is_trusted_are_not_asked(double, project, kind, lacking):
+    config = json.loads(double.trust_config(2))
+    config["trustedRoot"][kind] = []
+    (project / "trust.json").write_text(json.dumps(config))
+    (project / "token").write_text(double.token())
+    for signer in ({"key": "signing.key"}, {"identity_token_file": "token"}):
+        with pytest.raises(InputError, match=f"names a {lacking} to ask, and none to trust"):
+            act(SignParams(**signer, trust_config="trust.json"), workspace(project, reported(project)))
+    assert double.requests == []
+
+
 def test_services_that_are_over_are_not_asked(double, project):
     config = json.loads(double.trust_config(2))
     config["signingConfig"]["tsaUrls"][0]["validFor"]["end"] = "2021-01-01T00:00:00Z"

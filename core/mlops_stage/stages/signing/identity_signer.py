@@ -143,8 +143,7 @@ def from_params(params: SignParams, workspace: Workspace) -> IdentitySigner:
     """
     given = ""
     if params.trust_config:
-        given = _text(existing(workspace.root, params.trust_config, "trust_config"), params.trust_config)
-        _check_services(given, params.trust_config, workspace.clock())
+        given = _config(existing(workspace.root, params.trust_config, "trust_config"), params.trust_config, workspace.clock())
     return IdentitySigner(token=_token(params, workspace), ambient=params.ambient, given=given, worker=waiting.worker_of(params, workspace))
 
 
@@ -177,17 +176,17 @@ def _token(params: SignParams, workspace: Workspace) -> str:
     )
 
 
-def _text(path: Path, name: str) -> str:
-    trusting.open_trust(path, name)  # readable, of a size to read, and JSON
-    return path.read_text(encoding="utf-8")
-
-
-def _check_services(config: str, name: str, now: datetime) -> None:
-    """Refuse what the worker could not use, before it starts; sigstore is not asked here, for it takes as long to come as the worker."""
+def _config(path: Path, name: str, now: datetime) -> str:
+    """The trust config, if the worker can use it; sigstore is not asked here, for it takes as long to come as the worker."""
+    trust = trusting.open_trust(path, name)
+    content = path.read_bytes()
     try:
-        found = services_of(config.encode(), now)
+        found = services_of(content, now)
     except RefusalError as error:
         raise InputError(f"{shown(name)} names no services to sign with: {error.message}", _CONFIG_HINT) from error
     if not found.certificates or not (found.log or found.old_log):
         lacking = "it lacks a certificate authority or a log that is in use now"
         raise InputError(f"{shown(name)} names no services to sign with: {lacking}", _CONFIG_HINT)
+    if found.unbelieved(trust):
+        raise InputError(f"{shown(name)} names a {found.unbelieved(trust)} to ask, and none to trust", _CONFIG_HINT)
+    return content.decode()

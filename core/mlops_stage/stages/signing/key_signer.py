@@ -107,5 +107,7 @@ def from_params(params: SignParams, workspace: Workspace) -> KeySigner:
             services = services_of(config.read_bytes(), workspace.clock())
         except RefusalError as error:
             raise InputError(f"trust_config: {error.message}", "give Sigstore's client trust config, as JSON") from error
+        if services.unbelieved(trust):
+            raise InputError(f"trust_config names a {services.unbelieved(trust)} to ask, and none to trust", "mend its trusted root")
     key = keys.open_key(path, relative(workspace.root, path), password)
     return KeySigner(key=key, trust=trust, services=services, worker=waiting.worker_of(params, workspace))

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from mlops_stage.stages.signing.verifying.trust import Trust
+
 _RULE = "services"
 
 
@@ -26,6 +28,12 @@ class Services:
     """Of the transparency log, version 2: older ones would be sent the whole statement."""
     old_log: bool = False
     """The config names a log of version 1 only."""
+
+    def unbelieved(self, trust: Trust) -> str:
+        """What would be asked of whose kind nobody is trusted, so that no signature could hold; empty where there is none such."""
+        if self.stamps and not trust.authorities:
+            return "time-stamp authority"
+        return "transparency log" if self.log and not trust.logs else ""
 
 
 def services_of(config: bytes, now: datetime) -> Services:
