@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from mlops_stage.estimates import Difference, NotEstimable, Point
 from mlops_stage.gate.case import ALPHA
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from mlops_stage.estimates import Bounded, Op
     from mlops_stage.gate.case import Case, Ruling
-    from mlops_stage.report import Finding, Gate, Metric, NoFinding
+    from mlops_stage.report import Finding, Gate, NoFinding, Slice
 
 _NAMES = {
     "brier_score_loss": "Brier score",
@@ -81,13 +81,22 @@ _NO_SHIFT = {">=": "not lower", ">": "higher", "<=": "not higher", "<": "lower"}
 _MOST_DECIMALS = 9
 
 
+class Named(Protocol):
+    """What has the name and the slice of a metric."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102  (as in Metric)
+    @property
+    def slice(self) -> Slice: ...  # noqa: D102
+
+
 def sentence(case: Case, ruling: Ruling) -> str:
     """Value, interval and rows, what is required, and what that leaves open."""
     if case.criterion.claim and isinstance(case.estimate, Point):
         return f"{_claimed(case, case.estimate, ruling)}."
-    subject, estimate, required = _subject(case.metric), case.estimate, f"required: {_required(case)}"
+    named, estimate, required = subject(case.metric), case.estimate, f"required: {_required(case)}"
     if isinstance(estimate, NotEstimable):
-        return sentence_case(f"{subject} cannot be estimated: {one_line(estimate.reason)}; {required}.")
+        return sentence_case(f"{named} cannot be estimated: {one_line(estimate.reason)}; {required}.")
     digits = _digits(case, estimate, ruling)
     if _is_count(case) or case.metric.exact:
         ground = "counted"
@@ -95,26 +104,26 @@ def sentence(case: Case, ruling: Ruling) -> str:
         ground = "a single figure, so no interval is possible" + (f", {_counted(case, estimate.n)}" if estimate.n else "")
     else:
         ground = f"{_interval(case, estimate, digits)}, {_counted(case, estimate.n)}"
-    told = f"{subject} {_is(case, estimate.value, digits)}{_between(case)} ({ground}); {required}."
+    told = f"{named} {_is(case, estimate.value, digits)}{_between(case)} ({ground}); {required}."
     return sentence_case(told + _rest(case, estimate, ruling, digits))
 
 
 def brief(case: Case, ruling: Ruling) -> str:
     """The same for a summary, without the numbers in brackets."""
-    subject, estimate = _subject(case.metric), case.estimate
+    named, estimate = subject(case.metric), case.estimate
     if case.criterion.claim and isinstance(estimate, Point):
         return _claimed(case, estimate, ruling)
     if isinstance(estimate, NotEstimable):
-        return f"{subject} cannot be estimated: {one_line(estimate.reason)}"
+        return f"{named} cannot be estimated: {one_line(estimate.reason)}"
     if ruling.verdict is not Verdict.INCONCLUSIVE:
         value = _is(case, estimate.value, _digits(case, estimate, ruling))
-        return f"{subject} {value}{_between(case)}, required: {_required(case)}"
+        return f"{named} {value}{_between(case)}, required: {_required(case)}"
     if ruling.ground == "part":
-        return f"{subject} is known in part only: {one_line(case.metric.incomplete)}"
+        return f"{named} is known in part only: {one_line(case.metric.incomplete)}"
     required = _required(case) + (" than the baseline's" if case.criterion.baseline else "")
     if ruling.needed is None:
-        return f"{subject} sits so close to what is required, {required}, that no number of rows would tell"
-    return f"not enough {_rows(case)} to tell whether {subject} is {required}"
+        return f"{named} sits so close to what is required, {required}, that no number of rows would tell"
+    return f"not enough {_rows(case)} to tell whether {named} is {required}"
 
 
 def summary(judged: Sequence[tuple[Gate, str]]) -> str:
@@ -163,12 +172,13 @@ def one_line(text: str) -> str:
 
 def _claimed(case: Case, estimate: Point, ruling: Ruling) -> str:
     """The criterion's own words, whether they are true, and the figure that tells; a claim may begin with a column's name, which stays as it is."""
-    claim, name = one_line(case.criterion.claim), _subject(replace(case.metric, slice=()))
+    claim, name = one_line(case.criterion.claim), subject(replace(case.metric, slice=()))
     true = {Verdict.PASSED: "", Verdict.FAILED: "Not true that ", Verdict.INCONCLUSIVE: "It cannot be told whether "}[ruling.verdict]
     return f"{true}{claim} ({name}: {_number(estimate.value, _digits(case, estimate, ruling))}{_unit(case, estimate.value)}; required: {_required(case)})"
 
 
-def _subject(metric: Metric) -> str:
+def subject(metric: Named) -> str:
+    """A metric in plain words: `largest difference in true positive rate between groups of sex`."""
     stem, kind = _gap(metric)
     name = _NAMES.get(stem) or one_line(stem.replace("_", " "))
     if kind:
@@ -191,7 +201,7 @@ def _between(case: Case) -> str:
     return f", {what}lowest for {low!r} and highest for {high!r}"
 
 
-def _gap(metric: Metric) -> tuple[str, str]:
+def _gap(metric: Named) -> tuple[str, str]:
     """`tpr_difference[by=sex]` compares the groups of sex: the figure, and how they are compared; else the metric's own name, and nothing."""
     stem, _, kind = metric.name.rpartition("_")
     return (stem, kind) if stem and kind in _KINDS and any(column == BY for column, _ in metric.slice) else (metric.name, "")

@@ -6,7 +6,8 @@ from mlops_stage.report import Outcome
 from mlops_stage.stages.sbom import completeness, minimum, pictures
 from mlops_stage.stages.sbom.elements import BY_NAME, G7
 from mlops_stage.stages.sbom.facts import Confidence, Dataset, DatasetUse, Fact, File, Inventory, Item, Library, Licence, Model, Port
-from mlops_stage.stages.sbom.page import WITHHELD, page
+from mlops_stage.stages.sbom.page import WITHHELD, markdown, page
+from mlops_stage.stages.sbom.page import html as as_html
 from mlops_stage.stages.sbom.results import Assessment, Compiled, Figure, Judged, Results
 
 SHA = "a" * 64
@@ -195,7 +196,7 @@ def test_what_the_document_does_not_say_of_itself_counts_as_nothing(which, name,
 
 def drawn(found, results=None, withheld=()):
     results = results or Results()
-    return page(found, results, completeness.answers(found, results, {}), withheld)
+    return as_html(page(found, results, completeness.answers(found, results, {}), withheld))
 
 
 def test_the_page_tells_what_is_known_by_whom_and_what_is_not():
@@ -274,3 +275,17 @@ def test_the_page_loads_nothing_and_is_the_same_twice():
     found = inventory(datasets=(dataset("train"),))
     assert drawn(found) == drawn(replace(found))
     assert not {mark for mark in ("src=", "href=", "url(", "@import") if mark in drawn(found)}
+
+
+def test_in_markdown_it_says_the_same_and_hostile_texts_mean_nothing():
+    evil = "a | b\n\n# h <img src=x> [x](https://evil.example) *b* _i_ @team `c` &lt; www.evil.example"
+    found = inventory(model(said("description", evil), said("name", "income", "m.onnx")))
+    judged = Results(figures=(figure(name="tpr_difference", slice=(("by", "sex"),)),))
+    told = markdown(page(found, judged, completeness.answers(found, judged, {}), ()))
+    assert told.startswith("# income\n")
+    assert "| **Largest difference in true positive rate between groups of sex** | all rows | 0.900 | 0.800 to 0.950 |" in told
+    assert "| **Model license** | _not known_ · on what terms" in told
+    own = [line for line in told.splitlines() if "evil" in line]
+    assert len(own) == 2  # at the head, and in its row
+    assert not any(mark in line for line in own for mark in ("<img", "](", "*b*", "_i_", "@team", "`c`", "&lt;", "www.", "://"))
+    assert {line.count("|") for line in own} == {0, 3}

@@ -4,6 +4,7 @@ import json
 import os
 import re
 from dataclasses import replace
+from html import unescape
 
 import numpy as np
 import onnx
@@ -18,7 +19,7 @@ from mlops_stage.stages.sbom.emit import About, emit
 from mlops_stage.stages.sbom.extract import gathered
 from mlops_stage.stages.sbom.extract.scene import Claim, Table, claim
 from mlops_stage.stages.sbom.lint import lint
-from mlops_stage.stages.sbom.page import page
+from mlops_stage.stages.sbom.page import html, markdown, page
 from mlops_stage.stages.sbom.params import SbomParams
 from mlops_stage.stages.sbom.results import Results
 from mlops_stage.workspace import Workspace
@@ -76,7 +77,8 @@ def written(inventory, withheld=()):
     """The document and the page, as one text."""
     content = emit(inventory, Results(), about=About(withheld=tuple(withheld)))
     answers = completeness.answers(inventory, Results(), json.loads(content))
-    return content.decode() + page(inventory, Results(), answers, withheld)
+    told = page(inventory, Results(), answers, withheld)
+    return content.decode() + html(told) + unescape(markdown(told))
 
 
 def says(text, value):
@@ -135,13 +137,13 @@ def test_all_of_it_withheld_leaves_a_document_without_errors(declared):
 
 
 def test_the_page_says_that_it_is_withheld_and_not_what_else_might_stand_there(declared):
-    html = page(
+    told = page(
         inventory := published(declared, ["system_input_output_properties"]),
         Results(),
         completeness.answers(inventory, Results(), {}),
         ["system_input_output_properties"],
     )
-    (row,) = re.findall(r"System input/output properties</th><td>(.*?)</td>", html, re.DOTALL)
+    (row,) = re.findall(r"System input/output properties</th><td>(.*?)</td>", html(told), re.DOTALL)
     assert "withheld: declared as confidential" in row
     assert "float32" not in row
 

@@ -20,7 +20,7 @@ from mlops_stage.stages.sbom.elements import G7
 from mlops_stage.stages.sbom.emit import About, emit
 from mlops_stage.stages.sbom.extract import gathered
 from mlops_stage.stages.sbom.lint import lint
-from mlops_stage.stages.sbom.page import page
+from mlops_stage.stages.sbom.page import html, markdown, page
 from mlops_stage.stages.sbom.pictures import by_cluster
 from mlops_stage.stages.sbom.reporter import PREDICATE
 from mlops_stage.stages.sbom.results import read
@@ -41,6 +41,8 @@ COMPLETE = "evidence/private/bom.cdx.json"
 """The complete edition, where something is withheld. The report names no digest of it: by that, whoever guesses what was withheld could see that it is right."""
 PAGE = "evidence/model.html"
 """The page of the model, for people."""
+TEXT = "evidence/model.md"
+"""The same in Markdown, for the summary of a job."""
 _LISTED = 8
 
 
@@ -70,13 +72,13 @@ def act(params: SbomParams, workspace: Workspace) -> Observations:
     bom = json.loads(content)
     workspace.progress(0.8, "looking for faults")
     drawn = page(told, results, completeness.answers(told, results, bom), withheld)
-    evidence = (_written(workspace.out, BOM, content, PREDICATE), _written(workspace.out, PAGE, drawn.encode()))
+    pages = (_written(workspace.out, PAGE, html(drawn).encode()), _written(workspace.out, TEXT, markdown(drawn).encode()))
     workspace.progress(1.0, "done")
     return Observations(
         metrics=(*completeness.metrics(answers), *minimum.metrics(bom), *_counts(bom)),
         findings=(*told.findings, *leaks, *more, *others, *lint(bom, params.spec), *_remarks(answers, results, withheld)),
         subjects=_subjects(found),
-        evidence=evidence,
+        evidence=(_written(workspace.out, BOM, content, PREDICATE), *pages),
         figures=(by_cluster(answers),),
         outputs=_outputs(bom, found, answers),
     )
