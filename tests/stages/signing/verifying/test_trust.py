@@ -107,13 +107,16 @@ BROKEN = {
         lambda root: root["certificateAuthorities"][0]["certChain"]["certificates"][0].update(rawBytes="AAAA"),
         "a certificate of a certificate authority cannot be read",
     ),
-    "an authority without a chain": (lambda root: root["certificateAuthorities"][0].pop("certChain"), "certChain is no JSON object"),
+    "an authority without a chain": (lambda root: root["certificateAuthorities"][0].pop("certChain"), "certChain is missing"),
     "a log of certificates whose key is none": (
         lambda root: root["ctlogs"][0]["publicKey"].update(rawBytes="AAAA"),
         "key of a log of certificates",
     ),
-    "a log of certificates that lacks its key": (lambda root: root["ctlogs"][0].pop("publicKey"), "publicKey is no JSON object"),
-    "a log of an unknown kind": (lambda root: root["tlogs"][0]["publicKey"].update(keyDetails="NONE"), "cannot be used"),
+    "a log of certificates that lacks its key": (lambda root: root["ctlogs"][0].pop("publicKey"), "publicKey is missing"),
+    "a log of an unknown kind": (
+        lambda root: root["tlogs"][0]["publicKey"].update(keyDetails="NONE"),
+        "trustedRoot.tlogs.0.publicKey.keyDetails",
+    ),
     "an authority that is a text": (lambda root: root.update(certificateAuthorities=["x"]), "is no JSON object"),
     "a time-stamping authority's certificate that is none": (
         lambda root: root["timestampAuthorities"][0]["certChain"]["certificates"][1].update(rawBytes="AAAA"),
@@ -132,3 +135,4 @@ def test_a_trusted_root_that_is_broken_is_no_fault_of_the_bundles(shared_double,
     with pytest.raises(InputError, match=words) as caught:
         asked_of(params, tmp_path)
     assert "\n" not in caught.value.message
+    assert "validation error" not in caught.value.message

@@ -13,6 +13,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.utils import CryptographyDeprecationWarning
+from pydantic import ValidationError
 
 from mlops_stage.errors import InputError
 from mlops_stage.evidence.redact import shown
@@ -125,9 +126,12 @@ class IdentitySigner:
 
 
 def _useless(error: Exception) -> InputError:
-    """What sigstore says of a trusted root that it cannot use, in one line."""
-    said = " ".join(str(error).split()) or type(error).__name__
-    return InputError(f"the trusted root cannot be used: {shown(said)}", _ROOT_HINT)
+    """What sigstore says of a trusted root that it cannot use, in one line: of its fields that are wrong the first."""
+    said = str(error) or type(error).__name__
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        said = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return InputError(f"the trusted root cannot be used: {shown(' '.join(said.split()), 200)}", _ROOT_HINT)
 
 
 def _spelt_out(bundle: Bundle) -> str:

@@ -81,7 +81,7 @@ class Reader:
 
     def __init__(self, plain: Any, rule: str, what: str) -> None:
         if not isinstance(plain, Mapping):
-            raise RefusalError(rule, f"{what} is no JSON object", AGAIN)
+            raise RefusalError(rule, f"{what} is {'missing' if plain is None else 'no JSON object'}", AGAIN)
         self.plain, self.rule, self.what = plain, rule, what
 
     def only(self, *names: str) -> None:
@@ -148,5 +148,5 @@ class Reader:
         return value
 
     def _lacks(self, name: str, kind: str) -> NoReturn:
-        state = "no" if self.plain.get(name) in (None, "") else "something other than"
-        raise RefusalError(self.rule, f"{self.what} has {state} {kind} as {name}", AGAIN)
+        told = f"lacks {name}, {kind}" if self.plain.get(name) in (None, "") else f"has something other than {kind} as {name}"
+        raise RefusalError(self.rule, f"{self.what} {told}", AGAIN)
