@@ -11,15 +11,15 @@ import pytest
 from mlops_stage.estimates import Rate
 from mlops_stage.inputs.model import Model
 from mlops_stage.inputs.onnx.facts import OnnxFacts
-from mlops_stage.params import Limits
 from mlops_stage.report import Subject
 from mlops_stage.stages.compile import arrays
 from mlops_stage.stages.compile.building import Bench
 from mlops_stage.stages.compile.evidence import _rows, _told, written
 from mlops_stage.stages.compile.material import Material
 from mlops_stage.stages.compile.params import CompileParams
+from mlops_stage.stages.compile.parity.near import Worst
 from mlops_stage.stages.compile.parity.rows import Probes
-from mlops_stage.stages.compile.parity.tiers import Agreement, Worst
+from mlops_stage.stages.compile.parity.tiers import Agreement
 from mlops_stage.stages.compile.results import Compiled, Variant
 from mlops_stage.stages.compile.targets import Target, load_targets
 from mlops_stage.workspace import Workspace
@@ -33,6 +33,7 @@ def compiled():
         rows=4,
         ties=0,
         labels=Rate(2, 4),
+        noise={},
         largest=1.0,
         worst=Worst("scores", 3, 1.0, float("inf"), float("inf"), float("inf")),
         failing_rows=(3, 1),
@@ -75,7 +76,7 @@ def provenance(root, precision):
     model = Model(path=root / "model.onnx", name="model.onnx", facts=OnnxFacts, digests=(("model.onnx", digests["model.onnx"]),))
     tables = tuple(Subject(role=role, name=name, sha256=digests[name]) for role, name in (("data", "test.csv"), ("train", "train.csv")))
     material = Material(probes=PROBES, feeds=root, one=root, labelled=None, calibration=root, calibration_sha256="e" * 64, subjects=tables)
-    bench = Bench(params=params, model=model, source=root, ort="", material=material, shelf=None, work=root, limits=Limits())
+    bench = Bench(params=params, model=model, source=root, ort="", material=material, shelf=None, work=root)
     ships = Variant(precision=precision, artefact=root / files[-1])
     found = [Compiled(target=one, foreign="far away", variants=(ships,), shipped=ships) for one in load_targets(params.targets, root)]
     moment = datetime(2026, 1, 1, tzinfo=UTC)
