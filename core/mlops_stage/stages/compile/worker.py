@@ -57,7 +57,10 @@ _ERRORS = {
     for error in (BrokenBackendError, BuildError, MissingBackendError, InputError, LimitError, UsageError, InternalError, StageError)
 }
 """By name, subclasses first."""
-_ALLOCATION = ("bad_alloc", "Failed to allocate memory", "Unable to allocate", "Out of Memory", "out of memory")
+_ALLOCATION = (
+    *("bad_alloc", "Failed to allocate memory", "Unable to allocate", "Cannot allocate memory", "Out of Memory", "out of memory"),
+    "Resource temporarily unavailable",  # a thread for whose stack there is no room
+)
 
 
 def call(job: Mapping[str, Any], limits: Limits, folder: Path | None = None) -> dict[str, Any]:
@@ -173,7 +176,7 @@ def main() -> None:
         told = perform(job)
     except StageError as error:
         kind = next(name for name, kind in _ERRORS.items() if isinstance(error, kind))
-        told = {"failure": {"kind": kind, "message": error.message, "hint": error.hint}}
+        told = {"failure": _STARVED if _is_starved(error) else {"kind": kind, "message": error.message, "hint": error.hint}}
     except Exception as error:  # noqa: BLE001  (a backend may be anybody's; its bug costs its own variant)
         told = {"failure": _unexpected(error)}
     answer.write_text(json.dumps(told), encoding="utf-8")
@@ -184,13 +187,23 @@ def main() -> None:
 
 def _unexpected(error: Exception) -> dict[str, str]:
     """An exception that is no StageError; its traceback goes to the log."""
-    if isinstance(error, MemoryError) or any(sign in str(error) for sign in _ALLOCATION):
-        return {"kind": LimitError.__name__, "message": "", "hint": ""}
+    if _is_starved(error):
+        return _STARVED
     import traceback
 
     traceback.print_exception(error)
     said = shown(str(error).splitlines()[0] if str(error) else "no message", 160)
     return {"kind": BrokenBackendError.__name__, "message": f"{type(error).__name__}: {said}", "hint": "--verbose shows its traceback"}
+
+
+_STARVED = {"kind": LimitError.__name__, "message": "", "hint": ""}
+
+
+def _is_starved(error: BaseException) -> bool:
+    """Whether memory was the cause, whatever a backend made of what its library said."""
+    if isinstance(error, MemoryError) or any(sign in str(error) for sign in _ALLOCATION):
+        return True
+    return error.__cause__ is not None and _is_starved(error.__cause__)
 
 
 def perform(job: Job) -> dict[str, Any]:
