@@ -16,6 +16,9 @@ import pytest
 
 from mlops_stage import host
 
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):  # read when NumPy or scikit-learn is loaded, which is later
+    os.environ.setdefault(_name, "1")  # there is a worker for each core: their threads would only wait for each other
+
 SITE = Path(__file__).parent / "fixtures" / "site"
 """Holds an installed distribution `mlops-stage-trial`: put it on the path and its stages are there."""
 
