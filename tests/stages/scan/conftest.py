@@ -33,7 +33,7 @@ def scan(tmp_path):
     def run(model="model", **params):
         out = tmp_path / "mlops-out"
         workspace = Workspace(root=tmp_path, run_dir=out, out=out / "scan", cache=tmp_path / ".cache")
-        return measure(ScanParams(model=str(model), **params), workspace)
+        return measure(ScanParams(model=None if model is None else str(model), **params), workspace)
 
     return run
 

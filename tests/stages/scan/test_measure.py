@@ -111,7 +111,7 @@ def test_what_is_no_model_at_all_is_said_clearly(scan, folder):
         with pytest.raises(InputError, match="no model file of any kind known here"):
             scan(model)
     with pytest.raises(UsageError, match="nothing to look into"):
-        scan("")
+        scan(None)
     with pytest.raises(UsageError, match="does not exist"):
         scan("model/m.onx")
 
