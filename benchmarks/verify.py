@@ -4,7 +4,7 @@
 
 Prints JSON. Hashing needs a machine that does nothing else, and twice the bytes of memory: the files lie in it, so that no disk is measured.
 `one_file`: bytes per second of one large file through the door that `verify` uses, as a share of SHA-256 over the same bytes that lie in memory
-already; `file_digest` is the share that Python's own `hashlib.file_digest` reaches, whose loop `verify` uses. Medians of interleaved rounds, in
+already, which one core does; `file_digest` is the share that Python's own `hashlib.file_digest` reaches, which does not read ahead. Medians of interleaved rounds, in
 wall time and in processor time, and the share of the fastest rounds. `many_files`: the same bytes in as many files as there are cores, in wall
 time, as a share of processes that hash memory beside each other; `cores_free` says how many cores were really free. `bundles`: seconds for fifty
 bundles of a key and of an identity.

@@ -7,6 +7,7 @@ import os
 import pytest
 
 from mlops_stage.errors import ExitCode, InputError
+from mlops_stage.evidence import digest
 from mlops_stage.evidence.digest import of_json, sha256, sha256_many
 
 
@@ -14,6 +15,15 @@ def test_a_file_has_the_digest_that_sha256sum_prints(tmp_path):
     file = tmp_path / "abc"
     file.write_bytes(b"abc")
     assert sha256(file) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-4, the example of one block
+
+
+@pytest.mark.parametrize("size", [0, 1, 999, 1000, 1001, 8000, 12_345])
+def test_blocks_that_are_read_ahead_are_all_hashed_once_and_in_order(tmp_path, monkeypatch, size):
+    monkeypatch.setattr(digest, "_BLOCK", 1000)
+    monkeypatch.setattr(digest, "_LARGE", 0)
+    content = bytes(place % 251 for place in range(size))
+    (tmp_path / "file").write_bytes(content)
+    assert sha256(tmp_path / "file") == hashlib.sha256(content).hexdigest()
 
 
 def test_a_folder_has_the_digest_of_its_sorted_manifest(tmp_path):

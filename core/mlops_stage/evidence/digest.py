@@ -14,6 +14,12 @@ from mlops_stage.evidence.redact import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from io import FileIO
+
+_BLOCK = 4 * 2**20
+"""Bytes that are read while those before are hashed."""
+_LARGE = 8 * _BLOCK
+"""From this size on reading ahead saves more time than a thread takes to start."""
 
 
 def sha256(path: Path) -> str:
@@ -32,8 +38,8 @@ def sha256(path: Path) -> str:
     if path.exists() and not path.is_file():
         raise InputError(f"cannot digest {shown(path)}: it is neither a file nor a folder", "give a regular file")
     try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        with path.open("rb", buffering=0) as stream:
+            return of_stream(stream)
     except OSError as error:
         raise InputError(f"cannot read {shown(path)}: {error.strerror}", "check that the file exists and may be read") from error
 
@@ -47,6 +53,22 @@ def sha256_many(paths: Iterable[Path]) -> dict[Path, str]:
     wanted = list(dict.fromkeys(paths))
     with ThreadPoolExecutor(max_workers=max(1, min(len(wanted), os.cpu_count() or 1))) as pool:
         return dict(zip(wanted, pool.map(sha256, wanted), strict=True))
+
+
+def of_stream(stream: FileIO) -> str:
+    """Lower-case hexadecimal SHA-256 of what is left in an unbuffered file; of a large one, the next block is read while one is hashed."""
+    if os.fstat(stream.fileno()).st_size < _LARGE:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+    total = hashlib.sha256()
+    block, ahead = bytearray(_BLOCK), bytearray(_BLOCK)
+    with ThreadPoolExecutor(max_workers=1) as reader:
+        size = stream.readinto(block)
+        while size:
+            following = reader.submit(stream.readinto, ahead)  # both let the interpreter go
+            total.update(memoryview(block)[:size])
+            size = following.result()
+            block, ahead = ahead, block
+    return total.hexdigest()
 
 
 def of_json(value: Any) -> str:

@@ -155,7 +155,9 @@ def gathered(params: CompileParams, model: Model, root: Path, folder: Path) -> M
         labelled=labelled,
         calibration=calibration,
         calibration_sha256=sha256(calibration) if calibration is not None else "",
-        subjects=tuple(dict.fromkeys(one.subject() for one in (table, train, original.table if original is not None else None) if one is not None)),
+        subjects=tuple(
+            dict.fromkeys(one.subject() for one in (table, train, original.table if original is not None else None) if one is not None)
+        ),
         known=known,
         doubts=doubts,
     )

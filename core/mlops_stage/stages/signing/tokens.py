@@ -52,7 +52,9 @@ def names(token: str) -> Mapping[str, list[str]]:
     said = _claims(token)
     issuers = [said.get("iss"), _inner(said, "federated_claims").get("connector_id")]
     parts = _parts(said)
-    identities: list[Any] = [one % parts for one in _IDENTITIES if parts.keys() >= set(_FIELD.findall(one))] or [said.get("email") or said.get("sub")]
+    identities: list[Any] = [one % parts for one in _IDENTITIES if parts.keys() >= set(_FIELD.findall(one))] or [
+        said.get("email") or said.get("sub")
+    ]
     return {
         "identities": [one for one in identities if isinstance(one, str) and one],
         "issuers": [one for one in issuers if isinstance(one, str) and one],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import stat
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from mlops_stage.errors import InputError
+from mlops_stage.evidence.digest import of_stream
 from mlops_stage.evidence.redact import shown
 from mlops_stage.stages.signing.verifying.names import fault_of, twins
 from mlops_stage.stages.signing.verifying.refusal import RefusalError
@@ -51,7 +51,7 @@ class Tree:
 def digest(_name: str, descriptor: int) -> str:
     """SHA-256 of what a descriptor reads."""
     with os.fdopen(os.dup(descriptor), "rb", buffering=0) as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        return of_stream(stream)
 
 
 def read_tree(path: Path, take: Take = digest) -> Tree:
