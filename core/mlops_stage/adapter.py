@@ -3,19 +3,43 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """For whom native files are written: they install what stands here, and lie where that repository wants them."""
+
+    kind: Literal["project", "plugin", "vendor"] = "project"
+    """`project` is our own repository, `plugin` that of a distribution with stages of its own, `vendor` a copy for one organisation."""
+    distribution: str = "mlops-stage"
+    """Whose stages they are for."""
+    version: str = ""
+    """The release that they install."""
+    wheel_sha256: str = ""
+    """Of that release's wheel, for installing it from an index; unknown until it is built."""
+    image: str = ""
+    """`registry/name@sha256:…` with that release in it; empty where nobody has published one."""
+    index_url: str = ""
+    """The package index of that organisation; empty means the one that pip is configured for."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Adapter:
-    """References are "module:attribute" and are resolved on first use.
-
-    `present(root) -> bool` says whether the repository uses this CI system;
-    `snippet(config) -> text` is what `mlops-stage init` tells the user to add to it.
-    """
+    """References are "module:attribute" and are resolved on first use."""
 
     name: str
+    """`[a-z][a-z0-9]*(_[a-z0-9]+)*`: `github_actions`."""
     summary: str
-    present: str
-    snippet: str
+    native: str
+    """`(catalogue, layout) -> {path: text}`: the native files for these stages; pure."""
+    present: str = ""
+    """`(root) -> bool`: whether the repository uses this CI system."""
+    snippet: str = ""
+    """`(root) -> text`: what `mlops-stage init` tells the user to add to it."""
+    detect: str = ""
+    """`(env) -> bool`: whether this process runs in that system."""
+    emit: str = ""
+    """`(run, env) -> {file to append to: text}`, `-` for standard output: annotations, summary and outputs; pure."""
     distribution: str = ""
     """Filled in by the host."""

@@ -314,7 +314,7 @@ from mlops_stage import Adapter, hookimpl
 
 @hookimpl
 def mlops_adapters():
-    return [Adapter(name="bell", summary="Ring", present="bell_ci:present", snippet="bell_ci:snippet")]
+    return [Adapter(name="bell", summary="Ring", native="bell_ci:native", present="bell_ci:present", snippet="bell_ci:snippet")]
 
 def present(root):
     return (root / "bell.txt").exists()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mlops_stage import __version__, host
-from mlops_stage.cli import completion, demo, init, plugins, verbs
+from mlops_stage.cli import adapters, completion, demo, init, plugins, verbs
 from mlops_stage.cli.run import RunCommand, StageCommand
 from mlops_stage.errors import UsageError, nearest
 
@@ -33,6 +33,7 @@ class Suite(click.Group):
             )
         )
         self._own: dict[str, click.Command] = {
+            "adapters": adapters.command(self),
             "completion": completion.command,
             "demo": demo.command(self),
             "init": init.command(self),

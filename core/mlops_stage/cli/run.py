@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -181,11 +182,15 @@ def carry_out(suite: Suite, settings: Settings, asked: tuple[Request | Refusal, 
     """Run the requests, say what the reporters say, and tell what went wrong beside the stages."""
     from mlops_stage import runner
     from mlops_stage.cli.progress import watching
+    from mlops_stage.native import emission
 
     with watching(quiet=quiet, verbose=verbose) as watch:
         record, terminal = runner.run(asked, suite.catalogue, settings, watch)
     if record.exit_code is not ExitCode.INTERRUPTED:  # whoever ended it wants one line, not the reports
         say(terminal, nl=False)
+        commands, failures = emission.emit(record, suite.catalogue, settings.env)
+        say(commands, nl=False)
+        record = replace(record, failures=(*record.failures, *failures))
         page = settings.out / "report.html"
         if terminal and page.is_file():
             say(f"The reports named above are in {_from_here(settings.out)}; open {_from_here(page)}.")

@@ -57,7 +57,7 @@ def snippets(root: Path, catalogue: Catalogue) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for adapter in catalogue.adapters.values():
         owner = f"adapter '{adapter.name}' of {adapter.distribution}"
-        if resolve(adapter.present, owner)(root):
+        if adapter.present and adapter.snippet and resolve(adapter.present, owner)(root):
             found.append((adapter.name, resolve(adapter.snippet, owner)(root)))
     return found
 

@@ -1,0 +1,95 @@
+"""Composite actions: one for what mlops.yaml names, and one for each stage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mlops_stage.native import inputs, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from mlops_stage.adapter import Layout
+    from mlops_stage.host import Catalogue
+    from mlops_stage.native.inputs import Input
+
+OUTPUTS = {
+    "outcome": "passed, failed, inconclusive, not_applicable or error",
+    "exit-code": "the exit code of mlops-stage: https://mlops-stage.dev/reference/exit-codes",
+    "out": "the output directory, with report.html, report.sarif, junit.xml and one folder for each report",
+    "outputs": "outputs of all stages that ran, as JSON: fromJSON(…).fairness_worst_gap",
+}
+"""Those of every action; see emission.outputs."""
+_FOLDER = "plugins/github_actions"
+_RUN = "run.sh"
+
+
+def native(catalogue: Catalogue, layout: Layout) -> dict[str, str]:
+    """`action.yml` of the repository, and `plugins/github_actions/<stage>/action.yml`; of a plugin's own repository `<stage>/action.yml`."""
+    own = layout.kind == "project"
+    folder = f"{_FOLDER}/" if own else ""
+    made = {f"{folder}{_RUN}": _script(layout)}
+    for stage in catalogue.stages.values():
+        action = _action(
+            f"mlops-stage {stage.kebab}",
+            f"{stage.summary}.",
+            inputs.of_stage(catalogue, stage),
+            {**OUTPUTS, **{name.replace("_", "-"): told for name, told in stage.outputs.items()}},
+            f'"$MLOPS_STAGE_ACTION/../{_RUN}" {stage.kebab}',
+        )
+        made[f"{folder}{stage.kebab}/action.yml"] = text.heading(layout) + text.yaml(action)
+    if own:
+        run = _action(
+            "mlops-stage evaluate",
+            "Data, quality, fairness, attacks, bill of materials and signatures: run the stages that mlops.yaml names.",
+            inputs.of_run(),
+            OUTPUTS,
+            f'"$MLOPS_STAGE_ACTION/{_FOLDER}/{_RUN}" run',
+        )
+        made["action.yml"] = text.heading(layout) + text.yaml(run)
+    return made
+
+
+def _action(name: str, description: str, offered: Iterable[Input], outputs: Mapping[str, str], command: str) -> dict[str, Any]:
+    every = (*offered, *inputs.BOOTSTRAP)
+    return {
+        "name": name,
+        "description": description,
+        "author": "The mlops-stage authors",
+        "branding": {"icon": "shield", "color": "blue"},
+        "inputs": {item.name: {"description": described(item), "required": False, "default": ""} for item in every},
+        "outputs": {key: {"description": told, "value": f"${{{{ steps.run.outputs.{key} }}}}"} for key, told in outputs.items()},
+        "runs": {"using": "composite", "steps": [_step(every, command)]},
+    }
+
+
+def described(item: Input) -> str:
+    """The help of an input with its choices and its default."""
+    choices = f"; one of {', '.join(item.choices)}" if item.choices else ""
+    default = f" (default: {item.default})" if item.default else ""
+    return f"{item.help}{choices}{default}"
+
+
+def _step(every: Iterable[Input], command: str) -> dict[str, Any]:
+    """Values travel by the step's environment alone: nothing of a user's stands in the script. Exit code 5 is amber, which GitHub shows as a warning."""
+    given = {item.variable: f"${{{{ inputs.{item.name} }}}}" for item in every}
+    return {
+        "id": "run",
+        "shell": "bash",
+        "env": {**given, "MLOPS_STAGE_ACTION": "${{ github.action_path }}"},
+        "run": f"bash {command} || {{ code=$?; [ $code -eq 5 ] || exit $code; }}",
+    }
+
+
+def _script(layout: Layout) -> str:
+    """What all actions of a repository call: find a Python and hand over to the bootstrap."""
+    up = "../.." if layout.kind == "project" else "."
+    lines = [
+        "#!/usr/bin/env bash\n",
+        text.heading(layout),
+        "set -euo pipefail\n",
+        'here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)\n',
+        f'export MLOPS_STAGE_SOURCE="$here/{up}"\n',
+        'exec sh "$MLOPS_STAGE_SOURCE/core/mlops_stage/native/bootstrap.sh" "$@"\n',
+    ]
+    return "".join(lines)

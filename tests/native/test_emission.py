@@ -1,0 +1,56 @@
+"""What adapters tell their CI system, each isolated from the others."""
+
+from dataclasses import replace
+
+import pytest
+
+from mlops_stage.adapter import Adapter
+from mlops_stage.errors import ExitCode
+from mlops_stage.host import Catalogue
+from mlops_stage.native import emission
+from mlops_stage.report import Run
+
+RUN = Run(reports=(), ids=(), started="2026-01-01T00:00:00Z", seconds=1.0)
+BELL = Adapter(name="bell", summary="Ring", native="bell:native", detect="here", emit="rings", distribution="bell-ci")
+
+
+def rings(run, env):
+    return {"-": f"::ring {run.started}\n", env["BELL_FILE"]: "rung=1\n"}
+
+
+def breaks(*_):
+    raise ValueError("no rope\nat all")
+
+
+@pytest.fixture(autouse=True)
+def _resolved(monkeypatch):
+    known = {"here": lambda env: "BELL" in env, "rings": rings, "breaks": breaks}
+    monkeypatch.setattr(emission, "resolve", lambda *args: known[args[0]])
+
+
+def test_texts_are_appended_to_the_files_of_the_system_in_use(tmp_path):
+    file = tmp_path / "rung"
+    file.write_text("before=0\n")
+    said, failures = emission.emit(RUN, Catalogue(adapters={"bell": BELL}), {"BELL": "1", "BELL_FILE": str(file)})
+    assert said == "::ring 2026-01-01T00:00:00Z\n"
+    assert failures == ()
+    assert file.read_text() == "before=0\nrung=1\n"
+
+
+def test_a_system_that_is_not_in_use_is_told_nothing(tmp_path):
+    assert emission.emit(RUN, Catalogue(adapters={"bell": BELL}), {"BELL_FILE": str(tmp_path / "rung")}) == ("", ())
+    assert not (tmp_path / "rung").exists()
+
+
+def test_an_adapter_that_breaks_is_named_and_the_others_speak(tmp_path):
+    adapters = {"bad": replace(BELL, name="bad", emit="breaks"), "bell": BELL}
+    said, failures = emission.emit(RUN, Catalogue(adapters=adapters), {"BELL": "1", "BELL_FILE": str(tmp_path / "rung")})
+    assert said.startswith("::ring")
+    assert [(failure.code, failure.message) for failure in failures] == [
+        (ExitCode.INTERNAL, "adapter 'bad' of bell-ci failed: ValueError: no rope")
+    ]
+
+
+def test_a_file_that_cannot_be_written_is_told(tmp_path):
+    _, failures = emission.emit(RUN, Catalogue(adapters={"bell": BELL}), {"BELL": "1", "BELL_FILE": str(tmp_path / "no" / "rung")})
+    assert "FileNotFoundError" in failures[0].message
