@@ -15,7 +15,7 @@ from pathlib import Path
 
 SELF = "mlops-stage"
 LOCKS = Path("mlops_stage/native/locks")
-ALL = "all"
+ALL, CORE = "all", "core"
 _FAILED = 3
 """The exit code of a stage that could not run."""
 
@@ -39,17 +39,18 @@ def main(arguments: list[str]) -> None:
 
 
 def flavour(arguments: list[str]) -> str:
-    """The stage that is asked for, which needs fewer libraries than all of them; options tell nothing."""
-    return arguments[0].replace("-", "_") if arguments else ALL
+    """The name of the lock: a stage needs fewer libraries than `run`, and one of somebody else brings its own."""
+    return ALL if not arguments or arguments[0] == "run" else arguments[0].replace("-", "_")
 
 
 def environment(env: dict[str, str], stage: str) -> Path:
     """The interpreter of the environment for this stage; the second time it is there already."""
     source = Path(env["MLOPS_STAGE_SOURCE"]).resolve() if env.get("MLOPS_STAGE_SOURCE") else None
     wheel = _wheel(env) if source is None else ""
-    plugins = _plugins(env)
+    plugins = _named(env, "MLOPS_STAGE_REQUIREMENTS")
     key = hashlib.sha256()
-    for part in (sys.version, stage, wheel, *(_digests(source) if source else ()), *([plugins.read_text()] if plugins else [])):
+    files = [file for file in (plugins, _named(env, "MLOPS_STAGE_LOCK")) if file]
+    for part in (sys.version, stage, wheel, *(_digests(source) if source else ()), *(file.read_text() for file in files)):
         key.update(f"{len(part)}:{part}".encode())
     place = _home(env) / key.hexdigest()[:32]
     python = place / "bin" / "python"
@@ -70,7 +71,9 @@ def _keep(aside: Path, place: Path) -> None:
         aside.rename(place)
     except OSError as error:
         if not (place / "bin" / "python").exists():
-            raise CannotInstall(f"cannot write {place}: {error.strerror}", "let MLOPS_STAGE_ENVIRONMENTS name a folder that can be written") from error
+            raise CannotInstall(
+                f"cannot write {place}: {error.strerror}", "let MLOPS_STAGE_ENVIRONMENTS name a folder that can be written"
+            ) from error
 
 
 def _home(env: dict[str, str]) -> Path:
@@ -91,20 +94,20 @@ def _wheel(env: dict[str, str]) -> str:
     return f"{SELF}=={version} --hash=sha256:{digest}\n"
 
 
-def _plugins(env: dict[str, str]) -> Path | None:
-    """The user's own hash-locked requirements."""
-    name = env.get("MLOPS_STAGE_REQUIREMENTS", "")
+def _named(env: dict[str, str], variable: str) -> Path | None:
+    """The file that a variable names: the user's own requirements, or the lock of a plugin's repository."""
+    name = env.get(variable, "")
     if name and not Path(name).is_file():
-        raise CannotInstall(f"requirements: there is no file {name}", "paths are relative to the folder that the step works in")
+        raise CannotInstall(f"{variable}: there is no file {name}", "paths are relative to the folder that the step works in")
     return Path(name).resolve() if name else None
 
 
 def _digests(source: Path) -> list[str]:
-    """One digest for all that is installed from a checkout; what Python leaves behind does not count."""
+    """One digest for all that is installed from a checkout; what Python and git leave behind does not count."""
     total = hashlib.sha256()
-    files = [source / "pyproject.toml", *sorted(file for folder in ("core", "plugins") for file in (source / folder).rglob("*"))]
-    for file in files:
-        if file.is_file() and file.suffix != ".pyc":
+    for file in sorted(source.rglob("*")):
+        parts = file.relative_to(source).parts
+        if file.is_file() and file.suffix != ".pyc" and not parts[0].startswith("."):
             total.update(f"{file.relative_to(source)}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
     return [total.hexdigest()]
 
@@ -112,16 +115,16 @@ def _digests(source: Path) -> list[str]:
 def _build(place: Path, source: Path | None, wheel: str, plugins: Path | None, stage: str, env: dict[str, str]) -> None:
     """The lock of the stage first, then mlops-stage itself without asking for anything more, then the user's plugins."""
     install = _installer(place, env)
+    lock = _named(env, "MLOPS_STAGE_LOCK")
     if source is None:
         with tempfile.NamedTemporaryFile("w", suffix=".txt") as listed:
             listed.write(wheel)
             listed.flush()
             install("--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", listed.name)
-        locks = next(place.glob(f"lib/python*/site-packages/{LOCKS}"))
-    else:
-        locks = source / "core" / LOCKS
-    lock = locks / f"{stage}.txt"
-    install("--require-hashes", "--only-binary", ":all:", "-r", str(lock if lock.is_file() else locks / f"{ALL}.txt"))
+    if lock is None:
+        locks = source / "core" / LOCKS if source else next(place.glob(f"lib/python*/site-packages/{LOCKS}"))
+        lock = next(file for file in (locks / f"{stage}.txt", locks / f"{CORE}.txt") if file.is_file())
+    install("--require-hashes", "--only-binary", ":all:", "-r", str(lock))
     if source is not None:
         install("--no-deps", "--no-build-isolation", str(source))
     if plugins is not None:
@@ -147,7 +150,9 @@ def _do(command: list[str], env: dict[str, str]) -> None:
     if done.returncode:
         said = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()] or ["it said nothing"]
         what = "make an environment" if "venv" in command else "install " + command[-1]
-        hint = "install python3-venv, or uv" if "venv" in command else "is the package index reachable? `mlops-stage doctor` helps to find out"
+        hint = (
+            "install python3-venv, or uv" if "venv" in command else "is the package index reachable? `mlops-stage doctor` helps to find out"
+        )
         print("\n".join(said[-20:]), file=sys.stderr)  # noqa: T201  (as above)
         raise CannotInstall(f"cannot {what}: {said[-1]}", hint)
 

@@ -57,7 +57,7 @@ _JOIN = [] if os.geteuid() == 0 else ["-U", "--preserve-credentials"]
 
 @pytest.fixture(scope="session")
 def binaries():
-    found = subprocess.run([HERE.parents[2] / ".ci" / "engines.sh", "--where"], capture_output=True, text=True, check=False)
+    found = subprocess.run([HERE.parents[2] / ".ci" / "engines" / "sigstore.sh", "--where"], capture_output=True, text=True, check=False)
     folder = Path(found.stdout.strip() or "/nowhere")
     if not (folder / "cosign").exists():
         (pytest.fail if _REQUIRED else pytest.skip)(

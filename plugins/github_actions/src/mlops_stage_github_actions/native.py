@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mlops_stage.native import bootstrapping as bootstrap
 from mlops_stage.native import inputs, text
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def native(catalogue: Catalogue, layout: Layout) -> dict[str, str]:
     """`action.yml` of the repository, and `plugins/github_actions/<stage>/action.yml`; of a plugin's own repository `<stage>/action.yml`."""
     own = layout.kind == "project"
     folder = f"{_FOLDER}/" if own else ""
-    made = {f"{folder}{_RUN}": _script(layout)}
+    made = {f"{folder}{_RUN}": _script(layout), **({} if own else bootstrap.texts(layout))}
     for stage in catalogue.stages.values():
         action = _action(
             f"mlops-stage {stage.kebab}",
@@ -82,14 +83,19 @@ def _step(every: Iterable[Input], command: str) -> dict[str, Any]:
 
 
 def _script(layout: Layout) -> str:
-    """What all actions of a repository call: find a Python and hand over to the bootstrap."""
-    up = "../.." if layout.kind == "project" else "."
+    """What all actions of a repository call: say what is installed, and hand over to the bootstrap."""
+    own = layout.kind == "project"
     lines = [
         "#!/usr/bin/env bash\n",
         text.heading(layout),
         "set -euo pipefail\n",
         'here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)\n',
-        f'export MLOPS_STAGE_SOURCE="$here/{up}"\n',
-        'exec sh "$MLOPS_STAGE_SOURCE/core/mlops_stage/native/bootstrap.sh" "$@"\n',
+        f'export MLOPS_STAGE_SOURCE="$here{"/../.." if own else ""}"\n',
     ]
-    return "".join(lines)
+    if own:
+        return "".join([*lines, f'exec sh "$MLOPS_STAGE_SOURCE/{bootstrap.PLACE}/{bootstrap.SCRIPTS[0]}" "$@"\n'])
+    lock = [
+        "# All that is installed beside this repository, mlops-stage included, each with its hashes.\n",
+        f'export MLOPS_STAGE_LOCK="$here/{bootstrap.LOCK}"\n',
+    ]
+    return "".join([*lines, *lock, f'exec sh "$here/{bootstrap.SCRIPTS[0]}" "$@"\n'])

@@ -1,0 +1,164 @@
+"""Workflows on act in host mode: no container engine and no network; what the steps did is read from its JSON lines."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from scenarios import Job, Ran
+
+HERE = Path(__file__).parent
+STUBS = {"actions/upload-artifact@v4": HERE / "stubs" / "upload-artifact"}
+
+
+@dataclass
+class Step:
+    """What one step did, of the innermost action that the lines tell of."""
+
+    result: str = ""
+    exit_code: int = 0
+    outputs: dict[str, str] = field(default_factory=dict)
+    summary: str = ""
+    commands: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
+    """Annotations and the like: (command, text, properties)."""
+    log: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Done:
+    """A whole workflow."""
+
+    code: int
+    jobs: Mapping[str, str]
+    steps: Mapping[tuple[str, ...], Step]
+    """By (job, step, inner step, …)."""
+    stderr: str
+
+
+@dataclass(frozen=True)
+class Act:
+    """The engine: `release` holds what the tag `mlops/evaluate@v1` would."""
+
+    binary: Path
+    release: Path
+    home: Path
+    env: Mapping[str, str] = field(default_factory=dict)
+    """What the machine offers to each job."""
+    actions: Mapping[str, Path] = field(default_factory=dict)
+    """Further published actions: `owner/name@ref` -> folder."""
+
+    def workflow(self, project: Path, file: str, keep: Path, *options: str, event: str = "push") -> Done:
+        """Execute one workflow file of a committed project."""
+        local = {"mlops/evaluate@v1": self.release, **STUBS, **self.actions}
+        argv = [str(self.binary), event, "-W", file, "--json", "--no-cache-server", "-P", "ubuntu-latest=-self-hosted"]
+        argv += ["--action-cache-path", str(self.home / "act"), "--actor", "somebody"]
+        given = {"GITHUB_REPOSITORY": "acme/models", "KEEP": str(keep), **self.env}
+        argv += [word for name, value in given.items() for word in ("--env", f"{name}={value}")]
+        argv += [word for name, folder in local.items() for word in ("--local-repository", f"{name}={folder}")]
+        clean = {"PATH": os.environ["PATH"], "HOME": str(self.home), "LC_ALL": "C.UTF-8"}
+        done = subprocess.run(
+            [*argv, *options], cwd=project, env=clean, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=280
+        )
+        return _read(done)
+
+    def run(self, project: Path, jobs: Sequence[Job], keep: Path) -> dict[str, list[Ran]]:
+        """Execute the jobs as one workflow; what each call left, by job."""
+        folder = project / ".github" / "workflows"
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "scenarios.yml").open("w", encoding="utf-8") as stream:
+            YAML().dump(_workflow(jobs), stream)
+        commit(project)
+        done = self.workflow(project, ".github/workflows/scenarios.yml", keep)
+        assert set(done.jobs) == {job.name for job in jobs}, done.stderr[-3000:]
+        return {job.name: [_ran(done, job, place, keep) for place in range(len(job.calls))] for job in jobs}
+
+
+def commit(project: Path) -> None:
+    """Make the folder a repository whose head holds all of its files."""
+    git = ["git", "-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
+    if not (project / ".git").exists():
+        subprocess.run([*git, "init", "-q", "-b", "main"], cwd=project, check=True)
+        subprocess.run([*git, "remote", "add", "origin", "https://github.example/acme/models.git"], cwd=project, check=True)
+    subprocess.run([*git, "add", "-A"], cwd=project, check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "All files"], cwd=project, check=True)
+
+
+def _workflow(jobs: Sequence[Job]) -> dict[str, Any]:
+    return {
+        "name": "scenarios",
+        "on": "push",
+        "permissions": {"contents": "read"},
+        "jobs": {job.name: {"runs-on": "ubuntu-latest", "steps": _steps(job)} for job in jobs},
+    }
+
+
+def _steps(job: Job) -> list[dict[str, Any]]:
+    calls = [
+        {"id": f"call{place}", "if": "always()", "uses": uses(call.stage), "with": {**call.inputs, "out": f"kept-{place}"}}
+        for place, call in enumerate(job.calls)
+    ]
+    seen = {
+        "if": "always()",
+        "env": {"SEEN": "${{ toJSON(steps) }}"},
+        "run": 'mkdir -p "kept-0" && printf %s "$SEEN" > kept-0/steps.json; ls -A > kept-0/tree.txt; env > kept-0/env.txt',
+    }
+    keep = {
+        "if": "always()",
+        "uses": "actions/upload-artifact@v4",
+        "with": {"name": job.name, "path": "kept-*/**/*\n!kept-*/*/evidence/private/**\n"},
+    }
+    return [{"uses": "actions/checkout@v4", "with": {"persist-credentials": False}}, *calls, seen, keep]
+
+
+def uses(stage: str) -> str:
+    """The published name of a stage's action."""
+    if stage in {"trial", "reader"}:
+        return f"acme/trial/{stage}@v1"
+    return "mlops/evaluate@v1" if stage == "run" else f"mlops/evaluate/plugins/github_actions/{stage}@v1"
+
+
+def _ran(done: Done, job: Job, place: int, keep: Path) -> Ran:
+    name = f"call{place}"
+    step = done.steps[job.name, name, "run"]
+    seen = json.loads((keep / job.name / "kept-0" / "steps.json").read_text(encoding="utf-8"))[name]
+    outputs = seen["outputs"]
+    amber = step.result == "success" and outputs.get("outcome") == "inconclusive"
+    state = "amber" if amber else "passed" if seen["outcome"] == "success" else "failed"
+    code = int(outputs["exit-code"]) if amber else step.exit_code
+    return Ran(state=state, exit_code=code, outputs=outputs, log="\n".join(step.log), out=keep / job.name / f"kept-{place}")
+
+
+def _read(done: subprocess.CompletedProcess[str]) -> Done:
+    jobs: dict[str, str] = {}
+    steps: dict[tuple[str, ...], Step] = {}
+    for line in done.stdout.splitlines():
+        told = json.loads(line)
+        if "jobResult" in told:
+            jobs[told["jobID"]] = told["jobResult"]
+        if "stepID" in told and told.get("stage") == "Main":
+            _note(steps.setdefault((told["jobID"], *told["stepID"]), Step()), told)
+    return Done(code=done.returncode, jobs=jobs, steps=steps, stderr=done.stderr)
+
+
+def _note(step: Step, told: Mapping[str, Any]) -> None:
+    match told.get("command"):
+        case "set-output":
+            step.outputs[told["name"]] = told["arg"]
+        case "summary":
+            step.summary = told["content"]
+        case str() as command:
+            step.commands.append((command, told.get("arg", ""), told.get("kvPairs") or {}))
+        case _ if "stepResult" in told:
+            step.result = told["stepResult"]
+        case _ if told.get("raw_output"):
+            step.log.append(told["msg"].rstrip("\n"))
+        case _ if told["msg"].startswith("exit status "):
+            step.exit_code = int(told["msg"].split()[-1])
+        case _:
+            pass
