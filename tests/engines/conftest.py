@@ -52,22 +52,8 @@ def machine(tmp_path_factory, release) -> dict[str, str]:
     """The variables of a machine that jobs run on: environments and wheels are kept for the session, as a runner of one's own keeps them."""
     folder = tmp_path_factory.mktemp("machine")
     wheels = folder / "wheels"
-    subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pip",
-            "wheel",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-deps",
-            "--no-build-isolation",
-            "-w",
-            wheels,
-            release,
-        ],
-        check=True,
-    )
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", wheels, release]
+    subprocess.run(build, check=True, capture_output=True)
     return {
         "MLOPS_STAGE_ENVIRONMENTS": str(folder / "environments"),
         "MLOPS_STAGE_CACHE": str(folder / "cache"),
@@ -93,6 +79,6 @@ def trial_repository(tmp_path_factory, machine) -> Path:
     (folder / "mlops-stage.lock").write_text(core + own)
     assert zipfile.is_zipfile(wheel)
     env = {**os.environ, "PYTHONPATH": str(ROOT / "tests/fixtures/site"), "MLOPS_STAGE_PLUGINS": "trial"}
-    generate = [sys.executable, "-P", "-m", "mlops_stage", "adapters", "generate", "--distribution", "mlops-stage-trial"]
+    generate = [sys.executable, "-P", "-m", "mlops_stage", "adapters", "generate", "--ci", "github-actions", "--distribution", "mlops-stage-trial"]
     subprocess.run(generate, cwd=folder, env=env, check=True, capture_output=True)
     return folder

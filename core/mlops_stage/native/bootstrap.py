@@ -16,6 +16,7 @@ from pathlib import Path
 SELF = "mlops-stage"
 LOCKS = Path("mlops_stage/native/locks")
 ALL, CORE = "all", "core"
+HASHED = ("--require-hashes", "--only-binary", ":all:")
 _FAILED = 3
 """The exit code of a stage that could not run."""
 
@@ -43,22 +44,43 @@ def flavour(arguments: list[str]) -> str:
     return ALL if not arguments or arguments[0] == "run" else arguments[0].replace("-", "_")
 
 
+class Order:
+    """What is to be installed, read from the environment of the step."""
+
+    def __init__(self, env: dict[str, str], stage: str) -> None:
+        self.env = env
+        self.stage = stage
+        self.source = Path(env["MLOPS_STAGE_SOURCE"]).resolve() if env.get("MLOPS_STAGE_SOURCE") else None
+        self.wheel = "" if self.source else _wheel(env)
+        self.plugins = _named(env, "MLOPS_STAGE_REQUIREMENTS")
+        self.lock = _named(env, "MLOPS_STAGE_LOCK")
+
+    def key(self) -> str:
+        """The same for the same interpreter, lock, plugins and source, whatever else has changed."""
+        total = hashlib.sha256()
+        given = [file.read_text(encoding="utf-8") for file in (self.plugins, self.lock) if file]
+        for part in (sys.version, self.stage, self.wheel, _digest(self.source) if self.source else "", *given):
+            total.update(f"{len(part)}:{part}".encode())
+        return total.hexdigest()[:32]
+
+    def locked(self, place: Path) -> Path:
+        """The lock of the stage: its own, or the one for stages that bring their own requirements; that of a release lies in its wheel."""
+        if self.lock:
+            return self.lock
+        locks = self.source / "core" / LOCKS if self.source else next(place.glob(f"lib/python*/site-packages/{LOCKS}"))
+        return next(file for file in (locks / f"{self.stage}.txt", locks / f"{CORE}.txt") if file.is_file())
+
+
 def environment(env: dict[str, str], stage: str) -> Path:
     """The interpreter of the environment for this stage; the second time it is there already."""
-    source = Path(env["MLOPS_STAGE_SOURCE"]).resolve() if env.get("MLOPS_STAGE_SOURCE") else None
-    wheel = _wheel(env) if source is None else ""
-    plugins = _named(env, "MLOPS_STAGE_REQUIREMENTS")
-    key = hashlib.sha256()
-    files = [file for file in (plugins, _named(env, "MLOPS_STAGE_LOCK")) if file]
-    for part in (sys.version, stage, wheel, *(_digests(source) if source else ()), *(file.read_text() for file in files)):
-        key.update(f"{len(part)}:{part}".encode())
-    place = _home(env) / key.hexdigest()[:32]
+    order = Order(env, stage)
+    place = _home(env) / order.key()
     python = place / "bin" / "python"
     if not python.exists():
         place.parent.mkdir(parents=True, exist_ok=True)
         aside = place.with_name(f".{place.name}.{secrets.token_hex(4)}")
         try:
-            _build(aside, source, wheel, plugins, stage, env)
+            _build(order, aside)
             _keep(aside, place)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
@@ -102,33 +124,29 @@ def _named(env: dict[str, str], variable: str) -> Path | None:
     return Path(name).resolve() if name else None
 
 
-def _digests(source: Path) -> list[str]:
+def _digest(source: Path) -> str:
     """One digest for all that is installed from a checkout; what Python and git leave behind does not count."""
     total = hashlib.sha256()
     for file in sorted(source.rglob("*")):
         parts = file.relative_to(source).parts
         if file.is_file() and file.suffix != ".pyc" and not parts[0].startswith("."):
             total.update(f"{file.relative_to(source)}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
-    return [total.hexdigest()]
+    return total.hexdigest()
 
 
-def _build(place: Path, source: Path | None, wheel: str, plugins: Path | None, stage: str, env: dict[str, str]) -> None:
-    """The lock of the stage first, then mlops-stage itself without asking for anything more, then the user's plugins."""
-    install = _installer(place, env)
-    lock = _named(env, "MLOPS_STAGE_LOCK")
-    if source is None:
+def _build(order: Order, place: Path) -> None:
+    """The locked libraries first, then mlops-stage or the plugin itself without asking for anything more, then the user's plugins."""
+    install = _installer(place, order.env)
+    if order.wheel:
         with tempfile.NamedTemporaryFile("w", suffix=".txt") as listed:
-            listed.write(wheel)
+            listed.write(order.wheel)
             listed.flush()
-            install("--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", listed.name)
-    if lock is None:
-        locks = source / "core" / LOCKS if source else next(place.glob(f"lib/python*/site-packages/{LOCKS}"))
-        lock = next(file for file in (locks / f"{stage}.txt", locks / f"{CORE}.txt") if file.is_file())
-    install("--require-hashes", "--only-binary", ":all:", "-r", str(lock))
-    if source is not None:
-        install("--no-deps", "--no-build-isolation", str(source))
-    if plugins is not None:
-        install("--require-hashes", "-r", str(plugins))
+            install("--no-deps", *HASHED, "-r", listed.name)
+    install(*HASHED, "-r", str(order.locked(place)))
+    if order.source:
+        install("--no-deps", "--no-build-isolation", str(order.source))
+    if order.plugins:
+        install(*HASHED, "-r", str(order.plugins))
 
 
 def _installer(place: Path, env: dict[str, str]):  # type: ignore[no-untyped-def]  # noqa: ANN202  (a function of words)
