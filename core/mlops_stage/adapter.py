@@ -11,17 +11,25 @@ class Layout:
     """For whom native files are written: they install what stands here, and lie where that repository wants them."""
 
     kind: Literal["project", "plugin", "vendor"] = "project"
-    """`project` is our own repository, `plugin` that of a distribution with stages of its own, `vendor` a copy for one organisation."""
+    """`project` is our own repository, `plugin` that of a distribution with stages of its own, `vendor` a new one that an organisation keeps for itself.
+
+    Paths: in `project` native files lie below `plugins/<ci>/`. In `plugin` and `vendor` they lie at the top, where the CI system looks for them:
+    `templates/` (GitLab), `vars/`, `src/` and `resources/` (Jenkins), `task/`, `stepaction/` and `pipeline/` (Tekton), `action.yml` and `<stage>/action.yml` (GitHub).
+
+    What is installed: `project` installs from its own checkout; `plugin` too, beside what its file `mlops-stage.lock` lists. `vendor` has no source: it
+    runs `mlops-stage` in `image` where there is one and the CI system can, else it carries both scripts of `native.bootstrapping.texts` and sets for them
+    what `native.bootstrapping.release` returns.
+    """
     distribution: str = "mlops-stage"
     """Whose stages they are for."""
     version: str = ""
     """The release that they install."""
     wheel_sha256: str = ""
-    """Of that release's wheel, for installing it from an index; unknown until it is built."""
+    """Of that release's wheel, for installing it from an index; empty where it is not known, as in our own repository before it is built."""
     image: str = ""
     """`registry/name@sha256:…` with that release in it; empty where nobody has published one."""
     index_url: str = ""
-    """The package index of that organisation; empty means the one that pip is configured for."""
+    """The package index of that organisation; empty means the one that the machine is configured for. Never holds credentials."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from mlops_stage.errors import UsageError
 from mlops_stage.native import text
 
 if TYPE_CHECKING:
@@ -26,3 +27,18 @@ def texts(layout: Layout) -> dict[str, str]:
         first, rest = script.split("\n", 1) if script.startswith("#!") else ("", script)
         made[name] = (f"{first}\n" if first else "") + text.heading(layout) + rest
     return made
+
+
+def release(layout: Layout) -> dict[str, str]:
+    """The variables that tell the scripts which release to install from which index.
+
+    Raises:
+        UsageError: the layout does not say which wheel that is.
+    """
+    if not layout.wheel_sha256:
+        raise UsageError(
+            f"the digest of the wheel of {layout.distribution} {layout.version} is not known",
+            f"`pip download --no-deps {layout.distribution}=={layout.version}` fetches it; --wheel names the file",
+        )
+    index = {"MLOPS_STAGE_INDEX_URL": layout.index_url} if layout.index_url else {}
+    return {"MLOPS_STAGE_VERSION": layout.version, "MLOPS_STAGE_SHA256": layout.wheel_sha256, **index}
