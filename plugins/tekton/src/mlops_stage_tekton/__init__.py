@@ -8,6 +8,8 @@ ADAPTER = Adapter(
     native="mlops_stage_tekton.native:native",
     present="mlops_stage_tekton.project:present",
     snippet="mlops_stage_tekton.project:snippet",
+    detect="mlops_stage_tekton.emission:detect",
+    emit="mlops_stage_tekton.emission:emit",
 )
 
 

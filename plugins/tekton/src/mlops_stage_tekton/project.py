@@ -1,0 +1,56 @@
+"""A repository whose pipelines run on Tekton: how it is known, and what it should add."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_FOLDERS = (".tekton", "tekton", ".", "ci", "deploy", "k8s", "pipelines")
+"""Where Pipelines lie by custom; Pipelines as Code reads the first."""
+_MOST_FILES = 200
+_HEAD_BYTES = 4096
+_API = b"apiVersion: tekton.dev/"
+
+
+def present(root: Path) -> bool:
+    """Whether a YAML file in one of the customary folders holds something of Tekton's."""
+    return any(_API in _head(file) for file in _candidates(root))
+
+
+def snippet(root: Path) -> str:
+    """The task to add to a Pipeline; it runs what mlops.yaml names."""
+    del root
+    return (
+        "    - name: evaluate\n"
+        "      taskRef: {name: mlops-run}\n"
+        "      params:\n"
+        "        - {name: image, value: $(params.mlops-image)}   # registry/name@sha256:… with mlops-stage in it\n"
+        "      workspaces:\n"
+        "        - {name: source, workspace: source}\n"
+    )
+
+
+def _candidates(root: Path) -> Iterator[Path]:
+    """A bounded look: YAML files of these folders, not below them, without following links out of the repository."""
+    left = _MOST_FILES
+    for name in _FOLDERS:
+        folder = root / name
+        if folder.is_symlink() or not folder.is_dir():
+            continue
+        for file in sorted(folder.iterdir()):
+            if file.suffix in {".yaml", ".yml"} and file.is_file() and not file.is_symlink():
+                left -= 1
+                if left < 0:
+                    return
+                yield file
+
+
+def _head(file: Path) -> bytes:
+    try:
+        with file.open("rb") as stream:
+            return stream.read(_HEAD_BYTES)
+    except OSError:
+        return b""

@@ -1,0 +1,103 @@
+"""Samples: a Pipeline to cut down, and how each object is started or referred to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mlops_stage_tekton.objects import USER, image_param, metadata
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mlops_stage.adapter import Layout
+    from mlops_stage.host import Catalogue
+
+EXAMPLE_IMAGE = "registry.example.com/mlops-stage@sha256:" + 64 * "0"
+
+
+def pipeline(name: str, catalogue: Catalogue, layout: Layout) -> dict[str, Any]:
+    """Stages that read nobody's report side by side, then those that read theirs; a sample to cut down to what mlops.yaml names."""
+    first = [stage.name for stage in catalogue.stages.values() if not stage.consumes]
+    later = [stage.name for stage in catalogue.stages.values() if stage.consumes and "oidc" not in stage.needs]
+    image = {"name": "image", "value": "$(params.image)"}
+    source = [{"name": "source", "workspace": "source"}]
+    judge = {
+        "name": "judge",
+        "taskRef": {"name": "mlops-run"},
+        "params": [image],
+        "matrix": {"include": [{"name": stage, "params": _values(stages=stage, out=f"mlops-out/{stage}")} for stage in first]},
+        "workspaces": source,
+    }
+    account = {
+        "name": "account",
+        "runAfter": ["judge"],
+        "taskRef": {"name": "mlops-run"},
+        "params": [
+            image,
+            *_values(stages=",".join(later), out="mlops-out/account", reports=":".join(f"mlops-out/{stage}" for stage in first)),
+        ],
+        "workspaces": source,
+    }
+    spec = {
+        "description": "Every stage in a TaskRun of its own, then what reads their reports. Keep the entries that mlops.yaml names.",
+        "params": [image_param(layout)],
+        "workspaces": [{"name": "source", "description": "model, data and mlops.yaml"}],
+        "tasks": [judge, account],
+    }
+    return {"apiVersion": "tekton.dev/v1", "kind": "Pipeline", "metadata": metadata(name, "evaluate", layout), "spec": spec}
+
+
+def task_run(made: Mapping[str, Any]) -> dict[str, Any]:
+    """A TaskRun of the Task; nobody publishes an image, so its name stands for your own."""
+    name = made["metadata"]["name"]
+    return {
+        "apiVersion": "tekton.dev/v1",
+        "kind": "TaskRun",
+        "metadata": {"generateName": f"{name}-"},
+        "spec": {"taskRef": {"name": name}, "params": _values(image=EXAMPLE_IMAGE), "podTemplate": _group(), "workspaces": [_claim()]},
+    }
+
+
+def pipeline_run(made: Mapping[str, Any]) -> dict[str, Any]:
+    """A PipelineRun of the Pipeline."""
+    name = made["metadata"]["name"]
+    return {
+        "apiVersion": "tekton.dev/v1",
+        "kind": "PipelineRun",
+        "metadata": {"generateName": f"{name}-"},
+        "spec": {
+            "pipelineRef": {"name": name},
+            "params": _values(image=EXAMPLE_IMAGE),
+            "taskRunTemplate": {"podTemplate": _group()},
+            "workspaces": [_claim()],
+        },
+    }
+
+
+def task_with_step(made: Mapping[str, Any]) -> dict[str, Any]:
+    """A Task of somebody's own with the StepAction in it; it hands the outcome on."""
+    name = made["metadata"]["name"]
+    step = {"name": "evaluate", "ref": {"name": name}, "params": _values(image=EXAMPLE_IMAGE, workspace="$(workspaces.source.path)")}
+    return {
+        "apiVersion": "tekton.dev/v1",
+        "kind": "Task",
+        "metadata": {"name": f"with-{name}"},
+        "spec": {
+            "workspaces": [{"name": "source"}],
+            "results": [{"name": "outcome", "value": "$(steps.evaluate.results.outcome)"}],
+            "steps": [step],
+        },
+    }
+
+
+def _values(**given: str) -> list[dict[str, str]]:
+    return [{"name": name, "value": value} for name, value in given.items()]
+
+
+def _group() -> dict[str, Any]:
+    """The volume of the workspace belongs to the group of the image's user, who may then write."""
+    return {"securityContext": {"fsGroup": USER}}
+
+
+def _claim() -> dict[str, Any]:
+    return {"name": "source", "persistentVolumeClaim": {"claimName": "models"}}
