@@ -8,6 +8,8 @@ ADAPTER = Adapter(
     native="mlops_stage_gitlab.native:native",
     present="mlops_stage_gitlab.project:present",
     snippet="mlops_stage_gitlab.project:snippet",
+    detect="mlops_stage_gitlab.emission:detect",
+    emit="mlops_stage_gitlab.emission:emit",
 )
 
 

@@ -1,0 +1,59 @@
+"""What GitLab reads of a run beside the reports: variables for later jobs, and a link in the job's log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlops_stage.report.words import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mlops_stage.report import Run
+
+MOST_VARIABLES = 50
+MOST_BYTES = 5 * 1024
+"""GitLab refuses a dotenv report with more (on gitlab.com without a subscription), and the job then fails whatever it found."""
+
+
+def detect(env: Mapping[str, str]) -> bool:
+    """Whether a job of GitLab CI runs this process."""
+    return env.get("GITLAB_CI") == "true"
+
+
+def emit(run: Run, env: Mapping[str, str]) -> dict[str, str]:
+    """Texts for standard output (`-`) and for the file that the component names."""
+    values = outputs(run)
+    kept = fitting(values)
+    said = [f"mlops-stage: {page}" for page in _pages(env)]
+    if len(kept) < len(values):
+        said.append(f"mlops-stage: GitLab hands on {counted(len(kept), 'variable')}; {len(values) - len(kept)} more are in outputs.env")
+    texts = {"-": "".join(f"{line}\n" for line in said)}
+    if env.get("MLOPS_STAGE_DOTENV"):
+        texts[env["MLOPS_STAGE_DOTENV"]] = "".join(kept)
+    return texts
+
+
+def outputs(run: Run) -> list[str]:
+    """`<id>_<output>=value` of the reports of this run, outcomes first; a line end in a value becomes a space."""
+    own = [report for report in run.reports if report.id in run.ids]
+    outcomes = [f"{report.id}_outcome={report.outcome}\n" for report in own]
+    return outcomes + [f"{report.id}_{name}={' '.join(value.split())}\n" for report in own for name, value in sorted(report.outputs.items())]
+
+
+def fitting(lines: list[str]) -> list[str]:
+    """As many as GitLab takes; one that is too long for what is left is left out."""
+    kept: list[str] = []
+    left = MOST_BYTES
+    for line in lines:
+        size = len(line.encode())
+        if len(kept) < MOST_VARIABLES and size <= left:
+            kept.append(line)
+            left -= size
+    return kept
+
+
+def _pages(env: Mapping[str, str]) -> list[str]:
+    """Where the page of this job can be seen once its artifacts are there."""
+    job, out = env.get("CI_JOB_URL"), env.get("MLOPS_INPUT_OUT")
+    return [f"{job}/artifacts/file/{out}/report.html"] if job and out else []

@@ -1,0 +1,51 @@
+"""CI/CD components: one for each stage, and one for the whole way from what mlops.yaml names to a verified signature."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mlops_stage.errors import StageError
+from mlops_stage.native import inputs, text
+from mlops_stage_gitlab import pipeline, spec
+from mlops_stage_gitlab.job import job
+
+if TYPE_CHECKING:
+    from mlops_stage.adapter import Layout
+    from mlops_stage.host import Catalogue
+    from mlops_stage.stage import Stage
+
+PIPELINE = "full-pipeline"
+_BILLS = "sbom"
+"""The stage whose report GitLab reads as a bill of materials."""
+
+
+def native(catalogue: Catalogue, layout: Layout) -> dict[str, str]:
+    """`templates/<stage>.yml`, at the top of a repository of components and below `plugins/gitlab` in ours; the pipeline is ours alone.
+
+    Raises:
+        StageError: a field of a stage has the name of an input that every component has.
+    """
+    folder = "plugins/gitlab/templates" if layout.kind == "project" else "templates"
+    made = {f"{folder}/{stage.kebab}.yml": _component(catalogue, layout, stage) for stage in catalogue.stages.values()}
+    if layout.kind != "plugin":
+        made[f"{folder}/{PIPELINE}.yml"] = text.heading(layout) + text.yaml(*pipeline.component(catalogue, layout))
+    return made
+
+
+def _component(catalogue: Catalogue, layout: Layout, stage: Stage) -> str:
+    offered = tuple(item for item in inputs.of_stage(catalogue, stage) if item is not inputs.OUT)
+    own = {
+        "job-name": {"type": "string", "description": "name of the job", "default": f"mlops-{stage.kebab}", "regex": "^.+$"},
+        "stage": {"type": "string", "description": "stage of the pipeline that the job belongs to", "default": "test"},
+        **spec.installing(layout),
+    }
+    taken = sorted(set(own) & {item.name for item in offered})
+    if taken:
+        raise StageError(
+            f"stage '{stage.name}' of {stage.distribution} has a field '{taken[0]}', which names an input of every component of GitLab",
+            "its author must rename that field",
+        )
+    made = job(layout, stage.kebab, bills=stage.name == _BILLS)
+    body: dict[str, Any] = {"stage": spec.asked("stage"), **made, "variables": {**made["variables"], **spec.given(offered)}}
+    documents = (spec.header(f"{stage.summary}.", spec.declared(offered), own), {spec.asked("job-name"): body})
+    return text.heading(layout) + text.yaml(*documents)

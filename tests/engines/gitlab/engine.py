@@ -1,0 +1,142 @@
+"""Pipelines on gitlab-ci-local with its shell executor: no container engine and no network; states and exit codes are read from its log."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ruamel.yaml import YAML
+from scenarios import Job, Ran
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from scenarios import Call
+
+HOST = "gitlab.example"
+IMAGE = f"registry.example/ml/mlops-stage@sha256:{'0' * 64}"
+"""No job starts it: the shell executor leaves images alone, and `mlops-stage` lies on PATH as it would in the image."""
+VERSION = "1.2.3"
+_END = re.compile(
+    r"^(?!parsing and downloads |pipeline )(?P<name>\S.*?) +finished in [\d.,a-z ]+?(?: +(?P<state>WARN|FAIL) (?P<code>\d+))? *$",
+    re.MULTILINE,
+)
+_STATES = {None: "passed", "WARN": "amber", "FAIL": "failed"}
+
+
+@dataclass(frozen=True)
+class Done:
+    """A whole pipeline: its exit code, state and exit code of each job that ran, and all that was printed."""
+
+    code: int
+    jobs: Mapping[str, tuple[str, int]]
+    text: str
+
+
+@dataclass(frozen=True)
+class GitLab:
+    """The engine: `components` are published projects, `group/project/ref` -> the folder that holds `templates`."""
+
+    program: Path
+    home: Path
+    bin: Path
+    """In front of PATH: what the image would hold."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """What the machine offers to each job."""
+    components: Mapping[str, Path] = field(default_factory=dict)
+
+    def pipeline(self, project: Path, *options: str, **variables: str) -> Done:
+        """Execute `.gitlab-ci.yml` of a committed project, or another file that the options name."""
+        for name, folder in self.components.items():
+            place = project / ".gitlab-ci-local" / "includes" / HOST / name / "templates"
+            shutil.copytree(folder / "templates", place, dirs_exist_ok=True)
+        argv = [str(self.program), "--force-shell-executor", "--shell-isolation", "--no-artifacts-to-source", "--color=false"]
+        argv += ["--home", str(self.home), "--variable", "GITLAB_CI=true", *options]
+        argv += [word for name, value in variables.items() for word in ("--variable", f"{name}={value}")]
+        clean = {"PATH": f"{self.bin}:{os.environ['PATH']}", "HOME": str(self.home), "LC_ALL": "C.UTF-8", **self.env}
+        done = subprocess.run(
+            argv,
+            cwd=project,
+            env=clean,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=280,
+        )
+        jobs = {found["name"]: (_STATES[found["state"]], int(found["code"] or 0)) for found in _END.finditer(done.stdout)}
+        return Done(code=done.returncode, jobs=jobs, text=done.stdout)
+
+    def run(self, project: Path, jobs: Sequence[Job], keep: Path) -> dict[str, list[Ran]]:
+        """Execute the jobs as one pipeline; a component is a job of its own, so each call is one."""
+        calls = {job.name: [(f"{job.name}-{place}", call) for place, call in enumerate(job.calls)] for job in jobs}
+        included = [include(name, call) for listed in calls.values() for name, call in listed]
+        with (project / ".gitlab-ci.yml").open("w", encoding="utf-8") as stream:
+            YAML().dump({"stages": ["test"], "include": included}, stream)
+        commit(project)
+        done = self.pipeline(project)
+        return {job: [self.ran(project, done, named(name, call), keep) for name, call in listed] for job, listed in calls.items()}
+
+    def ran(self, project: Path, done: Done, name: str, keep: Path) -> Ran:
+        """What one job left; its artifacts are moved to `keep`."""
+        assert name in done.jobs, done.text[-4000:]
+        state, code = done.jobs[name]
+        out = artifacts(project, name) / "mlops-out" / name
+        kept = keep / name
+        if out.is_dir():
+            shutil.copytree(out, kept)
+        log = (project / ".gitlab-ci-local" / "output" / f"{name}.log").read_text(encoding="utf-8")
+        return Ran(state=state, exit_code=code, outputs=variables(kept / "variables.env"), log=log, out=kept)
+
+
+def include(name: str, call: Call) -> dict[str, Any]:
+    """One entry of `include:`."""
+    if call.stage in {"trial", "reader"}:
+        own = {"job-name": name, "image": IMAGE}
+        return {"component": f"$CI_SERVER_FQDN/acme/trial/{call.stage}@v1", "inputs": {**own, **call.inputs}}
+    component, own = ("full-pipeline", {"prefix": name}) if call.stage == "run" else (call.stage, {"job-name": name})
+    return {"component": f"$CI_SERVER_FQDN/mlops/components/{component}@{VERSION}", "inputs": {**own, **call.inputs}}
+
+
+def named(name: str, call: Call) -> str:
+    """The job that a call becomes."""
+    return f"{name}-evaluate" if call.stage == "run" else name
+
+
+def artifacts(project: Path, name: str) -> Path:
+    """Where the engine keeps what a job handed on."""
+    return project / ".gitlab-ci-local" / "artifacts" / name
+
+
+def variables(file: Path) -> dict[str, str]:
+    """A dotenv report as GitLab reads it: what follows the first equals sign, nothing quoted."""
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    return dict(line.split("=", 1) for line in lines)
+
+
+def expanded(engine: GitLab, project: Path) -> dict[str, Any]:
+    """The pipeline with all that it includes, as the engine sees it; nothing is executed."""
+    done = engine.pipeline(project, "--list-json")
+    return json.loads(done.text[done.text.index("[") :])
+
+
+def commit(project: Path) -> None:
+    """Make the folder a repository whose head holds all of its files: jobs see nothing else."""
+    git = ["git", "-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
+    fresh = not (project / ".git").exists()
+    if fresh:
+        subprocess.run([*git, "init", "-q", "-b", "main"], cwd=project, check=True)
+        subprocess.run([*git, "remote", "add", "origin", f"git@{HOST}:acme/models.git"], cwd=project, check=True)
+        (project / ".git" / "info" / "exclude").write_text(".gitlab-ci-local/\n")
+    subprocess.run([*git, "add", "-A"], cwd=project, check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "All files"], cwd=project, check=True)
+    if fresh:
+        subprocess.run([*git, "update-ref", "refs/remotes/origin/main", "HEAD"], cwd=project, check=True)
+        subprocess.run([*git, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main"], cwd=project, check=True)
