@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import importlib.util
+import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -15,10 +19,11 @@ import pytest
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE))
+from scenarios import Bench  # noqa: E402  (it lies beside this file, which the line above makes known)
 
 _REQUIRED = os.environ.get("MLOPS_STAGE_REQUIRE_ENGINES") == "1"
-_RELEASED = ("action.yml", "plugins", "core", "pyproject.toml", "README.md", "LICENSE", "docs/examples/income")
-"""What installing from a checkout reads; the rest of the tag only takes time to pack."""
+_RELEASED = ("action.yml", "plugins", "core", "pyproject.toml", "README.md", "LICENSE", "docs/examples/income", ".github")
+"""What installing from a checkout reads, and workflows to call; the rest of the tag only takes time to pack."""
 
 
 @pytest.fixture(scope="session")
@@ -36,10 +41,57 @@ def engine():
 
 
 @pytest.fixture(scope="session")
-def release(tmp_path_factory) -> Path:
+def load():
+    """The module `engine.py` of a folder here: there are several of that name."""
+
+    def module(name: str):
+        found = sys.modules.get(f"engine_of_{name}")
+        if found is None:
+            spec = importlib.util.spec_from_file_location(f"engine_of_{name}", HERE / name / "engine.py")
+            found = importlib.util.module_from_spec(spec)
+            sys.modules[spec.name] = found
+            spec.loader.exec_module(found)
+        return found
+
+    return module
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory):
+    """Do what is dear once for all processes of the tests: `once(name, make)` gives each what `make(folder)` gave the first."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def do(name: str, make):
+        kept = shared / f"{name}.pickle"
+        with (shared / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not kept.exists():
+                folder = shared / name
+                folder.mkdir(exist_ok=True)
+                made = pickle.dumps(make(folder))
+                kept.write_bytes(made)
+        return pickle.loads(kept.read_bytes())  # noqa: S301  (written by these tests a moment ago)
+
+    return do
+
+
+@pytest.fixture(scope="session")
+def bench(engine, release, machine, trial_repository, tmp_path_factory):
+    """What an engine is started with: `bench("act")` with a folder of that name."""
+    return lambda name: Bench(engine=engine, release=release, machine=machine, trial=trial_repository, home=tmp_path_factory.mktemp(name))
+
+
+@pytest.fixture(scope="session")
+def release(once) -> Path:
     """What a tag of this repository holds, as it lies in the working tree."""
-    folder = tmp_path_factory.mktemp("release")
-    listed = subprocess.run(["git", "ls-files", "-z", "--", *_RELEASED], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return once("release", _released)
+
+
+def _released(folder: Path) -> Path:
+    listed = subprocess.run(
+        ["git", "ls-files", "-zco", "--exclude-standard", "--", *_RELEASED], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     for name in filter(None, listed.split("\0")):
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -48,12 +100,25 @@ def release(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def machine(tmp_path_factory, release) -> dict[str, str]:
-    """The variables of a machine that jobs run on: environments and wheels are kept for the session, as a runner of one's own keeps them."""
-    folder = tmp_path_factory.mktemp("machine")
+def machine(once, release) -> dict[str, str]:
+    """The variables of a machine that jobs run on: environments and wheels are kept for the session, as a runner of one's own keeps them.
+
+    For a checkout of `release` each stage finds its environment built already, and it is the one that the tests run in: installing is what
+    the plugin's repository tries, and the tests of the bootstrap. The wheel lies where pip looks for it.
+    """
+    return once("machine", lambda folder: _machine(folder, release))
+
+
+def _machine(folder: Path, release: Path) -> dict[str, str]:
     wheels = folder / "wheels"
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", wheels, release]
     subprocess.run(build, check=True, capture_output=True)
+    shutil.rmtree(release / "build", ignore_errors=True)
+    for key in _keys(release):
+        python = folder / "environments" / key / "bin" / "python"
+        python.parent.mkdir(parents=True)
+        python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+        python.chmod(0o755)
     return {
         "MLOPS_STAGE_ENVIRONMENTS": str(folder / "environments"),
         "MLOPS_STAGE_CACHE": str(folder / "cache"),
@@ -62,10 +127,28 @@ def machine(tmp_path_factory, release) -> dict[str, str]:
     }
 
 
+def _keys(release: Path) -> list[str]:
+    """The keys under which the bootstrap looks for the environments of a checkout, with the interpreter that it finds."""
+    locks = [file.stem for file in (release / "core/mlops_stage/native/locks").glob("*.txt")]
+    code = (
+        "import json, sys; sys.path.insert(0, sys.argv[1] + '/core/mlops_stage/native'); import bootstrap;"
+        "print(json.dumps([bootstrap.Order({'MLOPS_STAGE_SOURCE': sys.argv[1]}, name).key() for name in sys.argv[2:]]))"
+    )
+    named = [shutil.which(f"python3{minor}") for minor in (".14", ".13", ".12", ".11", "")]
+    for python in filter(None, named):
+        done = subprocess.run([python, "-B", "-I", "-c", code, release, *locks], capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            return json.loads(done.stdout)
+    raise AssertionError("there is no Python on PATH that is new enough")
+
+
 @pytest.fixture(scope="session")
-def trial_repository(tmp_path_factory, machine) -> Path:
+def trial_repository(once, machine) -> Path:
     """A repository of somebody else's plugin: its package, its lock, and the native files that were generated into it."""
-    folder = tmp_path_factory.mktemp("trial")
+    return once("trial", lambda folder: _trial(folder, Path(machine["UV_FIND_LINKS"])))
+
+
+def _trial(folder: Path, wheels: Path) -> Path:
     shutil.copytree(
         ROOT / "tests/fixtures/site/mlops_stage_trial", folder / "mlops_stage_trial", ignore=shutil.ignore_patterns("__pycache__")
     )
@@ -73,12 +156,19 @@ def trial_repository(tmp_path_factory, machine) -> Path:
         '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n\n'
         '[project]\nname = "mlops-stage-trial"\nversion = "1.2"\n\n[project.entry-points.mlops_stage]\ntrial = "mlops_stage_trial"\n'
     )
-    wheel = next(Path(machine["UV_FIND_LINKS"]).glob("mlops_stage-*.whl"))
+    wheel = next(wheels.glob("mlops_stage-*.whl"))
     core = (ROOT / "core/mlops_stage/native/locks/core.txt").read_text()
     own = f"mlops-stage=={wheel.name.split('-')[1]} --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
     (folder / "mlops-stage.lock").write_text(core + own)
     assert zipfile.is_zipfile(wheel)
     env = {**os.environ, "PYTHONPATH": str(ROOT / "tests/fixtures/site"), "MLOPS_STAGE_PLUGINS": "trial"}
-    generate = [sys.executable, "-P", "-m", "mlops_stage", "adapters", "generate", "--ci", "github-actions", "--distribution", "mlops-stage-trial"]
-    subprocess.run(generate, cwd=folder, env=env, check=True, capture_output=True)
+    generate = [sys.executable, "-P", "-m", "mlops_stage", "adapters", "generate", "--distribution", "mlops-stage-trial"]
+    systems = [word for name in _native() for word in ("--ci", name)]
+    subprocess.run([*generate, *systems], cwd=folder, env=env, check=True, capture_output=True)
     return folder
+
+
+def _native() -> list[str]:
+    """CI systems whose native files can be written."""
+    found = (ROOT / "plugins").glob("*/src/*/native.py")
+    return sorted(file.parts[-4].replace("_", "-") for file in found)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 State = Literal["passed", "failed", "amber"]
 """What the CI system shows for the job: green, red, or what it has for "a person must look"."""
+
+ENGINES = ("cli", "github", "gitlab", "jenkins", "tekton")
+"""Folders here; each joins with an `engine.py` that offers `start(bench: Bench) -> System`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +46,33 @@ class Ran:
     out: Path
     """The output directory as it was kept."""
 
-    def report(self, name: str = "trial"):
+    def report(self, name: str = "trial") -> dict[str, Any]:
         """The report of that id."""
         return json.loads((self.out / name / "report.json").read_text(encoding="utf-8"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """What an engine may be started with."""
+
+    engine: Callable[[str, str], Path]
+    """The folder that .ci/engines.sh filled, by the engine's name and a program in it; skips the test without it."""
+    release: Path
+    """What a tag of this repository holds."""
+    machine: Mapping[str, str]
+    """Variables of the machine that jobs run on."""
+    trial: Path
+    """The repository of the trial plugin, with native files."""
+    home: Path
+    """For the engine's own files."""
+
+
+class System(Protocol):
+    """A started engine."""
+
+    def run(self, project: Path, jobs: Sequence[Job], keep: Path) -> dict[str, list[Ran]]:
+        """Execute the jobs in a project; how each of their calls ended, by job."""
+        ...
 
 
 HOSTILE = {

@@ -15,6 +15,8 @@ from scenarios import Job, Ran
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from scenarios import Bench
+
 HERE = Path(__file__).parent
 STUBS = {"actions/upload-artifact@v4": HERE / "stubs" / "upload-artifact"}
 
@@ -65,7 +67,7 @@ class Act:
         argv += [word for name, folder in local.items() for word in ("--local-repository", f"{name}={folder}")]
         clean = {"PATH": os.environ["PATH"], "HOME": str(self.home), "LC_ALL": "C.UTF-8"}
         done = subprocess.run(
-            [*argv, *options], cwd=project, env=clean, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=280
+            [*argv, *options], cwd=project, env=clean, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=800
         )
         return _read(done)
 
@@ -79,6 +81,12 @@ class Act:
         done = self.workflow(project, ".github/workflows/scenarios.yml", keep)
         assert set(done.jobs) == {job.name for job in jobs}, done.stderr[-3000:]
         return {job.name: [_ran(done, job, place, keep) for place in range(len(job.calls))] for job in jobs}
+
+
+def start(bench: Bench) -> Act:
+    """act, with the release and the plugin's actions under their published names."""
+    binary = bench.engine("github", "act") / "act"
+    return Act(binary=binary, release=bench.release, home=bench.home, env=bench.machine, actions={"acme/trial@v1": bench.trial})
 
 
 def commit(project: Path) -> None:

@@ -1,0 +1,138 @@
+"""The same table on every CI system and on the bare command line: what is asked arrives, what comes out is shown as that system shows it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from scenarios import ENGINES, HOSTILE, Call, Job
+
+import stages
+from mlops_stage.stages import mlops_stages
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+
+
+def joins(name: str) -> bool:
+    """Whether the folder has an engine that can be started from here."""
+    file = Path(__file__).with_name(name) / "engine.py"
+    return file.is_file() and "\ndef start(" in file.read_text(encoding="utf-8")
+
+
+THERE = [name for name in ENGINES if joins(name)]
+REPRODUCIBLE = {stage.kebab for stage in mlops_stages() if stage.reproducible}
+
+
+def trial(**inputs: str) -> Call:
+    return Call(stage="trial", inputs=inputs)
+
+
+TRIAL = (
+    Job(name="passed", calls=(trial(),)),
+    Job(name="failed", calls=(trial(gates="accuracy >= 0.99"),)),
+    Job(name="inconclusive", calls=(trial(gates="accuracy[sex=female] >= 0.5"),)),
+    Job(name="refused", calls=(trial(share="7"),)),
+    Job(name="broken", calls=(trial(do="input"),)),
+    Job(name="absent", calls=(trial(config="no.yaml"),)),
+    Job(name="hostile", calls=tuple(trial(id=name, label=text) for name, text in HOSTILE.items())),
+    Job(name="twice", calls=(trial(label="first", share="0.25"), trial())),
+)
+"""On a stage of somebody else's plugin, which does what it is told."""
+ENDS = {
+    "passed": ("passed", 0),
+    "failed": ("failed", 1),
+    "inconclusive": ("amber", 5),
+    "refused": ("failed", 2),
+    "broken": ("failed", 3),
+    "absent": ("failed", 2),
+}
+
+
+@pytest.fixture(scope="module")
+def on(once, load, bench):
+    """What every job left on a system, which is started once for all of them."""
+
+    def execute(name, folder):
+        project, keep = folder / "project", folder / "keep"
+        project.mkdir()
+        keep.mkdir()
+        return load(name).start(bench(name)).run(stages.project(project), [*TRIAL, *stages.jobs()], keep)
+
+    return lambda name: once(f"scenarios-{name}", lambda folder: execute(name, folder))
+
+
+@pytest.fixture(params=THERE)
+def system(request):
+    return request.param
+
+
+def test_no_system_is_left_out():
+    assert list(ENGINES) == THERE
+
+
+@pytest.mark.parametrize("job", ENDS)
+def test_what_the_system_shows(on, system, job):
+    (one,) = on(system)[job]
+    assert (one.state, one.exit_code) == ENDS[job], one.log[-2000:]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_values_arrive_letter_for_letter(on, system, name):
+    one = on(system)["hostile"][list(HOSTILE).index(name)]
+    assert one.state == "passed", one.log[-2000:]
+    assert one.report(name)["params"]["label"] == HOSTILE[name]
+    assert not list(one.out.parent.rglob("*PWNED*"))
+
+
+def test_two_calls_in_one_job_know_nothing_of_each_other(on, system):
+    first, second = on(system)["twice"]
+    assert first.report()["params"]["label"] == "first"
+    assert second.report()["params"]["label"] == "y_true"
+    assert second.report()["params"]["share"] == 0.5
+
+
+def test_the_stages_of_the_table_are_those_that_exist():
+    assert set(stages.STAGES) == {stage.kebab for stage in mlops_stages()}
+
+
+@pytest.mark.parametrize("colour", ["passed", "failed"])
+@pytest.mark.parametrize("stage", stages.STAGES)
+def test_every_stage_on_every_system(on, system, stage, colour):
+    (one,) = on(system)[f"{stage}-{colour}"]
+    code = 0 if colour == "passed" else stages.STAGES[stage].code
+    assert (one.state, one.exit_code) == (colour, code), one.log[-3000:]
+    assert one.report(stage)["outcome"] == ("error" if code == 3 else colour)
+
+
+@pytest.mark.parametrize("colour", ["passed", "failed"])
+@pytest.mark.parametrize("stage", [stage for stage in stages.STAGES if stage in REPRODUCIBLE])
+def test_the_same_report_by_every_route(on, system, stage, colour):
+    bytes_of = {name: (on(name)[f"{stage}-{colour}"][0].out / stage / "report.json").read_bytes() for name in ("cli", system)}
+    assert bytes_of[system] == bytes_of["cli"]
+
+
+def test_the_outage_while_signing_is_told(on, system):
+    error = on(system)["sign-failed"][0].report("sign")["error"]
+    assert error["code"] == 3
+    assert "0 of 1 statement signed" in error["message"]
+
+
+def test_what_names_people_or_small_groups_is_uploaded_by_none(on, system):
+    kept = [path for calls in on(system).values() for one in calls for path in one.out.rglob("*")]
+    assert kept
+    assert [path for path in kept if "private" in path.parts[-3:]] == []
+
+
+WRITTEN = ("run.json", "summary.md", "report.html", "report.sarif", "junit.xml", "codequality.json", "metrics.txt", "outputs.env")
+"""Under "Output directory" of the architecture; beside them a folder for each report, and statements."""
+
+
+def test_every_file_is_there_after_a_gate_that_failed(on, system):
+    one = on(system)["fairness-failed"][0]
+    assert (one.state, one.exit_code) == ("failed", 1)
+    assert [name for name in WRITTEN if not (one.out / name).is_file()] == []
+    assert (one.out / "fairness/report.json").is_file()
+    assert list((one.out / "fairness/evidence").iterdir())
+    statements = list((one.out / "attestations").glob("*.json"))
+    assert json.loads(statements[0].read_text())["predicateType"]
+    assert list(on(system)["sbom-failed"][0].out.rglob("*.cdx.json"))
+    assert list(on(system)["sign-passed"][0].out.rglob("*.sigstore.json"))
