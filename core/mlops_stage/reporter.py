@@ -19,5 +19,8 @@ class Reporter:
     stale: str = ""
     """"module:attribute" of `(ids, pages, out) -> iterable of paths`: files in the output directory that speak of those ids and that no page of this run
     renews; the host takes them away, for who finds them would take them for the answer."""
+    carried: str = ""
+    """"module:attribute" of `(home) -> iterable of paths`: files in that output directory that belong to its pages and that nobody can render anew, such as
+    signatures; `report merge` takes them along, each to the same place in its own output directory."""
     distribution: str = ""
     """Filled in by the host."""

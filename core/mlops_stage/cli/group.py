@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mlops_stage import __version__, host
-from mlops_stage.cli import adapters, completion, demo, init, plugins, verbs
+from mlops_stage.cli import adapters, completion, demo, init, plugins, report, verbs
 from mlops_stage.cli.run import RunCommand, StageCommand
 from mlops_stage.errors import UsageError, nearest
 
@@ -38,6 +38,7 @@ class Suite(click.Group):
             "demo": demo.command(self),
             "init": init.command(self),
             "plugins": plugins.command(self),
+            "report": report.command(self),
             "run": RunCommand(self),
         }
 

@@ -182,18 +182,24 @@ def carry_out(suite: Suite, settings: Settings, asked: tuple[Request | Refusal, 
     """Run the requests, say what the reporters say, and tell what went wrong beside the stages."""
     from mlops_stage import runner
     from mlops_stage.cli.progress import watching
-    from mlops_stage.native import emission
 
     with watching(quiet=quiet, verbose=verbose) as watch:
         record, terminal = runner.run(asked, suite.catalogue, settings, watch)
+    return tell(suite, record, terminal, settings.out, settings.env)
+
+
+def tell(suite: Suite, record: Run, terminal: str, out: Path, env: Mapping[str, str]) -> Run:
+    """Say what the reporters say, to the CI system too, and what went wrong beside the stages; returns the record with what failed meanwhile."""
+    from mlops_stage.native import emission
+
     if record.exit_code is not ExitCode.INTERRUPTED:  # whoever ended it wants one line, not the reports
         say(terminal, nl=False)
-        commands, failures = emission.emit(record, suite.catalogue, settings.env)
+        commands, failures = emission.emit(record, suite.catalogue, env)
         say(commands, nl=False)
         record = replace(record, failures=(*record.failures, *failures))
-        page = settings.out / "report.html"
+        page = out / "report.html"
         if terminal and page.is_file():
-            say(f"The reports named above are in {_from_here(settings.out)}; open {_from_here(page)}.")
+            say(f"The reports named above are in {_from_here(out)}; open {_from_here(page)}.")
     for line in record.unreadable:
         complain(f"left out of the pages: {line}", word="warning")
     for failure in record.failures:

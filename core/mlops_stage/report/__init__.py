@@ -22,7 +22,7 @@ from mlops_stage.report.observed import (
     Subject,
     metric_label,
 )
-from mlops_stage.report.plain import adapter_of, plain_of, read_report, to_json
+from mlops_stage.report.plain import adapter_of, parse_report, plain_of, read_report, to_json
 from mlops_stage.report.record import SCHEMA_VERSION, Cost, Report, Run
 
 __all__ = [
@@ -63,6 +63,7 @@ __all__ = [
     "Verdict",
     "adapter_of",
     "metric_label",
+    "parse_report",
     "plain_of",
     "read_report",
     "to_json",

@@ -80,8 +80,21 @@ def read_report(path: Path) -> Report:
         InputError: unreadable, not a report, or of a newer schema version.
     """
     try:
-        plain = json.loads(path.read_bytes(), parse_constant=_refuse_constant)
-    except (OSError, ValueError, RecursionError) as error:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read the report {path}: {error}", "run the stage again, or remove the folder") from error
+    return parse_report(content, path)
+
+
+def parse_report(content: bytes, path: Path) -> Report:
+    """The report that the content of a file is; `path` is for messages.
+
+    Raises:
+        InputError: not a report, or of a newer schema version.
+    """
+    try:
+        plain = json.loads(content, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
         raise InputError(f"cannot read the report {path}: {error}", "run the stage again, or remove the folder") from error
     version = plain.get("schema_version") if isinstance(plain, dict) else None
     if not isinstance(version, int):

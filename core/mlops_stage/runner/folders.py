@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import secrets
 import shutil
 from contextlib import suppress
@@ -89,7 +90,16 @@ def finish(out: Path, folder: Path, report: Report) -> None:
     for left in folder.glob(f"{WORK}*"):  # of a stage that was killed
         discard(left)
     write_aside(folder / REPORT, to_json(report))
-    place, old = out / report.id, folder.with_suffix(".old")
+    put(out, folder, report.id)
+
+
+def put(out: Path, folder: Path, request_id: str) -> None:
+    """Put a complete folder in its place, whole.
+
+    Raises:
+        StageError: it cannot be; an earlier report stays where it is.
+    """
+    place, old = out / request_id, folder.with_suffix(".old")
     try:
         if place.exists():
             place.rename(old)
@@ -139,6 +149,14 @@ def _of_its_folder(file: Path) -> Report:
     return report
 
 
+def reports_in(folder: Path) -> list[Path]:
+    """The `report.json` of a report's folder, or those of an output directory; what is not complete yet begins with a dot and is left out."""
+    if os.path.lexists(folder / REPORT):
+        return [folder / REPORT]
+    inner = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [one / REPORT for one in inner if not one.name.startswith(".") and os.path.lexists(one / REPORT)]
+
+
 def earlier(folders: Iterable[Path]) -> tuple[EarlierReport, ...]:
     """The reports in the folders named by `--reports`: output directories, or single report folders.
 
@@ -148,7 +166,7 @@ def earlier(folders: Iterable[Path]) -> tuple[EarlierReport, ...]:
     """
     found: dict[str, EarlierReport] = {}
     for folder in folders:
-        files = [folder / REPORT] if (folder / REPORT).is_file() else sorted(folder.glob(f"*/{REPORT}"))
+        files = reports_in(folder)
         if not files:
             raise UsageError(f"--reports: {folder} holds no report.json", "name the output directory of an earlier job")
         for file in files:

@@ -57,6 +57,12 @@ def write(run: Run, catalogue: Catalogue, out: Path, unanswered: Iterable[str] =
     return terminal, failures
 
 
+def closed(run: Run, catalogue: Catalogue, out: Path, unanswered: Iterable[str] = ()) -> tuple[Run, str]:
+    """Write every page of a record that is complete; returns it with what failed, and the text for the terminal."""
+    terminal, failures = write(run, catalogue, out, unanswered)
+    return replace(run, failures=(*run.failures, *failures)), terminal
+
+
 def _put(pages: Mapping[str, str], out: Path) -> None:
     """All pages or none: they speak of each other, and those of an earlier run would be taken for this one's.
 

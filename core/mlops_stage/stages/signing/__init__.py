@@ -30,6 +30,7 @@ ATTESTATIONS = Reporter(
     render="mlops_stage.stages.signing.reporter:render",
     evidence=True,
     stale="mlops_stage.stages.signing.reporter:stale",
+    carried="mlops_stage.stages.signing.reporter:carried",
 )
 VERIFY = Stage(
     name="verify",

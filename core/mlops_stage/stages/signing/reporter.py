@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from mlops_stage.errors import StageError
 from mlops_stage.stages.signing import statements
+from mlops_stage.stages.signing.dsse import SUFFIX
+from mlops_stage.stages.signing.oms import FILE as SIGNATURE
 from mlops_stage.stages.signing.pending import left_of
 
 if TYPE_CHECKING:
@@ -34,3 +36,9 @@ def stale(ids: Container[str], pages: Iterable[str], out: Path) -> Iterable[Path
     home = f"{statements.FOLDER}/"
     names = {page.removeprefix(home).removesuffix(".json") for page in pages if page.startswith(home)}
     return left_of(out / statements.FOLDER, ids, names)
+
+
+def carried(home: Path) -> Iterable[Path]:
+    """The bundles, and the signature of a model folder: only who holds the key or the identity could make them again."""
+    folder = home / statements.FOLDER
+    return [*sorted(folder.glob(f"*{SUFFIX}")), *folder.glob(SIGNATURE)]

@@ -9,12 +9,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from sigstore_double import Double
 
+from mlops_stage.evidence.required import parse
 from mlops_stage.stages.signing.verifying.checking import Asked, check
 from mlops_stage.stages.signing.verifying.identity import Expected
 from mlops_stage.stages.signing.verifying.key import KeySigner
 from mlops_stage.stages.signing.verifying.keyless import IdentitySigner
 from mlops_stage.stages.signing.verifying.levels import Level
-from mlops_stage.stages.signing.verifying.require import parse
 from mlops_stage.stages.signing.verifying.shelf import Found
 from mlops_stage.stages.signing.verifying.trees import File, Tree
 from mlops_stage.stages.signing.verifying.trust import from_json

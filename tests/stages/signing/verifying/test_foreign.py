@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from mlops_stage.errors import InputError, UsageError
+from mlops_stage.evidence.required import parse
 from mlops_stage.stages.signing.verifying.checking import Asked, check
 from mlops_stage.stages.signing.verifying.identity import Expected
 from mlops_stage.stages.signing.verifying.key import KeySigner, open_public_key
 from mlops_stage.stages.signing.verifying.keyless import IdentitySigner
 from mlops_stage.stages.signing.verifying.levels import Level
-from mlops_stage.stages.signing.verifying.require import parse
 from mlops_stage.stages.signing.verifying.shelf import bundles_at
 from mlops_stage.stages.signing.verifying.trees import read_tree
 from mlops_stage.stages.signing.verifying.trust import open_trust

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from mlops_stage.errors import UsageError
 from mlops_stage.evidence.paths import existing
+from mlops_stage.evidence.required import parse
 from mlops_stage.stages.signing.verifying.checking import Asked
 from mlops_stage.stages.signing.verifying.identity import Expected
 from mlops_stage.stages.signing.verifying.key import KeySigner, open_public_key
 from mlops_stage.stages.signing.verifying.keyless import IdentitySigner
 from mlops_stage.stages.signing.verifying.levels import Level
-from mlops_stage.stages.signing.verifying.require import parse
 from mlops_stage.stages.signing.verifying.trust import open_trust, public_trust
 
 if TYPE_CHECKING:

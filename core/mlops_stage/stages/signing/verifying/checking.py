@@ -20,9 +20,9 @@ from mlops_stage.stages.signing.verifying.subjects import Believed
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from mlops_stage.evidence.required import Requirement
     from mlops_stage.stages.signing.verifying.bundle import Bundle
     from mlops_stage.stages.signing.verifying.origin import Origin
-    from mlops_stage.stages.signing.verifying.require import Requirement
     from mlops_stage.stages.signing.verifying.shelf import Found
     from mlops_stage.stages.signing.verifying.statement import Said
     from mlops_stage.stages.signing.verifying.trees import File, Tree

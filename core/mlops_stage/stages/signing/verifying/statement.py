@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from mlops_stage.evidence.redact import shown
+from mlops_stage.evidence.required import ID
 from mlops_stage.stages.signing import manifest
 from mlops_stage.stages.signing.dsse import PAYLOAD_TYPE
 from mlops_stage.stages.signing.oms import PREDICATE_TYPE as MODEL_SIGNATURE
@@ -17,7 +18,6 @@ from mlops_stage.stages.signing.statements import EXTENSION, STATEMENT_TYPE, TES
 from mlops_stage.stages.signing.verifying.names import fault_of
 from mlops_stage.stages.signing.verifying.plain import Reader, doubled, parsed
 from mlops_stage.stages.signing.verifying.refusal import RefusalError
-from mlops_stage.stages.signing.verifying.require import ID
 
 if TYPE_CHECKING:
     from mlops_stage.stages.signing.verifying.bundle import Bundle

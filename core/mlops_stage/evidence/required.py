@@ -1,16 +1,13 @@
-"""What must have been said: `quality`, `fairness=inconclusive` (that or better), or a predicate type."""
+"""What must be there: the run `quality`, `fairness=inconclusive` (that or better), or something of a predicate type."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from mlops_stage.errors import UsageError, nearest
 from mlops_stage.evidence.redact import shown
-
-if TYPE_CHECKING:
-    from mlops_stage.stages.signing.verifying.statement import Said
 
 ID = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 """What the id of a run looks like."""
@@ -19,16 +16,28 @@ OUTCOMES = ("failed", "inconclusive", "passed")
 _FORM = "write the id of a run, as in `data,fairness=inconclusive`, or a predicate type, as in `https://cyclonedx.org/bom`"
 
 
+class Said(Protocol):
+    """A statement, or a report, that may be what is required."""
+
+    @property
+    def id(self) -> str:
+        """Of the run."""
+
+    @property
+    def predicate_type(self) -> str:
+        """What kind of statement it is."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Requirement:
-    """One statement that must be there."""
+    """One report or statement that must be there."""
 
     id: str = ""
     """Of a run."""
     outcome: str = "passed"
     """The worst outcome of its report that will do."""
     predicate_type: str = ""
-    """Any statement of that type; `id` is empty then."""
+    """Anything of that type; `id` is empty then."""
 
     def matches(self, said: Said) -> bool:
         """Whether a statement is of the kind that is required, whatever came of it."""

@@ -1,0 +1,222 @@
+"""One output directory, one page and one exit code of those that separate jobs wrote."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from mlops_stage import __version__
+from mlops_stage.errors import ExitCode, InputError, StageError, UsageError
+from mlops_stage.evidence.foreign import copy_foreign, digest_foreign, read_foreign
+from mlops_stage.evidence.paths import inside, write_aside
+from mlops_stage.evidence.redact import shown
+from mlops_stage.host import resolve
+from mlops_stage.report import Failure, Report, Run, parse_report
+from mlops_stage.runner import folders, pages, policy, process, required
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from mlops_stage.evidence.required import Requirement
+    from mlops_stage.host import Catalogue
+    from mlops_stage.report import Evidence
+
+MOST_BYTES = 256 * 2**20
+"""Of one report.json: as much as a stage may answer."""
+_MOST_CARRIED = 64 * 2**20
+"""Of one file that a reporter takes along."""
+_PRIVATE = "evidence/private/"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is to be merged, where to, and what must be there."""
+
+    places: tuple[Path, ...]
+    """Output directories of jobs, or folders of single reports."""
+    out: Path
+    require: tuple[Requirement, ...] = ()
+    private: bool = False
+    """Whether evidence that names people or small groups is copied too."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A report in the output directory of a job."""
+
+    report: Report
+    content: bytes
+    """Of its file: the copy is the same to the byte, as signatures demand."""
+    folder: Path
+
+
+def merge(asked: Asked, catalogue: Catalogue, env: Mapping[str, str]) -> tuple[Run, str]:
+    """Copy every report with its evidence, write the pages anew; returns the record and what the reporters say to the terminal.
+
+    A report that cannot be read, or whose evidence is not what it names, is left out, and the record says why (exit 3).
+
+    Raises:
+        UsageError: there is nothing to merge, two different reports of one id, or an output directory that is not ours to write to; or a policy is demanded.
+        StageError: the disk is full.
+    """
+    policy.refuse(env)
+    begun, started = time.monotonic(), datetime.now(UTC)
+    failures: list[Failure] = []
+    found = _found(asked, failures)
+    beside = _beside(asked, catalogue, failures)
+    folders.check(asked.out, found)
+    with process.terminated_as_interrupt():
+        reports = _copied(found.values(), asked, failures)
+        for name, (place, _) in beside.items():
+            write_aside(inside(asked.out, name), read_foreign(place, name, _MOST_CARRIED))
+    judged = (required.judged(asked.require, reports),) if asked.require else ()
+    ids = tuple(report.id for report in (*reports, *judged))
+    earlier, unreadable = folders.others(asked.out, {*ids, *found})
+    record = Run(
+        reports=(*reports, *judged, *earlier),
+        ids=ids,
+        started=started.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        seconds=round(time.monotonic() - begun, 3),
+        versions=dict(sorted({"mlops-stage": __version__, "python": platform.python_version(), **catalogue.plugins}.items())),
+        failures=tuple(failures),
+        unreadable=tuple(unreadable),
+    )
+    return pages.closed(record, catalogue, asked.out, found.keys() - set(ids))
+
+
+def _found(asked: Asked, failures: list[Failure]) -> dict[str, Found]:
+    """The reports by their ids, each once; what cannot be read is added to the failures.
+
+    Raises:
+        UsageError: two of them differ and have one id, or there is none.
+    """
+    known: dict[str, Found] = {}
+    for file in _files(asked):
+        try:
+            one = _read(file)
+        except InputError as error:
+            failures.append(_told(error))
+            continue
+        other = known.setdefault(one.report.id, one)
+        if other.content != one.content:
+            raise UsageError(
+                f"two reports have the id '{one.report.id}': {other.folder} and {one.folder}", "give one of the jobs another --id"
+            )
+        if _is_there(one, asked):
+            known[one.report.id] = one  # it lies where it belongs
+    if required.ID in known and asked.require:
+        raise UsageError(
+            f"a report has the id '{required.ID}', which stands for what --require asks: {known[required.ID].folder}",
+            "run it with another --id",
+        )
+    return known
+
+
+def _files(asked: Asked) -> list[Path]:
+    """Every report.json. A place without one is told only where nothing says what must be there: a job that broke leaves none."""
+    files: list[Path] = []
+    for place in asked.places:
+        inner = folders.reports_in(place)
+        if not inner and not asked.require:
+            raise UsageError(
+                f"{shown(place)} holds no report.json", "name the output directory of a job, or say what must be there with --require"
+            )
+        files += inner
+    return files
+
+
+def _read(file: Path) -> Found:
+    if file.parent.is_symlink():
+        raise InputError(f"{shown(file.parent)} is a link", "hand on the folder itself")
+    content = read_foreign(file.parent, folders.REPORT, MOST_BYTES)
+    return Found(report=parse_report(content, file), content=content, folder=file.parent.resolve())
+
+
+def _told(error: StageError, name: str = "") -> Failure:
+    message = f"{name}: {error.message}" if name else error.message
+    return Failure(code=ExitCode(error.code), message=f"left out of the merge: {message}", hint=error.hint)
+
+
+def _copied(found: Iterable[Found], asked: Asked, failures: list[Failure]) -> list[Report]:
+    """The reports that lie where they belong now; of one that cannot, nothing of an earlier merge is left."""
+    reports = []
+    for one in found:
+        try:
+            _placed(one, asked)
+            reports.append(one.report)
+        except InputError as error:
+            failures.append(_told(error, one.report.id))
+            if not _is_there(one, asked):
+                folders.retire(asked.out, one.report.id)
+    return reports
+
+
+def _is_there(one: Found, asked: Asked) -> bool:
+    """Whether it lies already where a merge would put it."""
+    return one.folder == (asked.out / one.report.id).resolve()
+
+
+def _placed(one: Found, asked: Asked) -> None:
+    """Put a report and the files that back it where they belong, or see that they lie there.
+
+    Raises:
+        InputError: evidence that is not what the report names.
+        StageError: it cannot be written.
+    """
+    if _is_there(one, asked):
+        for item in one.report.evidence:
+            if not _left_out(one.folder, item, private=False):
+                _confirm(one.report, item, digest_foreign(one.folder, item.path))
+        return
+    folder = folders.begin(asked.out, one.report.id)
+    try:
+        for item in one.report.evidence:
+            if not _left_out(one.folder, item, private=asked.private):
+                _confirm(one.report, item, copy_foreign(one.folder, item.path, inside(folder, item.path)))
+        write_aside(folder / folders.REPORT, one.content)
+        folders.put(asked.out, folder, one.report.id)
+    finally:
+        folders.discard(folder)
+
+
+def _left_out(folder: Path, item: Evidence, *, private: bool) -> bool:
+    """Whether a file stays where it is: one that names people, unless it is asked for; and no CI system has handed it on."""
+    return os.path.normpath(item.path).startswith(_PRIVATE) and not (private and os.path.lexists(folder / item.path))
+
+
+def _confirm(report: Report, item: Evidence, sha256: str) -> None:
+    if sha256 != item.sha256:
+        raise InputError(
+            f"{shown(item.path)} is not the file that the report names", f"run {report.id} again, and hand on all that it wrote"
+        )
+
+
+def _beside(asked: Asked, catalogue: Catalogue, failures: list[Failure]) -> dict[str, tuple[Path, str]]:
+    """What reporters name as theirs and cannot render anew, such as signatures: by its name in an output directory, whose it is and its digest.
+
+    Raises:
+        UsageError: two jobs have different files of one name.
+    """
+    taken: dict[str, tuple[Path, str]] = {}
+    for reporter in (one for one in catalogue.reporters.values() if one.carried):
+        carried = resolve(reporter.carried, f"reporter '{reporter.name}' of {reporter.distribution}")
+        for place in asked.places:
+            if place.resolve() == asked.out.resolve() or not place.is_dir():
+                continue
+            for path in carried(place):
+                name = path.relative_to(place).as_posix()
+                try:
+                    mine = hashlib.sha256(read_foreign(place, name, _MOST_CARRIED)).hexdigest()
+                except InputError as error:
+                    failures.append(_told(error))
+                    continue
+                other, sha256 = taken.setdefault(name, (place, mine))
+                if sha256 != mine:
+                    raise UsageError(f"two jobs wrote {shown(name)}, and not the same: {other} and {place}", "merge only one of them")
+    return taken
