@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 RESULTS = "MLOPS_STAGE_RESULTS"
 """Names the file of the result `outcome`; those of the others lie beside it."""
 MOST_BYTES = 1023
-"""For the names and values of all results: a step has 4,096 bytes for them, their JSON and Tekton's own, and a Task's steps share 12 KiB."""
+"""For the names and values of all results as Tekton hands them on: a step has 4,096 bytes for them and what stands around them, or fails."""
 _NOTE_LENGTH = 120
 _VERDICTS = {
     Outcome.PASSED: "SUCCESS",
@@ -42,7 +42,7 @@ def emit(run: Run, env: Mapping[str, str]) -> dict[str, str]:
     left: list[str] = []
     room = MOST_BYTES
     for name, value in results(run, env).items():
-        size = len(name.encode()) + len(value.encode())
+        size = _size(name) + _size(value)
         if size > room:
             left.append(name)
             continue
@@ -58,7 +58,7 @@ def results(run: Run, env: Mapping[str, str]) -> dict[str, str]:
     own = [report for report in run.reports if report.id in run.ids]
     found = {"outcome": str(headline(own, run.failures).outcome), "TEST_OUTPUT": _compact(_test_output(run, own))}
     if len(own) == 1:
-        found |= _of_report(own[0], env)
+        found = {**found, **{name: value for name, value in _of_report(own[0], env).items() if name not in found}}
     return found
 
 
@@ -87,6 +87,11 @@ def _test_output(run: Run, own: Iterable[Report]) -> dict[str, object]:
         "warnings": verdicts.count(Verdict.INCONCLUSIVE),
         "note": said.title[:_NOTE_LENGTH],
     }
+
+
+def _size(text: str) -> int:
+    """At most so many bytes as a string in Go's JSON, which writes `<`, `>` and `&` in six letters too."""
+    return len(json.dumps(text)) - 2 + 5 * sum(text.count(letter) for letter in "<>&")
 
 
 def _compact(value: object) -> str:

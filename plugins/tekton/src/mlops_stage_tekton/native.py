@@ -53,6 +53,7 @@ def native(catalogue: Catalogue, layout: Layout) -> dict[str, str]:
     made: dict[str, str] = {}
     if layout.kind != "plugin":
         units.append(_of_run(catalogue))
+        made |= _TASKS.files(objects.merge_task(layout), layout)
         made |= _PIPELINES.files(samples.pipeline(PIPELINE, catalogue, layout), layout)
     for unit in units:
         made |= _TASKS.files(objects.task(unit, layout), layout)

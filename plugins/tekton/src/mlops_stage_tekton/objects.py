@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mlops_stage.native import inputs
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -90,6 +92,27 @@ def task(unit: Unit, layout: Layout) -> dict[str, Any]:
         "steps": [step],
     }
     return {"apiVersion": "tekton.dev/v1", "kind": "Task", "metadata": metadata(unit.name, unit.title, layout), "spec": spec}
+
+
+def merge_task(layout: Layout) -> dict[str, Any]:
+    """The Task that makes one page and one verdict of what several others wrote; its folders are words of the command, never of the script."""
+    unit = Unit(
+        name="mlops-merge",
+        title="merge",
+        summary="Make one page and one verdict of the output directories of several Tasks.",
+        command='report merge ${MLOPS_STAGE_REQUIRE:+"--require=$MLOPS_STAGE_REQUIRE"} -- "$@"',
+        inputs=(inputs.OUT,),
+    )
+    made = task(unit, layout)
+    required = "ids that must be there and must have passed, joined by commas; data=inconclusive lets that one be unclear"
+    made["spec"]["params"] += [
+        {"name": "folders", "description": "output directories of earlier Tasks", "type": "array"},
+        {"name": "require", "description": required, "type": "string", "default": ""},
+    ]
+    (step,) = made["spec"]["steps"]
+    step["env"].append({"name": "MLOPS_STAGE_REQUIRE", "value": "$(params.require)"})
+    step["args"] = ["$(params.folders[*])"]
+    return made
 
 
 def step_action(unit: Unit, layout: Layout) -> dict[str, Any]:

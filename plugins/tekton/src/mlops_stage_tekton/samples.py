@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_stage_tekton.objects import USER, image_param, metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from mlops_stage.adapter import Layout
     from mlops_stage.host import Catalogue
@@ -16,7 +16,7 @@ EXAMPLE_IMAGE = "registry.example.com/mlops-stage@sha256:" + 64 * "0"
 
 
 def pipeline(name: str, catalogue: Catalogue, layout: Layout) -> dict[str, Any]:
-    """Stages that read nobody's report side by side, then those that read theirs; a sample to cut down to what mlops.yaml names."""
+    """Stages that read nobody's report side by side, then those that read theirs, and one page of all; a sample to cut down."""
     first = [stage.name for stage in catalogue.stages.values() if not stage.consumes]
     later = [stage.name for stage in catalogue.stages.values() if stage.consumes and "oidc" not in stage.needs]
     image = {"name": "image", "value": "$(params.image)"}
@@ -39,22 +39,39 @@ def pipeline(name: str, catalogue: Catalogue, layout: Layout) -> dict[str, Any]:
         "workspaces": source,
     }
     spec = {
-        "description": "Every stage in a TaskRun of its own, then what reads their reports. Keep the entries that mlops.yaml names.",
+        "description": "Every stage in a TaskRun of its own, then what reads their reports, then one page. Keep the entries that mlops.yaml names.",
         "params": [image_param(layout)],
         "workspaces": [{"name": "source", "description": "model, data and mlops.yaml"}],
         "tasks": [judge, account],
+        "finally": [_page(first, source)],
     }
     return {"apiVersion": "tekton.dev/v1", "kind": "Pipeline", "metadata": metadata(name, "evaluate", layout), "spec": spec}
+
+
+def _page(first: Sequence[str], source: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    """One page whatever the verdicts: `finally` runs also when a Task has failed, and what a Task never wrote is told."""
+    folders = [f"mlops-out/{name}" for name in (*first, "account")]
+    return {
+        "name": "page",
+        "taskRef": {"name": "mlops-merge"},
+        "params": [
+            *_values(image="$(params.image)", out="mlops-out/all", require=",".join(first)),
+            {"name": "folders", "value": folders},
+        ],
+        "workspaces": list(source),
+    }
 
 
 def task_run(made: Mapping[str, Any]) -> dict[str, Any]:
     """A TaskRun of the Task; nobody publishes an image, so its name stands for your own."""
     name = made["metadata"]["name"]
+    lists = [item["name"] for item in made["spec"]["params"] if item["type"] == "array"]
+    params = [*_values(image=EXAMPLE_IMAGE), *({"name": item, "value": ["mlops-out/data", "mlops-out/quality"]} for item in lists)]
     return {
         "apiVersion": "tekton.dev/v1",
         "kind": "TaskRun",
         "metadata": {"generateName": f"{name}-"},
-        "spec": {"taskRef": {"name": name}, "params": _values(image=EXAMPLE_IMAGE), "podTemplate": _group(), "workspaces": [_claim()]},
+        "spec": {"taskRef": {"name": name}, "params": params, "podTemplate": _group(), "workspaces": [_claim()]},
     }
 
 

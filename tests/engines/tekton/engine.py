@@ -1,0 +1,165 @@
+"""Tasks on Tekton's own code: its validation, Pod builder, entrypoint and status; only the cluster around them is stood in for."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+import kubelet  # noqa: E402  (a neighbour that is no package)
+from ruamel.yaml import YAML  # noqa: E402
+from scenarios import Ran  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from scenarios import Bench, Call, Job
+
+ROOT = HERE.parents[2]
+IMAGE = "registry.example.com/mlops-stage@sha256:" + 64 * "a"
+_INSIDE = "/opt/mlops"
+_CODES = {"inconclusive": 5}
+_PROGRAM = f'#!/bin/sh\nexec {_INSIDE}/venv/bin/python -P -m mlops_stage "$@"\n'
+
+
+def start(bench: Bench) -> Tekton:
+    """With the release's Tasks and those that were generated for the trial plugin."""
+    return Tekton(
+        tools=bench.engine("tekton", "taskpod"),
+        catalogs=(bench.release / "plugins/tekton", bench.trial),
+        home=bench.home,
+        env={"MLOPS_STAGE_PLUGINS": "trial"},
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """What `kubectl get taskrun` would tell, and the log of each step."""
+
+    succeeded: bool
+    reason: str
+    message: str
+    results: Mapping[str, Any]
+    codes: Mapping[str, int]
+    logs: Mapping[str, str]
+    messages: Mapping[str, str]
+    """Termination messages: what a step handed to Tekton, as it did."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tekton:
+    """The engine: `catalogs` are folders with task/ and stepaction/."""
+
+    tools: Path
+    catalogs: Sequence[Path]
+    home: Path
+    env: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    token: str = ""
+    program: str = _PROGRAM
+    """What `mlops-stage` is in the image."""
+
+    def check(self, *files: Path, flags: str = "enable-api-fields=stable") -> str:
+        """What Tekton's strict decoding and validation have against these files; empty when nothing."""
+        done = subprocess.run([self.tools / "taskpod", "check", flags, *files], capture_output=True, text=True, check=False)
+        assert bool(done.returncode) == bool(done.stderr), done
+        return done.stderr
+
+    def find(self, kind: str, name: str) -> Path:
+        """The file of a Task or StepAction."""
+        return next(file for folder in self.catalogs for file in sorted(folder.glob(f"{kind}/{name}/*/{name}.yaml")))
+
+    def run(self, project: Path, jobs: Sequence[Job], keep: Path) -> dict[str, list[Ran]]:
+        """A workspace for each job, a TaskRun in it for each call."""
+        with ThreadPoolExecutor(3) as pool:  # a step mostly waits for its entrypoint, which looks once a second
+            return dict(zip([job.name for job in jobs], pool.map(lambda job: self._job(project, job, keep), jobs), strict=True))
+
+    def start(
+        self, task: Path, params: Mapping[str, str], source: Path | None, *, actions: Sequence[Path] = (), reports: Path | None = None
+    ) -> Status:
+        """One TaskRun, from its objects to its status."""
+        claims = {name: folder for name, folder in (("source", source), ("reports", reports)) if folder}
+        with tempfile.TemporaryDirectory(dir=self.home) as folder:
+            scratch = Path(folder)
+            order, pod = scratch / "run.yaml", scratch / "pod.json"
+            with order.open("w", encoding="utf-8") as stream:
+                YAML().dump(_task_run(task, params, claims), stream)
+            built = self._taskpod("pod", task, order, *actions)
+            ended = kubelet.run(built, replace(self._node(scratch), claims=claims), scratch / "node")
+            pod.write_text(json.dumps(ended.pod), encoding="utf-8")
+            return _status(self._taskpod("status", task, order, pod, *actions), ended)
+
+    def _job(self, project: Path, job: Job, keep: Path) -> list[Ran]:
+        workspace = keep / job.name
+        shutil.copytree(project, workspace, ignore=shutil.ignore_patterns(".git"))
+        return [self._call(call, place, workspace) for place, call in enumerate(job.calls)]
+
+    def _call(self, call: Call, place: int, workspace: Path) -> Ran:
+        out = f"kept-{place}"
+        status = self.start(self.find("task", f"mlops-{call.stage}"), {"image": IMAGE, **call.inputs, "out": out}, workspace)
+        outcome = str(status.results.get("outcome", ""))
+        amber = status.succeeded and json.loads(status.results["TEST_OUTPUT"])["result"] == "WARNING"
+        return Ran(
+            state="amber" if amber else "passed" if status.succeeded else "failed",
+            exit_code=_CODES[outcome] if amber else status.codes["run"],
+            outputs=status.results,
+            log=status.logs["step-run"],
+            out=workspace / out,
+        )
+
+    def _taskpod(self, *words: object) -> dict[str, Any]:
+        done = subprocess.run([self.tools / "taskpod", *map(str, words)], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ValueError(done.stderr)
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return answer
+
+    def _node(self, scratch: Path) -> kubelet.Node:
+        """The image holds the environment of these tests at a place of its own, and the sources that it is an editable install of."""
+        image = {f"{_INSIDE}/{name}": ROOT / name for name in ("core", "plugins", "tests/fixtures/site")}
+        path = [f"{_INSIDE}/core", *(f"{_INSIDE}/{folder.relative_to(ROOT)}" for folder in sorted(ROOT.glob("plugins/*/src")))]
+        commands = scratch / "bin"
+        commands.mkdir()
+        (commands / "mlops-stage").write_text(self.program)
+        (commands / "mlops-stage").chmod(0o755)
+        image |= {f"{_INSIDE}/venv": Path(sys.prefix), f"{_INSIDE}/bin": commands}
+        if not sys.base_prefix.startswith("/usr"):
+            image[sys.base_prefix] = Path(sys.base_prefix)
+        env = {"PATH": f"{_INSIDE}/bin:/usr/bin:/bin", "PYTHONPATH": ":".join([*path, f"{_INSIDE}/tests/fixtures/site"]), **self.env}
+        return kubelet.Node(tools=self.tools, image=image, env=env, secrets=self.secrets, token=self.token)
+
+
+def _task_run(task: Path, params: Mapping[str, str], claims: Mapping[str, Path]) -> dict[str, Any]:
+    return {
+        "apiVersion": "tekton.dev/v1",
+        "kind": "TaskRun",
+        "metadata": {"name": "run"},
+        "spec": {
+            "taskRef": {"name": task.stem},
+            "params": [{"name": name, "value": value} for name, value in params.items()],
+            "podTemplate": {"securityContext": {"fsGroup": 65532}},
+            "workspaces": [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in claims],
+        },
+    }
+
+
+def _status(told: Mapping[str, Any], ended: kubelet.Ended) -> Status:
+    condition = told["conditions"][0]
+    return Status(
+        succeeded=condition["status"] == "True",
+        reason=condition["reason"],
+        message=condition["message"],
+        results={item["name"]: item["value"] for item in told.get("results", [])},
+        codes={step["name"]: step["terminated"]["exitCode"] for step in told["steps"]},
+        logs=ended.logs,
+        messages={state["name"]: state["state"]["terminated"]["message"] for state in ended.pod["status"]["containerStatuses"]},
+    )

@@ -1,0 +1,222 @@
+"""What a kubelet does with a Pod, as far as one shows on a single machine: volumes, an own root, mounts and processes, users, exit codes."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_MESSAGE_BYTES = 4096
+"""Of a termination message, the kubelet keeps no more."""
+_IMAGE = {"/usr": Path("/usr"), "/etc": Path("/etc")}
+_TMP, _SHM = "/tmp", "/dev/shm"  # noqa: S108  (inside the container)
+_LINKS = ("bin", "sbin", "lib", "lib64")
+_REFERENCE = re.compile(r"\$(?:\$|\(([^)]*)\))")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """The machine, and what the cluster knows of."""
+
+    tools: Path
+    """Tekton's own programs; its images hold them as /ko-app."""
+    image: Mapping[str, Path] = field(default_factory=dict)
+    """What the image of the steps holds beside the machine's own /usr and /etc: place inside -> folder here, read-only."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """`ENV` of that image."""
+    claims: Mapping[str, Path] = field(default_factory=dict)
+    """Persistent volumes by the name of their claim."""
+    secrets: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Values by (Secret, key)."""
+    token: str = ""
+    """Of the service account, where a volume projects it."""
+    timeout: float = 120
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """A Pod that has come to its end."""
+
+    pod: Mapping[str, Any]
+    """With the status that a kubelet reports."""
+    logs: Mapping[str, str]
+    """What each container wrote."""
+
+
+def run(pod: dict[str, Any], node: Node, scratch: Path) -> Ended:
+    """Run the init containers one after another and the containers side by side, all as processes of this machine."""
+    scratch.chmod(0o755)
+    volumes = _volumes(pod, node, scratch)
+    states: list[dict[str, Any]] = []
+    logs: dict[str, str] = {}
+
+    def through(containers: Iterable[Mapping[str, Any]]) -> None:
+        started = [_start(pod, one, node, scratch, volumes) for one in containers]
+        for one in started:
+            states.append(one.end(node.timeout))
+            logs[one.name] = one.log.read_text(encoding="utf-8", errors="replace")
+
+    for container in pod["spec"].get("initContainers", []):
+        through([container])
+        if states[-1]["state"]["terminated"]["exitCode"]:
+            raise RuntimeError(f"{container['name']} failed: {logs[container['name']]}")
+    states.clear()
+    through(pod["spec"]["containers"])
+    failed = any(state["state"]["terminated"]["exitCode"] for state in states)
+    status = {"phase": "Failed" if failed else "Succeeded", "containerStatuses": states}
+    return Ended(pod={**pod, "status": status}, logs=logs)
+
+
+def expanded(text: str, known: Mapping[str, str]) -> str:
+    """As Kubernetes does in `env`, `command` and `args`: `$$` is a dollar, `$(NAME)` the value of a variable that is known by then."""
+    return _REFERENCE.sub(lambda found: "$" if found[1] is None else known.get(found[1], found[0]), text)
+
+
+def _volumes(pod: Mapping[str, Any], node: Node, scratch: Path) -> dict[str, Path]:
+    group = (pod["spec"].get("securityContext") or {}).get("fsGroup")
+    found: dict[str, Path] = {}
+    for volume in pod["spec"].get("volumes", []):
+        name = volume["name"]
+        claim = volume.get("persistentVolumeClaim")
+        folder = node.claims[claim["claimName"]] if claim else scratch / "volumes" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        _fill(volume, folder, node)
+        if not claim:
+            folder.chmod(0o777)
+        if group is not None:
+            _give(folder, group)
+        found[name] = folder
+    return found
+
+
+def _fill(volume: Mapping[str, Any], folder: Path, node: Node) -> None:
+    if "downwardAPI" in volume:
+        (folder / "ready").write_text("READY")
+    elif "projected" in volume:
+        for source in volume["projected"]["sources"]:
+            (folder / source["serviceAccountToken"]["path"]).write_text(node.token)
+    elif not {"emptyDir", "persistentVolumeClaim"} & set(volume):
+        raise NotImplementedError(f"a volume such as {volume} is not known here")
+
+
+def _give(folder: Path, group: int) -> None:
+    """What `fsGroup` does: all of it belongs to that group, whose members may do what the owner may."""
+    for place, _, files in os.walk(folder):
+        for path in (Path(place), *(Path(place, file) for file in files)):
+            if not path.is_symlink():
+                os.chown(path, -1, group)
+                path.chmod(path.stat().st_mode | (0o2070 if path.is_dir() else 0o060))
+
+
+@dataclass(frozen=True)
+class _Process:
+    name: str
+    image: str
+    process: subprocess.Popen[bytes]
+    message: Path
+    log: Path
+    started: str
+
+    def end(self, timeout: float) -> dict[str, Any]:
+        """Wait for it; who takes too long is killed with all of its children."""
+        try:
+            code = self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+            for child in children:  # the first process of its PID namespace: the others die with it
+                os.kill(int(child), signal.SIGKILL)
+            self.process.wait()
+            code = 137
+        terminated = {
+            "exitCode": code if code >= 0 else 128 - code,
+            "reason": "Error" if code else "Completed",
+            "message": self.message.read_bytes()[:_MESSAGE_BYTES].decode(errors="replace"),
+            "startedAt": self.started,
+            "finishedAt": _now(),
+        }
+        return {"name": self.name, "image": self.image, "imageID": "", "state": {"terminated": terminated}}
+
+
+def _start(pod: Mapping[str, Any], container: Mapping[str, Any], node: Node, scratch: Path, volumes: Mapping[str, Path]) -> _Process:
+    name = container["name"]
+    root, message, log = scratch / "roots" / name, scratch / f"{name}.message", scratch / f"{name}.log"
+    root.mkdir(parents=True)
+    message.touch()
+    message.chmod(0o666)
+    security = {**(pod["spec"].get("securityContext") or {}), **(container.get("securityContext") or {})}
+    words = [*_confinement(root, security), *_environment(container, node)]
+    script = "\n".join(
+        [*_mounts(container, node, root, volumes, message, read_only=bool(security.get("readOnlyRootFilesystem"))), 'exec "$@"']
+    )
+    argv = ["unshare", "--mount", "--pid", "--fork", "--propagation", "private", "sh", "-c", script, "sh", *words]
+    with log.open("wb") as stream:
+        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream)
+    return _Process(name, container["image"], process, message, log, _now())
+
+
+def _mounts(
+    container: Mapping[str, Any], node: Node, root: Path, volumes: Mapping[str, Path], message: Path, *, read_only: bool
+) -> list[str]:
+    """The commands that build the container's root: a tmpfs, the image read-only, then the volumes by the depth of their place."""
+    lines = ["set -e", f"mount -t tmpfs -o mode=755 tmpfs {root}", f"mkdir {root}/proc {root}/dev", f"mkdir -m 1777 {root}{_TMP}"]
+    lines += [f"mount -t proc proc {root}/proc", f"mount --rbind /dev {root}/dev", f"mount -t tmpfs -o mode=1777 tmpfs {root}{_SHM}"]
+    lines += [f"ln -s usr/{name} {root}/{name}" for name in _LINKS]
+    for place, folder in {**_IMAGE, "/ko-app": node.tools, **node.image}.items():
+        lines += _bind(folder, f"{root}{place}", read_only=True)
+    for mount in sorted(container.get("volumeMounts", []), key=lambda one: one["mountPath"].count("/")):
+        lines += _bind(
+            volumes[mount["name"]] / mount.get("subPath", ""), f"{root}{mount['mountPath']}", read_only=mount.get("readOnly", False)
+        )
+    lines += _bind(message, f"{root}{container.get('terminationMessagePath') or '/dev/termination-log'}", read_only=False)
+    return [*lines, *([f"mount -o remount,ro {root}"] if read_only else [])]
+
+
+def _bind(source: Path, place: str, *, read_only: bool) -> list[str]:
+    quoted, target = shlex.quote(str(source)), shlex.quote(place)
+    make = f"mkdir -p {target}" if source.is_dir() else f"mkdir -p $(dirname {target}); touch {target}"
+    return [make, f"mount --bind {quoted} {target}", *([f"mount -o remount,ro,bind {target}"] if read_only else [])]
+
+
+def _confinement(root: Path, security: Mapping[str, Any]) -> list[str]:
+    """The words that take from the process what its security context does not grant."""
+    user = security.get("runAsUser", 0)
+    if security.get("runAsNonRoot") and not user:
+        raise PermissionError("runAsNonRoot, but the user is root")
+    words = ["chroot", str(root), "setpriv", f"--reuid={user}", f"--regid={security.get('runAsGroup', 0)}"]
+    words.append(f"--groups={security['fsGroup']}" if "fsGroup" in security else "--clear-groups")
+    if "ALL" in (security.get("capabilities") or {}).get("drop", []):
+        words += ["--bounding-set=-all", "--inh-caps=-all"]
+    if security.get("allowPrivilegeEscalation") is False:
+        words.append("--no-new-privs")
+    return words
+
+
+def _environment(container: Mapping[str, Any], node: Node) -> list[str]:
+    """The words that set the variables and the folder, and then the command itself."""
+    declared: dict[str, str] = {}
+    for variable in container.get("env") or []:
+        if "valueFrom" not in variable:
+            declared[variable["name"]] = expanded(variable.get("value", ""), declared)
+            continue
+        wanted = variable["valueFrom"]["secretKeyRef"]
+        value = node.secrets.get((wanted["name"], wanted["key"]))
+        if value is not None:
+            declared[variable["name"]] = value
+        elif not wanted.get("optional"):
+            raise KeyError(f"there is no key {wanted['key']} in the Secret {wanted['name']}")
+    given = {"PATH": "/usr/bin:/bin", "HOME": "/", "HOSTNAME": "pod", **node.env, **declared}
+    command = [expanded(word, declared) for word in (*container["command"], *(container.get("args") or []))]
+    return ["env", "-i", "-C", container.get("workingDir") or "/", *(f"{name}={value}" for name, value in given.items()), *command]
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,199 @@
+"""Tasks on Tekton: what a TaskRun's status tells, how the step is confined, and what Tekton makes of values."""
+
+import hashlib
+import json
+from dataclasses import replace
+
+import pytest
+from scenarios import HOSTILE, Call, Job
+
+pytestmark = pytest.mark.engine
+
+IMAGE = "registry.example.com/mlops-stage@sha256:" + 64 * "a"
+
+
+def trial(**inputs):
+    return Call(stage="trial", inputs=inputs)
+
+
+@pytest.fixture
+def source(tmp_path):
+    folder = tmp_path / "source"
+    folder.mkdir()
+    (folder / "model.onnx").write_bytes(b"model")
+    return folder
+
+
+def start(tekton, source, name="mlops-trial", **params):
+    return tekton.start(tekton.find("task", name), {"image": IMAGE, **params}, source)
+
+
+def test_results_of_a_run_that_passes(tekton, source):
+    status = start(tekton, source)
+    report = source / "mlops-out/trial/report.json"
+    digest = "sha256:" + hashlib.sha256(report.read_bytes()).hexdigest()
+    assert status.succeeded
+    assert status.codes == {"run": 0}
+    assert status.results["outcome"] == "passed"
+    assert status.results["report-digest"] == digest
+    assert status.results["colour"] == "green"
+    assert status.results["ARTIFACT_OUTPUTS"] == {"uri": "mlops-out/trial/report.json", "digest": digest, "isBuildArtifact": "true"}
+    assert json.loads(status.results["TEST_OUTPUT"])["result"] == "SUCCESS"
+    assert (report.stat().st_uid, report.stat().st_gid) == (65532, 65532)
+
+
+def handed_over(status):
+    """Results as the step's termination message holds them, without what Tekton adds of its own."""
+    items = [item for item in json.loads(status.messages["step-run"]) if item["type"] == 1]
+    return sum(len(item["key"].encode()) + len(item["value"].encode()) for item in items)
+
+
+@pytest.mark.parametrize(
+    ("gates", "code", "succeeded", "word"), [("accuracy >= 0.99", 1, False, "FAILURE"), ("accuracy[sex=female] >= 0.5", 0, True, "WARNING")]
+)
+def test_results_are_there_whatever_the_verdict(tekton, source, gates, code, succeeded, word):
+    status = start(tekton, source, gates=gates)
+    assert (status.codes, status.succeeded) == ({"run": code}, succeeded)
+    assert json.loads(status.results["TEST_OUTPUT"])["result"] == word
+    assert 0 < handed_over(status) < 1024
+    assert (source / "mlops-out/report.html").is_file()
+
+
+PROBE = """\
+#!/bin/sh
+id -u; id -g; id -G
+grep -E 'CapEff|NoNewPrivs' /proc/self/status
+for place in /etc/x /x /opt/mlops/x /usr/x; do touch $place 2>&1; done
+touch /tmp/x "$TMPDIR/x" "$HOME/x" x && echo "scratch, home and workspace can be written"
+echo "home $HOME"
+ls -A /tmp
+"""
+
+
+def test_the_step_is_confined(tekton, source):
+    """The Task as it is; only the program in the image is another, which looks around."""
+    status = start(replace(tekton, program=PROBE), source)
+    lines = status.logs["step-run"].splitlines()
+    assert lines[:3] == ["65532", "65532", "65532"]
+    assert lines[3:5] == ["CapEff:\t0000000000000000", "NoNewPrivs:\t1"]
+    assert [line.split(":")[-1].strip() for line in lines[5:9]] == ["Read-only file system"] * 4
+    assert lines[9:] == ["scratch, home and workspace can be written", "home /tekton/home", "x"]
+
+
+REWRITTEN = {
+    "$(workspaces.source.path)/m": "/workspace/source/m",
+    "$(results.outcome.path)": "/tekton/results/outcome",
+    "$(context.taskRun.name)": "run",
+    "a$$b": "a$b",
+    "$$(HOME)": "$(HOME)",
+    "$(MLOPS_INPUT_DO)": "pass",
+}
+"""What the page of each Task says that Tekton and Kubernetes change."""
+KEPT = (
+    "$(params.model)",
+    "$(HOME)",
+    "$(PATH)",
+    "$(MODEL_TOKEN)",
+    "$(MLOPS_INPUT_OUT)",
+    "$(touch PWNED)",
+    "$HOME ${HOME}",
+    "$( workspaces.source.path )",
+    "$[[ x ]]",
+)
+
+
+def test_what_tekton_changes_in_values_and_what_not(tekton, source, tmp_path):
+    secrets = {("mlops-stage", "MODEL_TOKEN"): "s3cret"}
+    inputs = [trial(label=text, do="pass") for text in (*REWRITTEN, *KEPT)]
+    ran = replace(tekton, secrets=secrets).run(source, [Job(name="values", calls=tuple(inputs))], tmp_path / "keep")["values"]
+    seen = [one.report()["params"]["label"] for one in ran]
+    assert dict(zip(REWRITTEN, seen, strict=False)) == REWRITTEN
+    assert tuple(seen[len(REWRITTEN) :]) == KEPT
+
+
+def test_the_page_of_each_task_says_so():
+    from pathlib import Path
+
+    pages = sorted((Path(__file__).parents[3] / "plugins/tekton").glob("*/mlops-[a-df-z]*/*/README.md"))
+    assert len(pages) > 15
+    for page in pages:
+        text = page.read_text()
+        assert all(f"`{form}`" in text for form in ("$(workspaces.<name>.path)", "$$", "$(NAME)"))
+
+
+def test_a_secret_reaches_the_stage_only_where_it_is_named(tekton, source):
+    known = replace(tekton, secrets={("mlops-stage", "MODEL_TOKEN"): "s3cret", ("theirs", "MODEL_TOKEN"): "other"})
+    named = start(known, source, do="environment", **{"model-token-env": "MODEL_TOKEN"})
+    assert "MODEL_TOKEN" in variables(source)
+    unnamed = start(known, source, do="environment")
+    assert "MODEL_TOKEN" not in variables(source)
+    assert named.succeeded == unnamed.succeeded
+    assert "s3cret" not in "".join(path.read_text() for path in source.rglob("*.json"))
+
+
+def variables(source):
+    report = json.loads((source / "mlops-out/trial/report.json").read_text())
+    return {finding["message"] for finding in report["findings"]}
+
+
+TWO_STEPS = """\
+apiVersion: tekton.dev/v1
+kind: Task
+metadata:
+  name: two
+spec:
+  params:
+    - name: label
+  workspaces:
+    - name: source
+  results:
+    - name: first
+      value: $(steps.first.results.outcome)
+    - name: second
+      value: $(steps.second.results.outcome)
+  steps:
+    - name: first
+      ref: {name: mlops-trial}
+      onError: continue
+      params:
+        - {name: image, value: IMAGE}
+        - {name: label, value: $(params.label)}
+        - {name: gates, value: accuracy >= 0.99}
+        - {name: id, value: one}
+    - name: second
+      ref: {name: mlops-trial}
+      params:
+        - {name: image, value: IMAGE}
+        - {name: workspace, value: $(workspaces.source.path)}
+        - {name: id, value: two}
+"""
+
+
+def test_two_step_actions_in_one_task_know_nothing_of_each_other(tekton, source, tmp_path):
+    task = tmp_path / "two.yaml"
+    task.write_text(TWO_STEPS.replace("IMAGE", IMAGE))
+    hostile = HOSTILE["quotes"] + HOSTILE["lines"] + HOSTILE["commands"] + HOSTILE["brackets"]
+    status = tekton.start(task, {"label": hostile}, source, actions=[tekton.find("stepaction", "mlops-trial")])
+    assert status.results == {"first": "failed", "second": "passed"}
+    assert status.codes == {"first": 1, "second": 0}
+    params = [json.loads((source / f"mlops-out/{name}/report.json").read_text())["params"] for name in ("one", "two")]
+    assert [one["label"] for one in params] == [hostile, "y_true"]
+    assert "gates" not in params[1] or not params[1]["gates"]
+    assert not list(source.rglob("*PWNED*"))
+
+
+def test_reports_of_one_task_are_read_by_the_next(tekton, source, tmp_path):
+    reports = tmp_path / "reports"
+    reports.mkdir()
+    tekton.start(tekton.find("task", "mlops-trial"), {"image": IMAGE, "out": "/workspace/reports/trial"}, source, reports=reports)
+    task = tekton.find("task", "mlops-reader")
+    tekton.start(task, {"image": IMAGE, "reports": "/workspace/reports/trial"}, source, reports=reports)
+    report = json.loads((source / "mlops-out/reader/report.json").read_text())
+    assert [finding["message"] for finding in report["findings"]] == ["trial=passed True"]
+
+
+@pytest.mark.parametrize(("params", "told"), [({}, "missing values for these params"), ({"image": IMAGE}, "has not been bound")])
+def test_what_a_task_run_forgets_is_refused(tekton, params, told):
+    node = tekton.find("task", "mlops-trial")
+    with pytest.raises(ValueError, match=told):
+        tekton.start(node, params, None)
