@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -129,3 +130,9 @@ def test_a_repository_without(tmp_path):
     (tmp_path / "deep/down/task.yaml").write_text("apiVersion: tekton.dev/v1\n")
     (tmp_path / "ci").symlink_to(tmp_path / "deep/down")
     assert not project.present(tmp_path)
+
+
+def test_the_snippet_is_the_block_of_the_how_to_and_of_the_example(tmp_path):
+    docs = Path(__file__).parents[3] / "docs"
+    for page in ("how-to/use-in-tekton.md", "examples/tekton/one-task.yaml"):
+        assert project.snippet(tmp_path) in (docs / page).read_text(encoding="utf-8")
