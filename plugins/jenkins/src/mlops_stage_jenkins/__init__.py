@@ -8,6 +8,8 @@ ADAPTER = Adapter(
     native="mlops_stage_jenkins.native:native",
     present="mlops_stage_jenkins.project:present",
     snippet="mlops_stage_jenkins.project:snippet",
+    detect="mlops_stage_jenkins.emission:detect",
+    emit="mlops_stage_jenkins.emission:emit",
 )
 
 

@@ -1,0 +1,160 @@
+"""A Jenkins shared library: one step for each stage over one that knows every input, and the scripts that install the command."""
+
+from __future__ import annotations
+
+from html import escape
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from mlops_stage.native import bootstrapping, inputs, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from mlops_stage.adapter import Layout
+    from mlops_stage.host import Catalogue
+    from mlops_stage.native.inputs import Input
+    from mlops_stage.stage import Stage
+
+_FOLDER = "plugins/jenkins/"
+_SOURCE = ("source", "folder in the workspace with a checkout of {0}, to install from")
+_SWITCHES = (
+    ("publish", "false: publish no report of this call"),
+    ("returnStatus", "true: give the map back whatever the exit code is; the pipeline decides"),
+)
+RUN = "run"
+"""What `mlopsStage` runs when no stage is named."""
+
+
+def native(catalogue: Catalogue, layout: Layout) -> dict[str, str]:
+    """`vars/` and `resources/`: below `plugins/jenkins` in our own repository (the library's `libraryPath`), elsewhere at the top."""
+    folder = _FOLDER if layout.kind == "project" else ""
+    shared = camel(layout.distribution)
+    offered = {stage.name: inputs.of_stage(catalogue, stage) for stage in catalogue.stages.values()}
+    if layout.distribution == "mlops-stage":
+        offered = {RUN: inputs.of_run(), **offered}
+    made = {f"vars/{shared}.groovy": _library(layout, offered), f"vars/{shared}.txt": _page(layout, shared, "", offered.get(RUN, ()), {})}
+    for stage in catalogue.stages.values():
+        step = camel(f"mlops_{stage.name}")
+        made[f"vars/{step}.groovy"] = text.heading(layout, "// ") + _step(stage, shared)
+        made[f"vars/{step}.txt"] = _page(layout, step, stage.summary, offered[stage.name], stage.outputs)
+    if _installs(layout):
+        made |= {f"resources/{_package(layout)}/{name}": script for name, script in bootstrapping.texts(layout).items()}
+    return {folder + path: content for path, content in made.items()}
+
+
+def camel(name: str) -> str:
+    """As Groovy writes names: `row_id` is `rowId`."""
+    first, *rest = name.replace("-", "_").split("_")
+    return first + "".join(word[:1].upper() + word[1:] for word in rest)
+
+
+def _step(stage: Stage, shared: str) -> str:
+    return (
+        f"\n/** {stage.summary}. */\n"
+        "Map<String, Object> call(Map<String, Object> given = [:]) {\n"
+        f"    return {shared}.one('{stage.name}', given)\n"
+        "}\n"
+    )
+
+
+def _library(layout: Layout, offered: Mapping[str, Sequence[Input]]) -> str:
+    """The step that all others call, with what this layout installs and the table of all inputs written in."""
+    source = (files("mlops_stage_jenkins") / "library.groovy").read_text(encoding="utf-8")
+    own = [*(("source", "text"),) * _from_checkout(layout), *((name, "true or false") for name, _ in _SWITCHES)]
+    places = {
+        "RESOURCES": _package(layout),
+        "ABSENT": _absent(layout),
+        "NEEDED": _needed(layout),
+        "OWN": "[" + ", ".join(f"{name}: {quoted(kind)}" for name, kind in own) + "]",
+        "INSTALLING": ", ".join(quoted(item.name) for item in inputs.BOOTSTRAP),
+        "ORIGIN": _origin(layout),
+        "TABLE": "\n".join(_row(name, every) for name, every in offered.items()),
+    }
+    for name, value in places.items():
+        source = source.replace(f"@{name}@", value)
+    return text.heading(layout, "// ") + source
+
+
+def _row(stage: str, every: Iterable[Input]) -> str:
+    """One stage of the table.
+
+    Raises:
+        ValueError: two inputs have one name in Groovy.
+    """
+    names = {camel(item.name): item for item in every}
+    if len(names) != len(list(every)):
+        raise ValueError(f"two inputs of '{stage}' have one name in Groovy")
+    lines = [f"            {name}: [{quoted(item.kind)}, {quoted(item.variable)}]," for name, item in names.items()]
+    return "\n".join([f"        {stage}: [", *lines, "        ],"])
+
+
+def _from_checkout(layout: Layout) -> bool:
+    return layout.kind != "vendor"
+
+
+def _installs(layout: Layout) -> bool:
+    """A vendored library for which there is an image installs nothing: the agent runs that image."""
+    return layout.kind != "vendor" or not layout.image
+
+
+def _package(layout: Layout) -> str:
+    return layout.distribution.replace("-", "_")
+
+
+def _needed(layout: Layout) -> str:
+    if layout.kind != "plugin":
+        return "''"
+    return f"given.get('source') ? '' : {quoted(f'mlops-stage: say source: <folder with a checkout of {layout.distribution}>')}"
+
+
+def _absent(layout: Layout) -> str:
+    if layout.image:
+        return f"let it run in {layout.image}"
+    return "let the agent run an image that holds it, or say source: <folder with a checkout of its repository>"
+
+
+def _origin(layout: Layout) -> str:
+    if layout.kind == "vendor":
+        release = {} if layout.image else bootstrapping.release(layout)
+        return "[" + ", ".join(quoted(f"{name}={value}") for name, value in release.items()) + "]"
+    lock = f", 'MLOPS_STAGE_LOCK=' + given.get('source') + {quoted('/' + bootstrapping.LOCK)}" if layout.kind == "plugin" else ""
+    return f"given.get('source') ? ['MLOPS_STAGE_SOURCE=' + given.get('source'){lock}] : []"
+
+
+def quoted(value: str) -> str:
+    """A Groovy literal in which nothing is expanded."""
+    safe = value.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\r", "\\r")
+    return f"'{safe}'"
+
+
+def _page(layout: Layout, step: str, summary: str, every: Iterable[Input], outputs: Mapping[str, str]) -> str:
+    """What Jenkins shows under Pipeline Syntax, Global Variables Reference."""
+    told = f"{summary}." if summary else "Run the stage that <code>stage</code> names, or all that mlops.yaml names."
+    own = [("source", _SOURCE[1].format(f"the repository of {layout.distribution}"))] if _from_checkout(layout) else []
+    rows = [
+        *((camel(item.name), described(item)) for item in (*every, *(inputs.BOOTSTRAP if _installs(layout) else ()))),
+        *own,
+        *_SWITCHES,
+    ]
+    given = "".join(f"  <dt><code>{name}</code></dt><dd>{escape(help_, quote=False)}</dd>\n" for name, help_ in rows)
+    back = "".join(f"  <dt><code>outputs.{name}</code></dt><dd>{escape(help_, quote=False)}</dd>\n" for name, help_ in outputs.items())
+    heading = text.heading(layout, "").strip().replace("--", "&#45;&#45;")
+    return (
+        f"<!-- {heading} -->\n"
+        f"<p><code>{step}(…)</code>: {told} All inputs are optional; mlops.yaml may hold their values.</p>\n"
+        f"<dl>\n{given}</dl>\n"
+        "<p>Returns a map, after every report is published:</p>\n"
+        "<dl>\n"
+        "  <dt><code>outcome</code></dt><dd>passed, failed, inconclusive, not_applicable or error</dd>\n"
+        "  <dt><code>exitCode</code></dt><dd>the exit code; 5 makes the build unstable, any other but 0 ends it</dd>\n"
+        f"{back}</dl>\n"
+    )
+
+
+def described(item: Input) -> str:
+    """The help of an input with its kind, its choices and its default."""
+    kinds = {"list": "; a list", "mapping": "; a map", "flag": "; true or false"}
+    choices = f"; one of {', '.join(item.choices)}" if item.choices else ""
+    default = f" (default: {item.default})" if item.default else ""
+    return f"{item.help}{kinds.get(item.kind, '')}{choices}{default}"

@@ -1,0 +1,254 @@
+package host;
+
+import java.io.File;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.Supplier;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/** One build: where it works, with which variables, what its steps did. */
+final class Build {
+    /** Descriptions that other steps take: `sarif(pattern: …)`, `string(credentialsId: …)`. */
+    private static final Set<String> SYMBOLS = Set.of("sarif", "string", "file", "cron", "pipelineTriggers");
+    private static final Set<String> INNER = Set.of("enterEnv", "enterCredentials", "enterDir", "enterNode", "enterStage", "leave");
+    static final Set<String> STEPS = new TreeSet<>(Set.of(
+            "archiveArtifacts", "checkout", "deleteDir", "echo", "error", "fileExists", "junit", "libraryResource", "properties", "publishHTML",
+            "pwd", "readFile", "record", "recordIssues", "sh", "stash", "unstable", "unstash", "writeFile"));
+    private static final Pattern MACRO = Pattern.compile("\\$(?:(\\$)|([A-Za-z0-9_]+)|\\{([A-Za-z0-9_.]+)\\})");
+    private static Build running;
+
+    private record Scope(Path folder, Path workspace, Map<String, String> variables) {}
+
+    private final Map<String, Object> asked;
+    private final List<Path> libraries;
+    private final Path home;
+    private final Deque<Scope> scopes = new ArrayDeque<>();
+    private final List<Map<String, Object>> done = new ArrayList<>();
+    private final Set<String> secrets = new TreeSet<>();
+    private final Set<String> globals;
+    String status = "SUCCESS";
+
+    @SuppressWarnings("unchecked")
+    Build(Map<String, Object> asked, List<Path> libraries, Set<String> globals) {
+        this.asked = asked;
+        this.globals = globals;
+        this.libraries = libraries;
+        this.home = Path.of((String) asked.get("home"));
+        scopes.push(new Scope(home, home, (Map<String, String>) asked.get("variables")));
+        running = this;
+    }
+
+    static Build current() {
+        return running;
+    }
+
+    boolean offers(String name) {
+        boolean known = STEPS.contains(name) || SYMBOLS.contains(name) || INNER.contains(name);
+        return known && !((List<?>) asked.getOrDefault("absent", List.of())).contains(name);
+    }
+
+    boolean isVariable(String name) {
+        return globals.contains(name);
+    }
+
+    Map<String, String> variables() {
+        return scopes.peek().variables();
+    }
+
+    List<Map<String, Object>> done() {
+        return done;
+    }
+
+    /** Do one step; what it returns to the pipeline, which has been saved and restored meanwhile. */
+    Object step(String name, Object[] arguments) throws IOException, InterruptedException {
+        Object first = arguments.length > 0 ? arguments[0] : null;
+        Map<String, Object> named = new LinkedHashMap<>();
+        if (first instanceof Map) {
+            ((Map<?, ?>) first).forEach((key, value) -> named.put(key.toString(), value instanceof groovy.lang.GString ? value.toString() : value));
+        }
+        if (SYMBOLS.contains(name)) {
+            named.put("symbol", name);
+            if (!(first instanceof Map)) {
+                named.put("value", first);
+            }
+            return named;
+        }
+        if (INNER.contains(name)) {
+            enter(name, first);
+            return null;
+        }
+        Map<String, Object> record = new LinkedHashMap<>(Map.of("step", name, "folder", folder().toString()));
+        record.put("given", first instanceof Map ? named : String.valueOf(first));
+        done.add(record);
+        Object value = act(name, first instanceof Map ? null : first, named, record);
+        if (value != null) {
+            record.put("value", value instanceof String ? masked((String) value) : value);
+        }
+        return value;
+    }
+
+    private void enter(String name, Object argument) throws IOException {
+        Scope now = scopes.peek();
+        switch (name) {
+            case "enterEnv" -> scopes.push(new Scope(now.folder(), now.workspace(), expanded((List<?>) argument)));
+            case "enterCredentials" -> scopes.push(new Scope(now.folder(), now.workspace(), bound((List<?>) argument)));
+            case "enterDir" -> scopes.push(new Scope(Files.createDirectories(at(argument)), now.workspace(), now.variables()));
+            case "enterNode" -> {
+                String label = argument.toString();
+                Path workspace = Files.createDirectories(home.resolve(label.isEmpty() ? "agent" : label).resolve("workspace"));
+                Map<String, String> variables = new LinkedHashMap<>(now.variables());
+                variables.put("WORKSPACE", workspace.toString());
+                scopes.push(new Scope(workspace, workspace, variables));
+            }
+            case "leave" -> scopes.pop();
+            default -> done.add(Map.of("step", "stage", "given", argument.toString()));
+        }
+    }
+
+    /** As EnvStep does by EnvVars.overrideExpandingAll: `$NAME` and `${NAME}` are expanded, `$$` is a dollar, an empty value removes. */
+    private Map<String, String> expanded(List<?> pairs) {
+        Map<String, String> made = new LinkedHashMap<>(variables());
+        for (Object pair : pairs) {
+            String[] parts = pair.toString().split("=", 2);
+            String value = MACRO.matcher(parts[1]).replaceAll(found -> Matcher.quoteReplacement(meant(found.group(), made)));
+            if (value.isEmpty()) {
+                made.remove(parts[0]);
+            } else {
+                made.put(parts[0], value);
+            }
+        }
+        return made;
+    }
+
+    private static String meant(String macro, Map<String, String> variables) {
+        return macro.equals("$$") ? "$" : variables.getOrDefault(macro.replaceAll("[${}]", ""), macro);
+    }
+
+    /** Text credentials, and files, whose variable names a path; neither is expanded. */
+    private Map<String, String> bound(List<?> bindings) throws IOException {
+        Map<String, String> made = new LinkedHashMap<>(variables());
+        for (Object binding : bindings) {
+            Map<?, ?> one = (Map<?, ?>) binding;
+            String secret = (String) ((Map<?, ?>) asked.getOrDefault("credentials", Map.of())).get(one.get("credentialsId"));
+            if (secret == null) {
+                throw new Failed("Could not find credentials entry with ID '" + one.get("credentialsId") + "'");
+            }
+            secrets.add(secret);
+            if ("file".equals(one.get("symbol"))) {
+                Path place = Files.createDirectories(temporary().resolve("secretFiles")).resolve((String) one.get("credentialsId"));
+                Files.writeString(place, secret);
+                made.put((String) one.get("variable"), place.toString());
+            } else {
+                made.put((String) one.get("variable"), secret);
+            }
+        }
+        return made;
+    }
+
+    private Object act(String name, Object only, Map<String, Object> named, Map<String, Object> record) throws IOException, InterruptedException {
+        Supplier<Path> file = () -> at(only != null ? only : named.get("file"));
+        switch (name) {
+            case "sh": return sh(only != null ? Map.of("script", only.toString()) : named, record);
+            case "echo": return null;
+            case "error": throw new Failed(text(only, named, "message"));
+            case "unstable":
+                status = "UNSTABLE";
+                return null;
+            case "readFile": return Files.readString(file.get());
+            case "writeFile":
+                Files.createDirectories(file.get().getParent());
+                Files.writeString(file.get(), named.get("text").toString());
+                return null;
+            case "fileExists": return Files.exists(file.get());
+            case "pwd": return (Boolean.TRUE.equals(named.get("tmp")) ? temporary() : folder()).toString();
+            case "deleteDir":
+                Tree.delete(folder());
+                return null;
+            case "libraryResource": return resource(text(only, named, "resource"));
+            case "checkout": return Tree.copy(Path.of((String) asked.get("project")), folder(), "**", "");
+            case "stash": return Tree.copy(folder(), home.resolve("stash").resolve((String) named.get("name")), includes(named), excludes(named));
+            case "unstash": return Tree.copy(home.resolve("stash").resolve(text(only, named, "name")), folder(), "**", "");
+            case "archiveArtifacts": return Tree.copy(folder(), Path.of((String) asked.get("keep")), (String) named.get("artifacts"), excludes(named));
+            default: return null; // recorded only
+        }
+    }
+
+    private Object sh(Map<String, Object> given, Map<String, Object> record) throws IOException, InterruptedException {
+        Path script = Files.createTempFile("script", ".sh");
+        Files.writeString(script, given.get("script").toString());
+        ProcessBuilder builder = new ProcessBuilder("sh", "-xe", script.toString());
+        builder.directory(folder().toFile()).redirectErrorStream(true).redirectInput(new File("/dev/null"));
+        builder.environment().clear();
+        builder.environment().putAll(variables());
+        boolean capture = Boolean.TRUE.equals(given.get("returnStdout"));
+        if (capture) {
+            builder.redirectErrorStream(false).redirectError(new File("/dev/null"));
+        }
+        Process process = builder.start();
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        int code = process.waitFor();
+        Files.delete(script);
+        record.put("log", masked(output));
+        record.put("code", code);
+        if (Boolean.TRUE.equals(given.get("returnStatus"))) {
+            return code;
+        }
+        if (code != 0) {
+            throw new Failed("script returned exit code " + code);
+        }
+        return capture ? output : null;
+    }
+
+    private String resource(String name) throws IOException {
+        for (Path library : libraries) {
+            Path found = library.resolve("resources").resolve(name);
+            if (Files.exists(found)) {
+                return Files.readString(found);
+            }
+        }
+        throw new Failed("No such library resource " + name + " could be found.");
+    }
+
+    private String masked(String text) {
+        String seen = text;
+        for (String secret : secrets) {
+            seen = seen.replace(secret, "****");
+        }
+        return seen;
+    }
+
+    private static String text(Object only, Map<String, Object> named, String name) {
+        return (only != null ? only : named.get(name)).toString();
+    }
+
+    private static String includes(Map<String, Object> named) {
+        return named.getOrDefault("includes", "**").toString();
+    }
+
+    private static String excludes(Map<String, Object> named) {
+        return named.getOrDefault("excludes", "").toString();
+    }
+
+    private Path folder() {
+        return scopes.peek().folder();
+    }
+
+    private Path temporary() {
+        return scopes.peek().workspace().resolveSibling("workspace@tmp");
+    }
+
+    private Path at(Object path) {
+        return folder().resolve(path.toString());
+    }
+}
