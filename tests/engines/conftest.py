@@ -119,6 +119,7 @@ def _machine(folder: Path, release: Path) -> dict[str, str]:
         python.parent.mkdir(parents=True)
         python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
         python.chmod(0o755)
+        (python.parents[1] / "pyvenv.cfg").write_text("home = the environment of the tests\n")
     return {
         "MLOPS_STAGE_ENVIRONMENTS": str(folder / "environments"),
         "MLOPS_STAGE_CACHE": str(folder / "cache"),

@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING, Any
 from ruamel.yaml import YAML
 from scenarios import Job, Ran
 
+from mlops_stage_github_actions.workflows import PINNED
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from scenarios import Bench
 
 HERE = Path(__file__).parent
-STUBS = {"actions/upload-artifact@v4": HERE / "stubs" / "upload-artifact"}
+STUBS = {f"{name}@{commit}": HERE / "stubs" / name.split("/")[1] for name, (commit, _) in PINNED.items() if name != "actions/checkout"}
+"""Actions of others, which need GitHub's servers; act checks out by itself."""
+UPLOAD = next(name for name in STUBS if "upload" in name)
 
 
 @dataclass
@@ -73,6 +77,10 @@ class Act:
 
     def run(self, project: Path, jobs: Sequence[Job], keep: Path) -> dict[str, list[Ran]]:
         """Execute the jobs as one workflow; what each call left, by job."""
+        return self.done(project, jobs, keep)[1]
+
+    def done(self, project: Path, jobs: Sequence[Job], keep: Path) -> tuple[Done, dict[str, list[Ran]]]:
+        """The same, and the steps as act tells of them."""
         folder = project / ".github" / "workflows"
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "scenarios.yml").open("w", encoding="utf-8") as stream:
@@ -80,7 +88,7 @@ class Act:
         commit(project)
         done = self.workflow(project, ".github/workflows/scenarios.yml", keep)
         assert set(done.jobs) == {job.name for job in jobs}, done.stderr[-3000:]
-        return {job.name: [_ran(done, job, place, keep) for place in range(len(job.calls))] for job in jobs}
+        return done, {job.name: [_ran(done, job, place, keep) for place in range(len(job.calls))] for job in jobs}
 
 
 def start(bench: Bench) -> Act:
@@ -120,7 +128,7 @@ def _steps(job: Job) -> list[dict[str, Any]]:
     }
     keep = {
         "if": "always()",
-        "uses": "actions/upload-artifact@v4",
+        "uses": UPLOAD,
         "with": {"name": job.name, "path": "kept-*/**/*\n!kept-*/*/evidence/private/**\n"},
     }
     return [{"uses": "actions/checkout@v4", "with": {"persist-credentials": False}}, *calls, seen, keep]

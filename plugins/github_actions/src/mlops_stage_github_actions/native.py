@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from mlops_stage.native import bootstrapping as bootstrap
 from mlops_stage.native import inputs, text
+from mlops_stage_github_actions import workflows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,7 +28,10 @@ _RUN = "run.sh"
 
 
 def native(catalogue: Catalogue, layout: Layout) -> dict[str, str]:
-    """`action.yml` of the repository, and `plugins/github_actions/<stage>/action.yml`; of a plugin's own repository `<stage>/action.yml`."""
+    """`action.yml` of the repository, and `plugins/github_actions/<stage>/action.yml`; of a plugin's own repository `<stage>/action.yml`.
+
+    Beside them `.github/workflows/<stage>.yml` for stages that need a job of their own.
+    """
     own = layout.kind == "project"
     folder = f"{_FOLDER}/" if own else ""
     made = {f"{folder}{_RUN}": _script(layout), **({} if own else bootstrap.texts(layout))}
@@ -39,15 +44,17 @@ def native(catalogue: Catalogue, layout: Layout) -> dict[str, str]:
             f'"$MLOPS_STAGE_ACTION/../{_RUN}" {stage.kebab}',
         )
         made[f"{folder}{stage.kebab}/action.yml"] = text.heading(layout) + text.yaml(action)
-    if own:
+    if layout.kind != "plugin":
         run = _action(
             "mlops-stage evaluate",
             "Data, quality, fairness, attacks, bill of materials and signatures: run the stages that mlops.yaml names.",
             inputs.of_run(),
             OUTPUTS,
-            f'"$MLOPS_STAGE_ACTION/{_FOLDER}/{_RUN}" run',
+            f'"$MLOPS_STAGE_ACTION/{folder}{_RUN}" run',
         )
         made["action.yml"] = text.heading(layout) + text.yaml(run)
+    if own:
+        made |= workflows.reusable(catalogue, layout, described)
     return made
 
 
@@ -84,18 +91,23 @@ def _step(every: Iterable[Input], command: str) -> dict[str, Any]:
 
 def _script(layout: Layout) -> str:
     """What all actions of a repository call: say what is installed, and hand over to the bootstrap."""
-    own = layout.kind == "project"
-    lines = [
-        "#!/usr/bin/env bash\n",
-        text.heading(layout),
-        "set -euo pipefail\n",
-        'here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)\n',
-        f'export MLOPS_STAGE_SOURCE="$here{"/../.." if own else ""}"\n',
-    ]
-    if own:
-        return "".join([*lines, f'exec sh "$MLOPS_STAGE_SOURCE/{bootstrap.PLACE}/{bootstrap.SCRIPTS[0]}" "$@"\n'])
-    lock = [
-        "# All that is installed beside this repository, mlops-stage included, each with its hashes.\n",
-        f'export MLOPS_STAGE_LOCK="$here/{bootstrap.LOCK}"\n',
-    ]
-    return "".join([*lines, *lock, f'exec sh "$here/{bootstrap.SCRIPTS[0]}" "$@"\n'])
+    source, scripts = ("$here/../..", f"$here/../../{bootstrap.PLACE}") if layout.kind == "project" else ("$here", "$here")
+    if layout.kind == "vendor":
+        installed = [f"export {name}={shlex.quote(value)}\n" for name, value in bootstrap.release(layout).items()]
+    else:
+        installed = [f'export MLOPS_STAGE_SOURCE="{source}"\n']
+    if layout.kind == "plugin":
+        installed += [
+            "# All that is installed beside this repository, mlops-stage included, each with its hashes.\n",
+            f'export MLOPS_STAGE_LOCK="$here/{bootstrap.LOCK}"\n',
+        ]
+    return "".join(
+        [
+            "#!/usr/bin/env bash\n",
+            text.heading(layout),
+            "set -euo pipefail\n",
+            'here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)\n',
+            *installed,
+            f'exec sh "{scripts}/{bootstrap.SCRIPTS[0]}" "$@"\n',
+        ]
+    )
