@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml import YAML
 from scenarios import Job, Ran
 
+from mlops_stage import __version__, host, native
+from mlops_stage.adapter import Layout
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
-    from scenarios import Call
+    from scenarios import Bench, Call
+
+SITE = Path(__file__).parents[2] / "fixtures" / "site"
 
 HOST = "gitlab.example"
 IMAGE = f"registry.example/ml/mlops-stage@sha256:{'0' * 64}"
@@ -57,7 +64,7 @@ class GitLab:
             place = project / ".gitlab-ci-local" / "includes" / HOST / name / "templates"
             shutil.copytree(folder / "templates", place, dirs_exist_ok=True)
         argv = [str(self.program), "--force-shell-executor", "--shell-isolation", "--no-artifacts-to-source", "--color=false"]
-        argv += ["--home", str(self.home), "--variable", "GITLAB_CI=true", *options]
+        argv += ["--concurrency", "2", "--home", str(self.home), "--variable", "GITLAB_CI=true", *options]
         argv += [word for name, value in variables.items() for word in ("--variable", f"{name}={value}")]
         clean = {"PATH": f"{self.bin}:{os.environ['PATH']}", "HOME": str(self.home), "LC_ALL": "C.UTF-8", **self.env}
         done = subprocess.run(
@@ -96,6 +103,34 @@ class GitLab:
         return Ran(state=state, exit_code=code, outputs=variables(kept / "variables.env"), log=log, out=kept)
 
 
+def start(bench: Bench) -> GitLab:
+    """gitlab-ci-local, with the components of an organisation and those of a plugin under their published names."""
+    program = bench.engine("gitlab", "package/dist/index.js") / "package/dist/index.js"
+    wheel = next(Path(bench.machine["UV_FIND_LINKS"]).glob("mlops_stage-*.whl"))
+    published = {f"mlops/components/{VERSION}": vendored(bench.home / "components", wheel), "acme/trial/v1": bench.trial}
+    home = bench.home / "home"
+    home.mkdir()
+    return GitLab(program=program, home=home, bin=image(bench.home / "bin"), env=bench.machine, components=published)
+
+
+def vendored(folder: Path, wheel: Path) -> Path:
+    """The project of components that an organisation keeps: its image, and the wheel that they may install, are written in."""
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    layout = Layout(kind="vendor", version=__version__, wheel_sha256=digest, image=IMAGE)
+    catalogue = host.discover({host.ALLOW_LIST: "none"})
+    native.write(folder, native.files(catalogue, native.chosen(catalogue, ["gitlab"]), layout))
+    return folder
+
+
+def image(folder: Path) -> Path:
+    """What the image would have on PATH: `mlops-stage`, from the environment of the tests, with the trial plugin in it."""
+    folder.mkdir()
+    script = folder / "mlops-stage"
+    script.write_text(f'#!/bin/sh\nPYTHONPATH={SITE} MLOPS_STAGE_PLUGINS=trial exec {sys.executable} -P -m mlops_stage "$@"\n')
+    script.chmod(0o755)
+    return folder
+
+
 def include(name: str, call: Call) -> dict[str, Any]:
     """One entry of `include:`."""
     if call.stage in {"trial", "reader"}:
@@ -119,12 +154,6 @@ def variables(file: Path) -> dict[str, str]:
     """A dotenv report as GitLab reads it: what follows the first equals sign, nothing quoted."""
     lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
     return dict(line.split("=", 1) for line in lines)
-
-
-def expanded(engine: GitLab, project: Path) -> dict[str, Any]:
-    """The pipeline with all that it includes, as the engine sees it; nothing is executed."""
-    done = engine.pipeline(project, "--list-json")
-    return json.loads(done.text[done.text.index("[") :])
 
 
 def commit(project: Path) -> None:

@@ -16,7 +16,7 @@ OUT = "mlops-out/$CI_JOB_NAME_SLUG"
 """Artifacts of all jobs meet in one folder later on; the name of the job keeps them apart. Only predefined variables stand here."""
 VARIABLES = "variables.env"
 """What later jobs see as variables; see emission."""
-_PRIVATE = ["mlops-out/*/*/evidence/private/*", "mlops-out/*/*/evidence/private/**/*"]
+_PRIVATE = ["mlops-out/*/*/evidence/private", "mlops-out/*/*/evidence/private/**/*"]
 _REPORTS = {"junit": "junit.xml", "codequality": "codequality.json", "metrics": "metrics.txt", "dotenv": VARIABLES}
 
 
