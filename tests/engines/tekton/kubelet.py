@@ -19,6 +19,7 @@ _MESSAGE_BYTES = 4096
 """Of a termination message, the kubelet keeps no more."""
 _IMAGE = {"/usr": Path("/usr"), "/etc": Path("/etc")}
 _TMP, _SHM = "/tmp", "/dev/shm"  # noqa: S108  (inside the container)
+_DEVICES = ("null", "zero", "full", "random", "urandom")
 _LINKS = ("bin", "sbin", "lib", "lib64")
 _REFERENCE = re.compile(r"\$(?:\$|\(([^)]*)\))")
 
@@ -54,6 +55,7 @@ class Ended:
 
 def run(pod: dict[str, Any], node: Node, scratch: Path) -> Ended:
     """Run the init containers one after another and the containers side by side, all as processes of this machine."""
+    scratch.mkdir(exist_ok=True)
     scratch.chmod(0o755)
     volumes = _volumes(pod, node, scratch)
     states: list[dict[str, Any]] = []
@@ -168,7 +170,8 @@ def _mounts(
 ) -> list[str]:
     """The commands that build the container's root: a tmpfs, the image read-only, then the volumes by the depth of their place."""
     lines = ["set -e", f"mount -t tmpfs -o mode=755 tmpfs {root}", f"mkdir {root}/proc {root}/dev", f"mkdir -m 1777 {root}{_TMP}"]
-    lines += [f"mount -t proc proc {root}/proc", f"mount --rbind /dev {root}/dev", f"mount -t tmpfs -o mode=1777 tmpfs {root}{_SHM}"]
+    lines += [f"mount -t proc proc {root}/proc", f"mount -t tmpfs -o mode=755 tmpfs {root}/dev", f"mkdir -m 1777 {root}{_SHM}"]
+    lines += [line for name in _DEVICES for line in _bind(Path("/dev", name), f"{root}/dev/{name}", read_only=False)]
     lines += [f"ln -s usr/{name} {root}/{name}" for name in _LINKS]
     for place, folder in {**_IMAGE, "/ko-app": node.tools, **node.image}.items():
         lines += _bind(folder, f"{root}{place}", read_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mlops_stage.native import inputs
+from mlops_stage.native import bootstrapping, inputs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 USER = 65532
 """The user of the image, whom distroless images know as nonroot."""
 SOURCE, REPORTS = "/workspace/source", "/workspace/reports"
+HOME = "/tekton/home"
 SECRET = "mlops-stage"  # noqa: S105  (the name of one, not one)
 SCRATCH = "/tmp"  # noqa: S108  (a volume of the Task's own)
 IDENTITY = "/var/run/sigstore/cosign"
 """Where signing tools of that family look for a token by custom; the file is oidc-token."""
+_END = "END OF FILE"
 _OBJECT = {"uri": {"type": "string"}, "digest": {"type": "string"}}
 _RESULTS: tuple[dict[str, Any], ...] = (
     {"name": "outcome", "description": "passed, failed, inconclusive, not_applicable or error"},
@@ -54,6 +56,11 @@ class Unit:
     """Whether it is given a token that says who runs it."""
 
 
+def installs(layout: Layout) -> bool:
+    """Whether steps install the release into an image that has only Python: an organisation's copy does so until it names an image."""
+    return layout.kind == "vendor" and not layout.image
+
+
 def short(version: str) -> str:
     """`0.1` of `0.1.0`: a catalog's versions have two numbers."""
     return ".".join(version.split(".")[:2])
@@ -65,8 +72,8 @@ def task(unit: Unit, layout: Layout) -> dict[str, Any]:
         "name": "run",
         "image": "$(params.image)",
         "workingDir": "$(workspaces.source.path)",
-        "env": [*_given(unit), *_surroundings(SCRATCH, "$(results.outcome.path)"), *_from_secret(unit)],
-        "script": _script(unit),
+        "env": [*_given(unit, layout), *_surroundings(SCRATCH, "$(results.outcome.path)", layout), *_from_secret(unit)],
+        "script": _script(unit, layout),
         "securityContext": _confined(),
         "volumeMounts": [
             {"name": "tmp", "mountPath": SCRATCH},
@@ -129,8 +136,8 @@ def step_action(unit: Unit, layout: Layout) -> dict[str, Any]:
         "results": [_result(item) for item in _results(unit)],
         "image": "$(params.image)",
         "workingDir": "$(params.workspace)",
-        "env": [*_given(unit), *_surroundings("/tekton/home", "$(step.results.outcome.path)"), *_from_secret(unit)],
-        "script": _script(unit),
+        "env": [*_given(unit, layout), *_surroundings(HOME, "$(step.results.outcome.path)", layout), *_from_secret(unit)],
+        "script": _script(unit, layout),
         "securityContext": _confined(),
     }
     return {"apiVersion": "tekton.dev/v1beta1", "kind": "StepAction", "metadata": metadata(unit.name, unit.title, layout), "spec": spec}
@@ -153,13 +160,14 @@ def metadata(name: str, title: str, layout: Layout) -> dict[str, Any]:
 
 def image_param(layout: Layout) -> dict[str, Any]:
     """Without a default where nobody is known to publish one: a wrong guess would run somebody else's image."""
-    told = f"image by digest (registry/name@sha256:…) with {layout.distribution} {layout.version} in it and `mlops-stage` on its PATH"
+    holds = "Python 3.11 or newer" if installs(layout) else f"{layout.distribution} {layout.version} in it and `mlops-stage` on its PATH"
+    told = f"image by digest (registry/name@sha256:…) with {holds}"
     return {"name": "image", "description": told, "type": "string", **({"default": layout.image} if layout.image else {})}
 
 
 def _params(unit: Unit, layout: Layout) -> list[dict[str, Any]]:
     made = [image_param(layout)]
-    for item in unit.inputs:
+    for item in _offered(unit, layout):
         choices = f"; one of {', '.join(item.choices)}" if item.choices else ""
         default = f" (default: {item.default})" if item.default else ""
         made.append({"name": item.name, "description": f"{item.help}{choices}{default}", "type": "string", "default": ""})
@@ -169,13 +177,19 @@ def _params(unit: Unit, layout: Layout) -> list[dict[str, Any]]:
     return made
 
 
-def _given(unit: Unit) -> list[dict[str, Any]]:
+def _offered(unit: Unit, layout: Layout) -> tuple[Input, ...]:
+    return (*unit.inputs, *(inputs.BOOTSTRAP if installs(layout) else ()))
+
+
+def _given(unit: Unit, layout: Layout) -> list[dict[str, Any]]:
     """First of all variables: Kubernetes puts the value of an earlier one where a later one says `$(NAME)`."""
-    return [{"name": item.variable, "value": f"$(params.{item.name})"} for item in unit.inputs]
+    return [{"name": item.variable, "value": f"$(params.{item.name})"} for item in _offered(unit, layout)]
 
 
-def _surroundings(scratch: str, results: str) -> list[dict[str, Any]]:
-    given = {"HOME": "/tekton/home", "TMPDIR": scratch, "MLOPS_STAGE_RESULTS": results}
+def _surroundings(scratch: str, results: str, layout: Layout) -> list[dict[str, Any]]:
+    given = {"HOME": HOME, "TMPDIR": scratch, "MLOPS_STAGE_RESULTS": results}
+    if installs(layout):
+        given |= {"MLOPS_STAGE_ENVIRONMENTS": f"{scratch}/environments", **bootstrapping.release(layout)}
     return [{"name": name, "value": value} for name, value in given.items()]
 
 
@@ -186,9 +200,14 @@ def _from_secret(unit: Unit) -> list[dict[str, Any]]:
     ]
 
 
-def _script(unit: Unit) -> str:
+def _script(unit: Unit, layout: Layout) -> str:
     """The only shell there is; exit code 5 is amber, which Tekton has no colour for: TEST_OUTPUT says WARNING."""
-    return f'#!/bin/sh\nmlops-stage {unit.command} || {{ code=$?; [ "$code" -eq 5 ] || exit "$code"; }}\n'
+    words, before = "mlops-stage", ""
+    if installs(layout):
+        words = f'sh "$TMPDIR/{bootstrapping.SCRIPTS[0]}"'
+        carried = bootstrapping.texts(layout).items()
+        before = "set -eu\n" + "".join(f"cat > \"$TMPDIR/{name}\" <<'{_END}'\n{script}{_END}\n" for name, script in carried)
+    return f'#!/bin/sh\n{before}{words} {unit.command} || {{ code=$?; [ "$code" -eq 5 ] || exit "$code"; }}\n'
 
 
 def _confined() -> dict[str, Any]:

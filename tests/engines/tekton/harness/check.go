@@ -19,6 +19,7 @@ import (
 )
 
 type object interface {
+	metav1.Object
 	SetDefaults(ctx context.Context)
 	Validate(ctx context.Context) *apis.FieldError
 }
@@ -81,6 +82,9 @@ func decoded(ctx context.Context, document []byte) (object, error) {
 	}
 	if err := yaml.UnmarshalStrict(document, into); err != nil {
 		return nil, err
+	}
+	if into.GetName() == "" && into.GetGenerateName() != "" {
+		into.SetName(into.GetGenerateName() + "00000") // the API server does so before anybody else sees the object
 	}
 	into.SetDefaults(ctx)
 	if err := into.Validate(ctx); err != nil {
