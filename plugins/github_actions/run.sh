@@ -3,4 +3,4 @@
 set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 export MLOPS_STAGE_SOURCE="$here/../.."
-exec sh "$MLOPS_STAGE_SOURCE/core/mlops_stage/native/bootstrap.sh" "$@"
+exec sh "$here/../../core/mlops_stage/native/bootstrap.sh" "$@"
