@@ -1,0 +1,43 @@
+"""What `mlops-stage init` tells the user of GitHub to add."""
+
+import pytest
+from ruamel.yaml import YAML
+
+from mlops_stage_github_actions.project import snippet
+from mlops_stage_github_actions.workflows import permissions
+
+
+def jobs(root):
+    return YAML(typ="safe").load("jobs:\n" + snippet(root))["jobs"]
+
+
+def test_one_job_that_may_read(tmp_path):
+    (tmp_path / "mlops.yaml").write_text("version: 1\nstages:\n  quality: {}\n  sbom: {}\n")
+    told = jobs(tmp_path)
+    assert list(told) == ["evaluate"]
+    assert told["evaluate"]["permissions"] == {"contents": "read"}
+    assert told["evaluate"]["steps"][-1] == {"uses": "mlops/evaluate@v1"}
+
+
+def test_what_proves_who_it_is_runs_in_a_job_of_its_own(tmp_path):
+    (tmp_path / "mlops.yaml").write_text("version: 1\nruns:\n  - {id: a, stage: quality}\n  - {id: b, stage: sign}\n")
+    told = jobs(tmp_path)
+    assert told["evaluate"]["permissions"] == {"contents": "read"}
+    assert told["evaluate"]["steps"][1]["with"] == {"stages": "a"}
+    assert told["sign"] == {
+        "needs": "evaluate",
+        "permissions": {"contents": "read", "id-token": "write"},
+        "uses": "mlops/evaluate/.github/workflows/sign.yml@v1",
+    }
+
+
+@pytest.mark.parametrize("text", ["", "[", "runs: 3\n", "- a\n", "runs: [x]\n"])
+def test_a_configuration_that_says_nothing(tmp_path, text):
+    (tmp_path / "mlops.yaml").write_text(text)
+    assert list(jobs(tmp_path)) == ["evaluate"]
+
+
+def test_permissions_follow_what_a_stage_needs():
+    assert permissions(()) == {"contents": "read"}
+    assert permissions(("network", "ci")) == {"contents": "read"}
+    assert permissions(("oidc",)) == {"contents": "read", "id-token": "write"}
