@@ -20,7 +20,7 @@ for tool in git node npm openssl python3 rsync; do
         exit 1
     }
 done
-key=$({ node --version; echo "$local $sha512 $schemas"; } | sha256sum | cut -c1-16)
+key=$({ node --version; echo "$local $sha512 $schemas jobStatus"; } | sha256sum | cut -c1-16)
 folder=${XDG_CACHE_HOME:-$HOME/.cache}/mlops-stage/engines/gitlab-$key
 if [ "${1:-}" = --where ]; then
     echo "$folder"
@@ -40,6 +40,10 @@ if [ ! -x "$folder/package/dist/index.js" ]; then
         exit 1
     }
     tar -xzf "$aside/gitlab-ci-local-$local.tgz" -C "$aside" package/package.json package/dist/index.js # complete in itself
+    # It takes any allow_failure for `true` when it decides what runs next and how the pipeline ends; GitLab looks at the exit code, and so does this.
+    sed -i -e 's/if(F\.allowFailure)return!1;return(F\.preScriptsExitCode?/if(F.jobStatus==="warning")return!1;return(F.preScriptsExitCode?/' \
+        -e 's/u\.finished&&!u\.allowFailure&&/u.finished\&\&u.jobStatus!=="warning"\&\&/' "$aside/package/dist/index.js"
+    [ "$(grep -o 'jobStatus==="warning")return!1;return(F\|finished&&u.jobStatus!=="warning"' "$aside/package/dist/index.js" | wc -l)" = 2 ]
     chmod +x "$aside/package/dist/index.js"
     rm -rf "$folder/package"
     mv "$aside/package" "$folder/package"

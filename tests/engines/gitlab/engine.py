@@ -29,7 +29,7 @@ SITE = Path(__file__).parents[2] / "fixtures" / "site"
 HOST = "gitlab.example"
 IMAGE = f"registry.example/ml/mlops-stage@sha256:{'0' * 64}"
 """No job starts it: the shell executor leaves images alone, and `mlops-stage` lies on PATH as it would in the image."""
-VERSION = "1.2.3"
+VERSION = __version__
 _END = re.compile(
     r"^(?!parsing and downloads |pipeline )(?P<name>\S.*?) +finished in [\d.,a-z ]+?(?: +(?P<state>WARN|FAIL) (?P<code>\d+))? *$",
     re.MULTILINE,

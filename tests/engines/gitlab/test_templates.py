@@ -1,0 +1,134 @@
+"""What can be said of the components and samples without running them: GitLab's schema, and what no schema sees."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).resolve().parents[3]
+TEMPLATES = sorted((ROOT / "plugins/gitlab/templates").glob("*.yml"))
+SAMPLES = sorted((ROOT / "docs/examples/gitlab").glob("*.gitlab-ci.yml"))
+PLACE = re.compile(r"\$\[\[ *inputs\.([a-z0-9-]+) *\]\]")
+KEYS = {"type", "description", "default", "options", "regex"}
+"""All that an input of ours says; GitLab's schema takes any other key without a word."""
+CHOSEN = {"image", "job-name", "stage", "install", "prefix", "sign", "sign-stage"}
+"""Inputs about the pipeline itself; every other one only ever stands as the value of a variable in which nothing is replaced."""
+
+
+def read(text):
+    return YAML(typ="safe").load(text)
+
+
+def halves(path):
+    return path.read_text(encoding="utf-8").split("\n---\n", 1)
+
+
+def declared(path):
+    return read(halves(path)[0])["spec"]["inputs"]
+
+
+def texts(node):
+    """Every text of a document, keys included."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from texts(key)
+            yield from texts(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from texts(value)
+    elif isinstance(node, str):
+        yield node
+
+
+@pytest.fixture(params=TEMPLATES, ids=lambda path: path.stem)
+def template(request):
+    return request.param
+
+
+def test_there_is_one_for_each_stage_and_the_pipeline():
+    from mlops_stage.stages import mlops_stages
+
+    assert {path.stem for path in TEMPLATES} == {stage.kebab for stage in mlops_stages()} | {"full-pipeline"}
+
+
+def test_every_input_is_used_and_every_used_one_is_declared(template):
+    """GitLab checks the rules of an input only where it is used, and refuses one that is not declared."""
+    used = {name for text in texts(read(halves(template)[1])) for name in PLACE.findall(text)}
+    assert used == set(declared(template))
+
+
+def test_inputs_say_what_gitlab_understands(template):
+    for name, item in declared(template).items():
+        assert set(item) <= KEYS, name
+        assert item["description"]
+        assert len(item.get("options", ())) <= 50
+        assert item.get("default", "") in item.get("options", [item.get("default", "")])
+        assert re.search(item.get("regex", ""), item.get("default", "")), name
+    assert len(read(halves(template)[0])["spec"]["description"]) <= 256
+
+
+def test_only_the_image_must_be_given_for_nobody_publishes_one_for_all(template):
+    assert [name for name, item in declared(template).items() if "default" not in item] == ["image"]
+
+
+def test_values_of_users_stand_in_no_script_and_nothing_is_replaced_in_them(template):
+    for job in read(halves(template)[1]).values():
+        assert not [text for text in job.get("script", ()) if "$[[" in text]
+        values = [value for value in job["variables"].values() if isinstance(value, dict)]
+        assert all(set(value) == {"value", "expand"} and value["expand"] is False for value in values)
+        rest = {**job, "variables": {name: value for name, value in job["variables"].items() if not isinstance(value, dict)}}
+        assert {name for text in texts(rest) for name in PLACE.findall(text)} <= CHOSEN
+
+
+def test_reports_are_kept_whatever_happens_and_private_evidence_is_not(template):
+    jobs = [job for job in read(halves(template)[1]).values() if "artifacts" in job]
+    assert jobs
+    for job in jobs:
+        assert job["allow_failure"] == {"exit_codes": [5]}
+        kept = job["artifacts"]
+        assert kept["when"] == "always"
+        assert kept["exclude"] == ["mlops-out/*/*/evidence/private", "mlops-out/*/*/evidence/private/**/*"]
+        assert {"junit", "codequality", "metrics", "dotenv"} <= set(kept["reports"])
+        assert kept["reports"]["dotenv"] == "mlops-out/$CI_JOB_NAME_SLUG/variables.env"
+        assert all(path.startswith(kept["paths"][0]) for path in kept["reports"].values())
+    assert ("cyclonedx" in jobs[0]["artifacts"]["reports"]) == (template.stem in {"sbom", "full-pipeline"})
+
+
+def test_nothing_is_fetched_without_its_hash(template):
+    for job in read(halves(template)[1]).values():
+        for script in job.get("script", ()):
+            assert not re.search(r"curl|wget|pip3? install (?!.*--require-hashes)|git clone", script)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.name.split(".")[0])
+def test_samples_give_only_inputs_that_exist_in_their_form(sample):
+    """The engine takes unknown inputs; GitLab refuses them, and numbers where a text is declared."""
+    from mlops_stage import __version__
+
+    included = read(sample.read_text(encoding="utf-8"))["include"]
+    assert included
+    for item in included:
+        found = re.fullmatch(r"\$CI_SERVER_FQDN/mlops/components/([a-z-]+)@(.+)", item["component"])
+        assert found[2] == __version__
+        header = declared(ROOT / "plugins/gitlab/templates" / f"{found[1]}.yml")
+        given = item.get("inputs", {})
+        assert set(given) <= set(header)
+        assert all(isinstance(value, str) for value in given.values())
+        assert all(value in header[name].get("options", [value]) for name, value in given.items())
+
+
+@pytest.mark.engine
+def test_gitlabs_schema_takes_headers_bodies_and_samples(engine, tmp_path):
+    check = engine("gitlab", "python/bin/check-jsonschema") / "python/bin/check-jsonschema"
+    files = []
+    for path in TEMPLATES:
+        for name, text in zip(("header", "body"), halves(path), strict=True):
+            files.append(tmp_path / f"{path.stem}.{name}.yml")
+            files[-1].write_text(text + "\n")
+    argv = [check, "--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci"]
+    done = subprocess.run([*argv, *files, *SAMPLES], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    files[0].write_text(files[0].read_text().replace("type: string", "type: text"))
+    assert subprocess.run([*argv, files[0]], capture_output=True, check=False).returncode == 1

@@ -1,0 +1,48 @@
+"""What GitLab is handed beside the reports."""
+
+import pytest
+from mlops_stage_gitlab import emission
+
+from mlops_stage.report import Outcome, Report, Run
+
+
+def report(name="quality", outcome=Outcome.PASSED, **outputs):
+    return Report(stage="quality", id=name, outcome=outcome, summary="s", outputs=outputs)
+
+
+def run(*reports, ids=None):
+    names = tuple(one.id for one in reports)
+    return Run(reports=reports, ids=names if ids is None else ids, started="2026-01-01T00:00:00Z", seconds=1.0)
+
+
+@pytest.mark.parametrize(("env", "here"), [({"GITLAB_CI": "true"}, True), ({"GITLAB_CI": "false"}, False), ({}, False)])
+def test_gitlab_is_known_by_its_variable(env, here):
+    assert emission.detect(env) is here
+
+
+def test_outputs_of_this_run_become_variables_with_outcomes_first():
+    record = run(report(rows="3"), report("drift", Outcome.FAILED, drifted="true"), report("earlier"), ids=("quality", "drift"))
+    texts = emission.emit(record, {"MLOPS_STAGE_DOTENV": "o/variables.env"})
+    assert texts == {"-": "", "o/variables.env": "quality_outcome=passed\ndrift_outcome=failed\nquality_rows=3\ndrift_drifted=true\n"}
+
+
+def test_no_value_can_set_another_variable():
+    texts = emission.emit(run(report(rows="3\nquality_outcome=passed")), {"MLOPS_STAGE_DOTENV": "f"})
+    assert texts["f"] == "quality_outcome=passed\nquality_rows=3 quality_outcome=passed\n"
+
+
+def test_gitlab_takes_fifty_and_the_log_says_how_many_are_left():
+    texts = emission.emit(run(report(**{f"o{place:02}": "x" for place in range(60)})), {"MLOPS_STAGE_DOTENV": "f"})
+    assert len(texts["f"].splitlines()) == 50
+    assert texts["-"] == "mlops-stage: GitLab hands on 50 variables; 11 more are in outputs.env\n"
+
+
+def test_five_kibibytes_are_all_and_what_is_too_long_makes_room_for_others():
+    lines = emission.fitting(["a=ü\n", "b=" + "x" * 6000 + "\n", "c=" + "x" * (5 * 1024 - 5 - 3) + "\n", "d=1\n"])
+    assert [line[0] for line in lines] == ["a", "c"]
+    assert sum(len(line.encode()) for line in lines) == 5 * 1024
+
+
+def test_outside_the_component_no_file_is_written_and_the_log_links_to_the_page():
+    env = {"CI_JOB_URL": "https://gitlab.example/a/b/-/jobs/7", "MLOPS_INPUT_OUT": "mlops-out/quality"}
+    assert emission.emit(run(report()), env) == {"-": f"mlops-stage: {env['CI_JOB_URL']}/artifacts/file/mlops-out/quality/report.html\n"}
