@@ -19,6 +19,13 @@ _FOR = click.Option(
     ["--distribution"], default="mlops-stage", show_default=True, help="whose stages: that of your own plugin, in its own repository"
 )
 
+_COPY = (
+    click.Option(["--image"], default="", help="image that holds this release, as registry/name@sha256:…"),
+    click.Option(["--index-url"], default="", help="package index to install from, where a machine is configured for none"),
+    click.Option(["--wheel"], type=click.Path(path_type=Path), help="wheel of this release; its digest is what jobs install by"),
+    click.Option(["-o", "--out"], type=click.Path(path_type=Path), required=True, help="folder of the new project"),
+)
+
 
 def command(suite: Suite) -> click.Group:
     """The command, over the suite's catalogue."""
@@ -44,6 +51,19 @@ def command(suite: Suite) -> click.Group:
         say(found, nl=False)
         return ExitCode.FAILED if found else ExitCode.PASSED
 
+    def vendor(names: tuple[str, ...], out: Path, image: str, index_url: str, wheel: Path | None) -> None:
+        """Write a project of your own that installs this release from your registry or package index: components, a shared library, Tasks, actions."""
+        from mlops_stage import native
+        from mlops_stage.hookspecs import OURS
+        from mlops_stage.native import vendoring
+
+        copy = vendoring.layout(suite.catalogue.plugins[OURS], image=image, index_url=index_url, wheel=wheel)
+        made = vendoring.project(suite.catalogue, native.chosen(suite.catalogue, names), copy)
+        out.mkdir(parents=True, exist_ok=True)
+        changed, removed = vendoring.write(out, made)
+        say(f"{out}: {len(changed)} files written, {len(removed)} removed, {len(made) - len(changed)} as they were")
+
+    group.add_command(click.Command("vendor", callback=vendor, help=vendor.__doc__, params=[_CI, *_COPY]))
     for name, callback in (("generate", generate), ("check", check)):
         group.add_command(click.Command(name, callback=callback, help=callback.__doc__, params=[_CI, _FOR]))
     return group

@@ -89,10 +89,11 @@ def stale(root: Path, made: Mapping[str, str]) -> tuple[str, ...]:
     """Files that were generated once and are not any more: they lie beside those that are, two folders deep at most, and bear the mark."""
     tops = {path.split("/", 2)[0] + "/" + path.split("/", 2)[1] for path in made if path.count("/") > 1}
     found = (file for top in sorted(tops) for file in sorted((root / top).rglob("*")) if file.is_file())
-    return tuple(path for file in found if (path := file.relative_to(root).as_posix()) not in made and _is_generated(file))
+    return tuple(path for file in found if (path := file.relative_to(root).as_posix()) not in made and is_generated(file))
 
 
-def _is_generated(file: Path) -> bool:
+def is_generated(file: Path) -> bool:
+    """Whether a file bears the mark of this command."""
     with file.open("rb") as stream:
         return MARK.encode() in stream.read(_HEAD_BYTES)
 

@@ -4,21 +4,64 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
+import re
 import secrets
 import shutil
+import signal
+import stat
 import subprocess
 import sys
 import tempfile
+import time
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from urllib.parse import unquote
 
 SELF = "mlops-stage"
 LOCKS = Path("mlops_stage/native/locks")
 ALL, CORE = "all", "core"
 HASHED = ("--require-hashes", "--only-binary", ":all:")
-_FAILED = 3
-"""The exit code of a stage that could not run."""
+KEPT = 20
+"""So many environments stay; of those beyond, the ones that were used longest ago go."""
+_DAY = 24 * 3600
+_FAILED, _INTERRUPTED = 3, 130
+"""Exit codes of a stage that could not run, and of one that was stopped."""
+_ELSEWHERE = "let MLOPS_STAGE_ENVIRONMENTS name a folder that can be written"
+_UV_INDEX = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_CONFIG_FILE")
+_PIP_INDEX = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_CONFIG_FILE", "PIP_PROXY")
+_CONFIGURED = re.compile(r"^\s*(\[\[)?(default-|extra-)?(index|index-url|find-links|proxy)\b", re.MULTILINE)
+_CAUSES = {
+    "the certificate of the package index is not trusted": r"certificate|UnknownIssuer",
+    "a file from the index is not the one that was locked: its hash differs": r"hash mismatch|do not match the hashes",
+    "the package index or the proxy refuses access": r"unauthorized|forbidden|authentication required|credentials",
+    "there is no room left on the disk": r"no space left|disk quota",
+    "the package index cannot be reached": r"dns error|name or service|name resolution|nodename|unreachable|refused|timed? ?out"
+    r"|failed to fetch|error sending|establish a new|proxyerror",
+    "a locked package is not there for this Python and system": r"no matching distribution|could not find a version|no solution"
+    r"|no wheels|no usable wheels|not found in the",
+}
+"""What it means that an installer says this; the first that fits."""
+_ADVICE = (
+    "let SSL_CERT_FILE name the file with the certificates that your organisation trusts",
+    "somebody replaced it on the way: ask whoever runs the index or the proxy, and do not install it by hand",
+    "are the user name and the password of the index right, and may they read it?",
+    f"remove something, or {_ELSEWHERE}",
+    "is a proxy or an index of your own to be set (HTTPS_PROXY, PIP_INDEX_URL)? MLOPS_STAGE_WHEELS installs from a folder, without any network",
+    "does the index or the folder hold it? MLOPS_STAGE_PYTHON names another interpreter",
+)
+"""What to do then."""
+
+
+_NAME, _SHORT = 16, 3
+"""What stands alone before the @ of a URL is a token when it is longer; what is shorter than a word is masked within URLs alone."""
+
+
+_GRAVE, _SHOWN = r"error|warning|hint|cause|could not|cannot|failed|mismatch|expected|got ", 20
+"""What to repeat of an installer's words."""
 
 
 class CannotInstall(Exception):  # noqa: N818  (told to the user, never seen by a caller)
@@ -31,12 +74,21 @@ class CannotInstall(Exception):  # noqa: N818  (told to the user, never seen by 
 
 def main(arguments: list[str]) -> None:
     """Build the environment if need be, and become the command in it."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         python = environment(dict(os.environ), flavour(arguments))
     except CannotInstall as error:
-        print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)  # noqa: T201  (there is nothing else here to say it with)
-        sys.exit(_FAILED)
+        _leave(str(error), error.hint)
+    except OSError as error:
+        _leave(f"cannot prepare the environment: {error}", f"is there room on the disk? If not, {_ELSEWHERE}")
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
     os.execv(python, [str(python), "-P", "-m", "mlops_stage", *arguments])  # noqa: S606  (argv, no shell)
+
+
+def _leave(message: str, hint: str) -> None:
+    print(f"error: {message}\nhint: {hint}", file=sys.stderr)  # noqa: T201  (there is nothing else here to say it with)
+    sys.exit(_FAILED)
 
 
 def flavour(arguments: list[str]) -> str:
@@ -50,16 +102,17 @@ class Order:
     def __init__(self, env: dict[str, str], stage: str) -> None:
         self.env = env
         self.stage = stage
-        self.source = Path(env["MLOPS_STAGE_SOURCE"]).resolve() if env.get("MLOPS_STAGE_SOURCE") else None
-        self.wheel = "" if self.source else _wheel(env)
+        self.source = _named(env, "MLOPS_STAGE_SOURCE")
+        self.wheels = _named(env, "MLOPS_STAGE_WHEELS")
         self.plugins = _named(env, "MLOPS_STAGE_REQUIREMENTS")
         self.lock = _named(env, "MLOPS_STAGE_LOCK")
+        self.wheel = "" if self.source else _wheel(env)
 
     def key(self) -> str:
         """The same for the same interpreter, lock, plugins and source, whatever else has changed."""
         total = hashlib.sha256()
-        given = [file.read_text(encoding="utf-8") for file in (self.plugins, self.lock) if file]
-        for part in (sys.version, self.stage, self.wheel, _digest(self.source) if self.source else "", *given):
+        given = [file.read_text(encoding="utf-8") if file else "" for file in (self.plugins, self.lock)]
+        for part in (sys.version, sys.executable, self.stage, self.wheel, _digest(self.source) if self.source else "", *given):
             total.update(f"{len(part)}:{part}".encode())
         return total.hexdigest()[:32]
 
@@ -72,107 +125,220 @@ class Order:
 
 
 def environment(env: dict[str, str], stage: str) -> Path:
-    """The interpreter of the environment for this stage; the second time it is there already."""
+    """The interpreter of the environment for this stage, held while this process lives; the second time it is there already."""
     order = Order(env, stage)
-    place = _home(env) / order.key()
-    python = place / "bin" / "python"
-    if not python.exists():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        aside = place.with_name(f".{place.name}.{secrets.token_hex(4)}")
+    home = _home(env)
+    place = home / order.key()
+    if not _held(place):
+        aside = _aside(place)
         try:
             _build(order, aside)
             _keep(aside, place)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
-    return python
+        _bound(home)
+    return place / "bin" / "python"
+
+
+def _aside(place: Path) -> Path:
+    return place.with_name(f".{place.name}.{secrets.token_hex(4)}")
 
 
 def _keep(aside: Path, place: Path) -> None:
-    """Another job may have built the same one meanwhile: then that is used."""
-    try:
+    """Put it where it belongs; another job may have built the same one meanwhile, and what is broken there goes."""
+    with suppress(OSError):
         aside.rename(place)
-    except OSError as error:
-        if not (place / "bin" / "python").exists():
-            raise CannotInstall(
-                f"cannot write {place}: {error.strerror}", "let MLOPS_STAGE_ENVIRONMENTS name a folder that can be written"
-            ) from error
+    if _held(place):
+        return
+    broken = _aside(place)
+    place.rename(broken)
+    aside.rename(place)
+    shutil.rmtree(broken, ignore_errors=True)
+    if not _held(place):
+        raise CannotInstall(f"the environment in {place} cannot be used", _ELSEWHERE)
+
+
+def _held(place: Path) -> bool:
+    """Whether it is there and whole; then it is locked until this process has ended, and with it the command that it becomes."""
+    mark = place / "pyvenv.cfg"
+    with suppress(OSError):
+        held = os.open(mark, os.O_RDONLY)
+        with suppress(OSError):  # a file system without locks has no environments removed: see _bound
+            fcntl.flock(held, fcntl.LOCK_SH)
+        os.set_inheritable(held, True)  # noqa: FBT003  (its only argument)
+        if (place / "bin" / "python").exists() and os.path.samestat(os.fstat(held), mark.stat()):
+            with suppress(OSError):
+                os.utime(mark)
+            return True
+        os.close(held)
+    return False
+
+
+def _bound(home: Path) -> None:
+    """Remove the environments that were used longest ago, never one that is held, and what builds of another day left unfinished."""
+    used = {mark.parent: mark.stat().st_mtime for mark in home.glob("*/pyvenv.cfg") if re.fullmatch("[0-9a-f]{32}", mark.parent.name)}
+    for place in sorted(used, key=used.__getitem__, reverse=True)[KEPT:]:
+        gone = _aside(place)
+        with suppress(OSError), (place / "pyvenv.cfg").open("rb") as mark:
+            fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            place.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
+    for left in home.glob(".*"):
+        with suppress(OSError):
+            if re.fullmatch(r"\.[0-9a-f]{32}\.[0-9a-f]{8}", left.name) and time.time() - left.stat().st_mtime > _DAY:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _home(env: dict[str, str]) -> Path:
+    """The folder of all environments: the one that is named, else in the user's cache, else one for this user alone."""
     if env.get("MLOPS_STAGE_ENVIRONMENTS"):
-        return Path(env["MLOPS_STAGE_ENVIRONMENTS"]).absolute()
-    cache = env.get("XDG_CACHE_HOME") or (env["HOME"] + "/.cache" if env.get("HOME") else tempfile.gettempdir())
-    return Path(cache) / SELF / "environments"
+        named = Path(env["MLOPS_STAGE_ENVIRONMENTS"]).absolute()
+        named.mkdir(parents=True, exist_ok=True)
+        return named
+    cache = Path(env.get("XDG_CACHE_HOME") or (env["HOME"] + "/.cache" if env.get("HOME") else ""))
+    place = cache / SELF / "environments"
+    with suppress(OSError):
+        if cache.is_absolute():
+            place.mkdir(parents=True, exist_ok=True)
+            if os.access(place, os.W_OK | os.X_OK):
+                return place
+    place = Path(tempfile.gettempdir()) / f"{SELF}-{os.getuid()}"
+    with suppress(FileExistsError):
+        place.mkdir(mode=0o700)
+    found = place.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:  # anybody could put a program there
+        raise CannotInstall(f"{place} is not this user's alone", _ELSEWHERE)
+    env.setdefault("UV_CACHE_DIR", str(place / "uv"))
+    return place
 
 
 def _wheel(env: dict[str, str]) -> str:
     """The requirement of the release, by hash."""
-    version, digest = env.get("MLOPS_STAGE_VERSION", ""), env.get("MLOPS_STAGE_SHA256", "")
-    if not version or len(digest) != 64:  # noqa: PLR2004  (SHA-256 in hexadecimal)
+    release, digest = env.get("MLOPS_STAGE_VERSION", ""), env.get("MLOPS_STAGE_SHA256", "")
+    if not re.fullmatch(r"[0-9A-Za-z.+!-]+", release) or not re.fullmatch("[0-9a-f]{64}", digest):
         raise CannotInstall(
             "which release to install is not said: MLOPS_STAGE_VERSION and MLOPS_STAGE_SHA256 (of its wheel) must be set",
             "`mlops-stage adapters vendor` writes files that hold both",
         )
-    return f"{SELF}=={version} --hash=sha256:{digest}\n"
+    return f"{SELF}=={release} --hash=sha256:{digest}\n"
 
 
 def _named(env: dict[str, str], variable: str) -> Path | None:
-    """The file that a variable names: the user's own requirements, or the lock of a plugin's repository."""
+    """What a variable names: a checkout, the user's own requirements, a folder of wheels."""
     name = env.get(variable, "")
-    if name and not Path(name).is_file():
-        raise CannotInstall(f"{variable}: there is no file {name}", "paths are relative to the folder that the step works in")
+    if name and not Path(name).exists():
+        raise CannotInstall(f"{variable}: there is no {name}", "paths are relative to the folder that the step works in")
     return Path(name).resolve() if name else None
 
 
 def _digest(source: Path) -> str:
-    """One digest for all that is installed from a checkout; what Python and git leave behind does not count."""
+    """One digest for all that is installed from a checkout; what git, Python, environments and runs leave behind does not count."""
     total = hashlib.sha256()
-    for file in sorted(source.rglob("*")):
-        parts = file.relative_to(source).parts
-        if file.is_file() and file.suffix != ".pyc" and not parts[0].startswith("."):
-            total.update(f"{file.relative_to(source)}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
+    for folder, inner, files in os.walk(source):
+        here = Path(folder)
+        if {"pyvenv.cfg", "run.json"} & set(files):
+            inner.clear()
+            continue
+        inner[:] = sorted(name for name in inner if not name.startswith(".") and name != "__pycache__")
+        for file in (here / name for name in sorted(files)):
+            content = file.read_bytes() if file.is_file() else b""
+            total.update(f"{file.relative_to(source)}\0".encode() + hashlib.sha256(content).digest())
     return total.hexdigest()
 
 
 def _build(order: Order, place: Path) -> None:
     """The locked libraries first, then mlops-stage or the plugin itself without asking for anything more, then the user's plugins."""
-    install = _installer(place, order.env)
+    env = _settings(order.env)
+    uv = shutil.which("uv", path=env.get("PATH"))
+    python = str(place / "bin" / "python")
+    if uv and (_told(env, _UV_INDEX, "uv/uv.toml") or not _told(env, _PIP_INDEX, "pip/pip.conf", ".pip/pip.conf", "pip.conf")):
+        base = [uv, "--project", "/"]  # the user's settings count, those of the project that it is started in do not
+        _do([*base, "venv", "--quiet", "--python", sys.executable, str(place)], env, "make an environment")
+        base += ["pip", "install", "--quiet", "--python", python]
+    else:  # uv is ten times as fast, but it does not read where pip was told to look for packages
+        own = _has_pip()
+        _do([sys.executable, "-I", "-m", "venv", *(["--without-pip"] if own else []), str(place)], env, "make an environment")
+        base = [sys.executable, "-I", "-m", "pip", "--python", python] if own else [python, "-I", "-m", "pip"]
+        base += ["install", "-vv", "--no-input"]  # else it does not say that an index refuses access
+    if order.wheels:
+        base += ["--no-index", "--find-links", str(order.wheels)]
     if order.wheel:
         with tempfile.NamedTemporaryFile("w", suffix=".txt") as listed:
             listed.write(order.wheel)
             listed.flush()
-            install("--no-deps", *HASHED, "-r", listed.name)
-    install(*HASHED, "-r", str(order.locked(place)))
+            _do([*base, "--no-deps", *HASHED, "-r", listed.name], env, f"install {order.wheel.split()[0]}")
+    lock = order.locked(place)
+    _do([*base, *HASHED, "-r", str(lock)], env, f"install what {lock.name} locks")
     if order.source:
-        install("--no-deps", "--no-build-isolation", str(order.source))
+        _do([*base, "--no-deps", "--no-build-isolation", str(order.source)], env, f"install {order.source}")
     if order.plugins:
-        install(*HASHED, "-r", str(order.plugins))
+        _do([*base, *HASHED, "-r", str(order.plugins)], env, f"install what {order.plugins.name} lists")
 
 
-def _installer(place: Path, env: dict[str, str]):  # type: ignore[no-untyped-def]  # noqa: ANN202  (a function of words)
-    """An empty environment, and the function that installs into it: by uv where it is at hand, for it is ten times as fast, else by pip."""
-    uv = shutil.which("uv", path=env.get("PATH"))
-    offline = ["--no-index", "--find-links", str(Path(env["MLOPS_STAGE_WHEELS"]).resolve())] if env.get("MLOPS_STAGE_WHEELS") else []
-    python = str(place / "bin" / "python")
-    if uv:
-        _do([uv, "venv", "--quiet", "--no-config", "--python", sys.executable, str(place)], env)
-        base = [uv, "pip", "install", "--quiet", "--no-config", "--python", python]
-    else:
-        _do([sys.executable, "-I", "-m", "venv", str(place)], env)
-        base = [python, "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
-    return lambda *words: _do([*base, *offline, *words], env)
+def _has_pip() -> bool:
+    """Whether this interpreter has a pip that can install into another environment, which then needs none of its own."""
+    with suppress(PackageNotFoundError):
+        major, minor, *_ = re.findall(r"\d+", version("pip"))
+        return (int(major), int(minor)) >= (22, 3)
+    return False
 
 
-def _do(command: list[str], env: dict[str, str]) -> None:
-    done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()] or ["it said nothing"]
-        what = "make an environment" if "venv" in command else "install " + command[-1]
-        hint = (
-            "install python3-venv, or uv" if "venv" in command else "is the package index reachable? `mlops-stage doctor` helps to find out"
-        )
-        print("\n".join(said[-20:]), file=sys.stderr)  # noqa: T201  (as above)
-        raise CannotInstall(f"cannot {what}: {said[-1]}", hint)
+def _settings(env: dict[str, str]) -> dict[str, str]:
+    """Certificates for both installers, whichever the machine was told of, and the index of the organisation where it was told of none."""
+    bundle = next((env[name] for name in ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE") if env.get(name)), "")
+    trusted = {"SSL_CERT_FILE": bundle, "REQUESTS_CA_BUNDLE": bundle} if bundle else {}
+    index = env.get("MLOPS_STAGE_INDEX_URL", "")
+    places = {"UV_DEFAULT_INDEX": index, "PIP_INDEX_URL": index} if index else {}
+    if any(map(env.get, (*_UV_INDEX, *_PIP_INDEX))):
+        places = {}
+    return {"PIP_DISABLE_PIP_VERSION_CHECK": "1", **trusted, **places, **env, "PIP_USER": "0"}
+
+
+def _told(env: dict[str, str], variables: tuple[str, ...], *files: str) -> bool:
+    """Whether one of the variables, or a file of the user or of the machine, says where packages lie."""
+    home = Path(env.get("HOME") or "/nonexistent")
+    folders = (
+        Path("/etc"),
+        Path("/etc/xdg"),
+        home,
+        home / ".config",
+        Path(env.get("XDG_CONFIG_HOME") or home),
+        home / "Library/Application Support",
+    )
+    found = (folder / file for folder in folders for file in files)
+    return any(map(env.get, variables)) or any(
+        _CONFIGURED.search(file.read_text(encoding="utf-8", errors="replace")) for file in found if file.is_file()
+    )
+
+
+def _do(command: list[str], env: dict[str, str], what: str) -> None:
+    done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
+    if not done.returncode:
+        return
+    text = _masked(done.stdout.partition("Exception information:")[0] + done.stderr, env)  # a traceback of pip's own would follow
+    said = [line.rstrip() for line in text.splitlines() if line.strip()] or ["it said nothing"]
+    grave = [line for line in said if re.search(_GRAVE, line, re.IGNORECASE)]
+    print("\n".join((grave or said)[-_SHOWN:]), file=sys.stderr)  # noqa: T201  (as above)
+    for (meaning, pattern), hint in zip(_CAUSES.items(), _ADVICE, strict=True):
+        if re.search(pattern, text, re.IGNORECASE):
+            raise CannotInstall(f"cannot {what}: {meaning}", hint)
+    hint = (
+        "install python3-venv, or uv"
+        if "venv" in command
+        else "what the installer said stands above; `mlops-stage doctor` helps to find out"
+    )
+    raise CannotInstall(f"cannot {what}: {said[-1].strip()}", hint)
+
+
+def _masked(text: str, env: dict[str, str]) -> str:
+    """Without the user names and passwords of indexes and proxies."""
+    known = [value for name, value in env.items() if name.startswith("UV_") and name.endswith("PASSWORD")]
+    for value in env.values():
+        users = re.findall(r"://([^/\s]+)@", value)
+        known += [user.rpartition(":")[2] for user in users if ":" in user or len(user) > _NAME]
+    for secret in sorted({form for word in known for form in (word, unquote(word)) if len(form) > _SHORT}, key=len, reverse=True):
+        text = text.replace(secret, "****")
+    return re.sub(r"(://)[^/\s]+@", r"\1****@", text)
 
 
 if __name__ == "__main__":

@@ -35,39 +35,26 @@ _ELSEWHERE = "let MLOPS_STAGE_ENVIRONMENTS name a folder that can be written"
 _UV_INDEX = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_CONFIG_FILE")
 _PIP_INDEX = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_CONFIG_FILE", "PIP_PROXY")
 _CONFIGURED = re.compile(r"^\s*(\[\[)?(default-|extra-)?(index|index-url|find-links|proxy)\b", re.MULTILINE)
-_CAUSES = (
-    (
-        r"hash mismatch|do not match the hashes",
-        "a file from the index is not the one that was locked: its hash differs",
-        "somebody replaced it on the way: ask whoever runs the index or the proxy, and do not install it by hand",
-    ),
-    (
-        r"certificate|UnknownIssuer",
-        "the certificate of the package index is not trusted",
-        "let SSL_CERT_FILE name the file with the certificates that your organisation trusts",
-    ),
-    (
-        r"unauthorized|forbidden|authentication required|credentials",
-        "the package index or the proxy refuses access",
-        "are the user name and the password of the index right, and may they read it?",
-    ),
-    (
-        r"no space left|disk quota",
-        "there is no room left on the disk",
-        f"remove something, or {_ELSEWHERE}",
-    ),
-    (
-        r"dns error|name or service|name resolution|nodename|unreachable|refused|timed? ?out|failed to fetch|error sending|establish a new|proxyerror",
-        "the package index cannot be reached",
-        "is a proxy or an index of your own to be set (HTTPS_PROXY, PIP_INDEX_URL)? MLOPS_STAGE_WHEELS installs from a folder, without any network",
-    ),
-    (
-        r"no matching distribution|could not find a version|no solution|no wheels|no usable wheels|not found in the",
-        "a locked package is not there for this Python and system",
-        "does the index or the folder hold it? MLOPS_STAGE_PYTHON names another interpreter",
-    ),
+_CAUSES = {
+    "the certificate of the package index is not trusted": r"certificate|UnknownIssuer",
+    "a file from the index is not the one that was locked: its hash differs": r"hash mismatch|do not match the hashes",
+    "the package index or the proxy refuses access": r"unauthorized|forbidden|authentication required|credentials",
+    "there is no room left on the disk": r"no space left|disk quota",
+    "the package index cannot be reached": r"dns error|name or service|name resolution|nodename|unreachable|refused|timed? ?out"
+    r"|failed to fetch|error sending|establish a new|proxyerror",
+    "a locked package is not there for this Python and system": r"no matching distribution|could not find a version|no solution"
+    r"|no wheels|no usable wheels|not found in the",
+}
+"""What it means that an installer says this; the first that fits."""
+_ADVICE = (
+    "let SSL_CERT_FILE name the file with the certificates that your organisation trusts",
+    "somebody replaced it on the way: ask whoever runs the index or the proxy, and do not install it by hand",
+    "are the user name and the password of the index right, and may they read it?",
+    f"remove something, or {_ELSEWHERE}",
+    "is a proxy or an index of your own to be set (HTTPS_PROXY, PIP_INDEX_URL)? MLOPS_STAGE_WHEELS installs from a folder, without any network",
+    "does the index or the folder hold it? MLOPS_STAGE_PYTHON names another interpreter",
 )
-"""What pip or uv says -> what it means, and what to do."""
+"""What to do then."""
 
 
 _NAME, _SHORT = 16, 3
@@ -329,11 +316,11 @@ def _do(command: list[str], env: dict[str, str], what: str) -> None:
     done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
     if not done.returncode:
         return
-    text = _masked(done.stdout + done.stderr, env).partition("Exception information:")[0]  # a traceback of pip's own follows
+    text = _masked(done.stdout.partition("Exception information:")[0] + done.stderr, env)  # a traceback of pip's own would follow
     said = [line.rstrip() for line in text.splitlines() if line.strip()] or ["it said nothing"]
     grave = [line for line in said if re.search(_GRAVE, line, re.IGNORECASE)]
     print("\n".join((grave or said)[-_SHOWN:]), file=sys.stderr)  # noqa: T201  (as above)
-    for pattern, meaning, hint in _CAUSES:
+    for (meaning, pattern), hint in zip(_CAUSES.items(), _ADVICE, strict=True):
         if re.search(pattern, text, re.IGNORECASE):
             raise CannotInstall(f"cannot {what}: {meaning}", hint)
     hint = (
