@@ -1,53 +1,66 @@
-"""The components on gitlab-ci-local: what a pipeline sees of a run."""
+"""What only GitLab does: installing in a job, the rules of inputs, and the other ways to include a component."""
+
+import shutil
+from dataclasses import replace
 
 import pytest
-from scenarios import HOSTILE, Call, Job
+
+import stages
 
 pytestmark = pytest.mark.engine
 
 
 @pytest.fixture(scope="module")
-def ran(gitlab, tmp_path_factory):
-    """One pipeline with a job for each scenario, for starting the engine is most of the cost."""
-    project = tmp_path_factory.mktemp("project")
-    (project / "README.md").write_text("models\n")
-    trial = lambda **inputs: Call(stage="trial", inputs=inputs)  # noqa: E731  (a short word in a table)
-    jobs = [
-        Job(name="pass", calls=(trial(),)),
-        Job(name="failed", calls=(trial(gates="accuracy >= 0.99"),)),
-        Job(name="inconclusive", calls=(trial(gates="accuracy[sex=female] >= 0.5"),)),
-        Job(name="refused", calls=(trial(share="7"),)),
-        Job(name="absent", calls=(trial(model="no.onnx"),)),
-        Job(name="hostile", calls=tuple(trial(id=name, label=text) for name, text in HOSTILE.items())),
-        Job(name="twice", calls=(trial(label="first", share="0.25"), trial())),
-    ]
-    return gitlab.run(project, jobs, tmp_path_factory.mktemp("keep"))
+def project(tmp_path_factory):
+    return stages.project(tmp_path_factory.mktemp("project"))
 
 
-def test_a_run_that_passes(ran):
-    one = ran["pass"][0]
-    assert (one.state, one.exit_code) == ("passed", 0)
-    assert one.outputs == {"trial_colour": "green", "trial_outcome": "passed"}
-    assert one.report()["outcome"] == "passed"
+@pytest.fixture
+def execute(gitlab, load, project):
+    def run(text, *options):
+        (project / ".gitlab-ci.yml").write_text(text)
+        load("gitlab").commit(project)
+        return gitlab.pipeline(project, *options)
+
+    return run
+
+
+COMPONENTS = "$CI_SERVER_FQDN/mlops/components"
+
+
+def test_a_job_whose_image_has_only_python_installs_by_hash(load, gitlab, project, tmp_path):
+    """The scripts that stand in the component build an environment; `mlops-stage` is not on PATH."""
+    bare = replace(gitlab, bin=tmp_path)
+    (project / ".gitlab-ci.yml").write_text(
+        f"include:\n  - component: {COMPONENTS}/scan@{load('gitlab').VERSION}\n    inputs: {{install: index, model: model.onnx}}\n"
+    )
+    load("gitlab").commit(project)
+    done = bare.pipeline(project)
+    assert done.jobs == {"mlops-scan": ("passed", 0)}, done.text[-4000:]
+
+
+def test_a_component_may_lie_in_the_repository_itself_or_be_included_as_a_file(execute, load, gitlab, project):
+    version = load("gitlab").VERSION
+    shutil.copytree(gitlab.components[f"mlops/components/{version}"] / "templates", project / "templates", dirs_exist_ok=True)
+    done = execute(
+        "include:\n  - {local: templates/scan.yml, inputs: {job-name: one, model: model.onnx}}\n"
+        f"  - project: mlops/components\n    ref: {version}\n    file: templates/scan.yml\n    inputs: {{job-name: two, model: hostile.pkl}}\n"
+    )
+    assert done.jobs == {"one": ("passed", 0), "two": ("failed", 1)}, done.text[-4000:]
 
 
 @pytest.mark.parametrize(
-    ("job", "state", "code"), [("failed", "failed", 1), ("inconclusive", "amber", 5), ("refused", "failed", 2), ("absent", "failed", 2)]
+    ("inputs", "told"),
+    [("effort: slow", "effort"), ("seed: many", "seed"), ("seed: 3", "seed"), ("job-name: ''", "job-name")],
 )
-def test_what_does_not_pass(ran, job, state, code):
-    assert (ran[job][0].state, ran[job][0].exit_code) == (state, code)
+def test_a_wrong_input_makes_no_pipeline(execute, load, inputs, told):
+    done = execute(f"include:\n  - component: {COMPONENTS}/quality@{load('gitlab').VERSION}\n    inputs: {{{inputs}}}\n", "--list-json")
+    assert done.code == 1
+    assert told in done.text
+    assert "TypeError" not in done.text
 
 
-@pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_values_arrive_letter_for_letter(ran, name):
-    place = list(HOSTILE).index(name)
-    one = ran["hostile"][place]
-    assert one.state == "passed"
-    assert one.report(name)["params"]["label"] == HOSTILE[name]
-
-
-def test_two_calls_know_nothing_of_each_other(ran):
-    first, second = ran["twice"]
-    assert first.report()["params"]["label"] == "first"
-    assert second.report()["params"]["label"] == "y_true"
-    assert second.report()["params"]["share"] == 0.5
+def test_a_plugins_component_asks_for_the_image(execute):
+    done = execute("include:\n  - component: $CI_SERVER_FQDN/acme/trial/trial@v1\n", "--list-json")
+    assert done.code == 1
+    assert "image" in done.text

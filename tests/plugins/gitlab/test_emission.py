@@ -1,9 +1,9 @@
 """What GitLab is handed beside the reports."""
 
 import pytest
-from mlops_stage_gitlab import emission
 
 from mlops_stage.report import Outcome, Report, Run
+from mlops_stage_gitlab import emission
 
 
 def report(name="quality", outcome=Outcome.PASSED, **outputs):

@@ -3,14 +3,14 @@
 from dataclasses import replace
 
 import pytest
-from mlops_stage_gitlab import project, spec
-from mlops_stage_gitlab.native import native
 from ruamel.yaml import YAML
 
 from mlops_stage import __version__, host
 from mlops_stage.adapter import Layout
 from mlops_stage.errors import StageError
 from mlops_stage.native import inputs
+from mlops_stage_gitlab import project, spec
+from mlops_stage_gitlab.native import native
 
 CATALOGUE = host.discover({host.ALLOW_LIST: "none"})
 IMAGE = "registry.example/ml/mlops-stage@sha256:" + "1" * 64
@@ -23,7 +23,10 @@ def made(layout, catalogue=CATALOGUE):
 def test_in_our_repository_they_lie_below_plugins_and_elsewhere_at_the_top():
     assert all(path.startswith("plugins/gitlab/templates/") for path in native(CATALOGUE, Layout(version="1")))
     names = {f"templates/{stage.kebab}.yml" for stage in CATALOGUE.stages.values()}
-    assert set(native(CATALOGUE, Layout(kind="vendor", version="1", image=IMAGE))) == names | {"templates/full-pipeline.yml"}
+    assert set(native(CATALOGUE, Layout(kind="vendor", version="1", image=IMAGE))) == names | {
+        "templates/full-pipeline.yml",
+        "templates/merge.yml",
+    }
     assert set(native(CATALOGUE, Layout(kind="plugin", distribution="acme", version="1"))) == names
 
 

@@ -10,6 +10,8 @@ from mlops_stage.native import bootstrapping, inputs
 from mlops_stage_gitlab import spec
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mlops_stage.adapter import Layout
 
 OUT = "mlops-out/$CI_JOB_NAME_SLUG"
@@ -17,16 +19,19 @@ OUT = "mlops-out/$CI_JOB_NAME_SLUG"
 VARIABLES = "variables.env"
 """What later jobs see as variables; see emission."""
 _PRIVATE = ["mlops-out/*/*/evidence/private", "mlops-out/*/*/evidence/private/**/*"]
-_REPORTS = {"junit": "junit.xml", "codequality": "codequality.json", "metrics": "metrics.txt", "dotenv": VARIABLES}
+REPORTS = {"junit": "junit.xml", "codequality": "codequality.json", "metrics": "metrics.txt", "dotenv": VARIABLES}
+"""What GitLab shows in merge requests and hands on, by its own words; `report.sarif` is an artifact like the other pages."""
+BILLS = {"cyclonedx": "*.cdx.json"}
+"""Only where bills of materials may come of a job: GitLab warns of reports that are not there."""
 
 
-def job(layout: Layout, command: str, *, bills: bool) -> dict[str, Any]:
+def job(layout: Layout, command: str, reports: Mapping[str, str]) -> dict[str, Any]:
     """Everything but the pipeline's stage and the values of inputs.
 
     Args:
         layout: which release it installs.
         command: what follows `mlops-stage`, as words of a shell.
-        bills: whether bills of materials may come of it; GitLab warns of reports that are not there.
+        reports: files of the output directory that GitLab reads, by its words for them.
     """
     return {
         "image": spec.asked("image"),
@@ -43,10 +48,7 @@ def job(layout: Layout, command: str, *, bills: bool) -> dict[str, Any]:
             "when": "always",
             "paths": [f"{OUT}/"],
             "exclude": _PRIVATE,
-            "reports": {
-                **{kind: f"{OUT}/{name}" for kind, name in _REPORTS.items()},
-                **({"cyclonedx": f"{OUT}/*.cdx.json"} if bills else {}),
-            },
+            **({"reports": {kind: f"{OUT}/{name}" for kind, name in reports.items()}} if reports else {}),
         },
     }
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_stage.native import inputs
 from mlops_stage_gitlab import spec
-from mlops_stage_gitlab.job import job
+from mlops_stage_gitlab.job import BILLS, REPORTS, job
 
 if TYPE_CHECKING:
     from mlops_stage.adapter import Layout
@@ -34,7 +34,7 @@ def component(catalogue: Catalogue, layout: Layout) -> tuple[dict[str, Any], dic
         *(spec.declared(fields, f"{name}-") for name, fields in signing.items()),
         spec.installing(layout),
     )
-    common = job(layout, f'"${_COMMAND}"', bills=True)
+    common = job(layout, f'"${_COMMAND}"', {**REPORTS, **BILLS})
     jobs = {f".{_PREFIX}-common": common, f"{_PREFIX}-evaluate": _evaluate(run)}
     shared = tuple(item for item in run if item.name in _SHARED)
     for name, fields in signing.items():
