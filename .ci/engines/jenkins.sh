@@ -55,7 +55,7 @@ if [ ! -d "$folder" ]; then
     mkdir -p "$aside/built/classes/host" "$aside/built/stub"
     javac -nowarn -proc:none -cp "$jars/*" -d "$aside/built/classes" "$host"/*.java >&2
     cp "$host/Blocks.groovy" "$aside/built/classes/host/"
-    javac -d "$aside/built/stub" "$host/stub/NonCPS.java" >&2
+    javac -d "$aside/built/stub" "$host/stub"/*.java >&2
     ln -s "$jars" "$aside/built/jars"
     ln -s "$lint" "$aside/built/lint"
     mv "$aside/built" "$folder"

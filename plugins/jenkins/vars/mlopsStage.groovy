@@ -186,7 +186,8 @@ static String name(String stage, Map<String, Object> given) {
 
 @NonCPS
 static Map<String, Object> without(Map<String, Object> given, String key) {
-    Map<String, Object> rest = new LinkedHashMap<String, Object>(given)
+    Map<String, Object> rest = [:]
+    rest.putAll(given)
     rest.remove(key)
     return rest
 }
@@ -232,7 +233,7 @@ static boolean fits(String kind, Object value) {
 }
 
 @NonCPS
-static String hint(String wrong, Collection<String> known) {
+static String hint(String wrong, Set<String> known) {
     String best = null
     int least = 1 + Math.floorDiv(wrong.length(), 2)
     for (String candidate in known) {
@@ -245,24 +246,25 @@ static String hint(String wrong, Collection<String> known) {
     return best == null ? '; it knows ' + String.join(', ', known) : "; did you mean '${best}'?"
 }
 
-/** How many letters must change (Levenshtein). */
+/** How many letters must change, or change places with their neighbour (optimal string alignment). */
 @NonCPS
 static int distance(String one, String two) {
-    List<Integer> row = []
-    for (int i = 0; i <= two.length(); i++) {
-        row.add(i)
-    }
-    for (int i = 1; i <= one.length(); i++) {
-        int diagonal = row.get(0)
-        row.set(0, i)
+    List<List<Integer>> rows = []
+    for (int i = 0; i <= one.length(); i++) {
+        List<Integer> row = [i]
         for (int j = 1; j <= two.length(); j++) {
-            int above = row.get(j)
-            int changed = diagonal + (one.charAt(i - 1) == two.charAt(j - 1) ? 0 : 1)
-            row.set(j, Math.min(changed, Math.min(above, row.get(j - 1)) + 1))
-            diagonal = above
+            int least = i == 0 ? j : Math.min(rows.get(i - 1).get(j), row.get(j - 1)) + 1
+            if (i > 0) {
+                least = Math.min(least, rows.get(i - 1).get(j - 1) + (one.charAt(i - 1) == two.charAt(j - 1) ? 0 : 1))
+            }
+            if (i > 1 && j > 1 && one.charAt(i - 1) == two.charAt(j - 2) && one.charAt(i - 2) == two.charAt(j - 1)) {
+                least = Math.min(least, rows.get(i - 2).get(j - 2) + 1)
+            }
+            row.add(least)
         }
+        rows.add(row)
     }
-    return row.get(two.length())
+    return rows.get(one.length()).get(two.length())
 }
 
 /** Kinds by the names that a pipeline writes. */

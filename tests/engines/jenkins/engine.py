@@ -6,17 +6,18 @@ import json
 import os
 import subprocess
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scenarios import Job, Ran
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from scenarios import Bench, Call
 
 JVM = ("java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto")
+REPOSITORY = "https://github.com/mlops/evaluate"
 PLUGIN = ("trial", "reader")
 """Stages of the plugin's own library."""
 
@@ -86,7 +87,8 @@ class Jenkins:
         build.home.mkdir(parents=True, exist_ok=True)
         agent = {"PATH": os.environ["PATH"], "HOME": str(build.home), "LC_ALL": "C.UTF-8", "JENKINS_URL": "https://jenkins.example/"}
         asked["variables"] = {**agent, "BUILD_TAG": "jenkins-models-7", **self.machine, **build.variables}
-        return {**asked, "credentials": dict(build.credentials), "absent": list(build.absent)}
+        remotes = {REPOSITORY: str(self.sources[""])}
+        return {**asked, "remotes": remotes, "credentials": dict(build.credentials), "absent": list(build.absent)}
 
     def run(self, project: Path, jobs: Sequence[Job], keep: Path) -> dict[str, list[Ran]]:
         """A build for each job; what each call left, by job."""

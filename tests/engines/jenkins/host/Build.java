@@ -20,7 +20,8 @@ import java.util.regex.Pattern;
 /** One build: where it works, with which variables, what its steps did. */
 final class Build {
     /** Descriptions that other steps take: `sarif(pattern: …)`, `string(credentialsId: …)`. */
-    private static final Set<String> SYMBOLS = Set.of("sarif", "string", "file", "cron", "pipelineTriggers");
+    private static final Set<String> SYMBOLS = Set.of(
+            "cron", "disableConcurrentBuilds", "file", "pipelineTriggers", "sarif", "scmGit", "string");
     private static final Set<String> INNER = Set.of("enterEnv", "enterCredentials", "enterDir", "enterNode", "enterStage", "leave");
     static final Set<String> STEPS = new TreeSet<>(Set.of(
             "archiveArtifacts", "checkout", "deleteDir", "echo", "error", "fileExists", "junit", "libraryResource", "properties", "publishHTML",
@@ -176,7 +177,7 @@ final class Build {
                 Tree.delete(folder());
                 return null;
             case "libraryResource": return resource(text(only, named, "resource"));
-            case "checkout": return Tree.copy(Path.of((String) asked.get("project")), folder(), "**", "");
+            case "checkout": return Tree.copy(Path.of(named.isEmpty() ? (String) asked.get("project") : remote(named)), folder(), "**", "");
             case "stash": return Tree.copy(folder(), home.resolve("stash").resolve((String) named.get("name")), includes(named), excludes(named));
             case "unstash": return Tree.copy(home.resolve("stash").resolve(text(only, named, "name")), folder(), "**", "");
             case "archiveArtifacts": return Tree.copy(folder(), Path.of((String) asked.get("keep")), (String) named.get("artifacts"), excludes(named));
@@ -188,7 +189,7 @@ final class Build {
         Path script = Files.createTempFile("script", ".sh");
         Files.writeString(script, given.get("script").toString());
         ProcessBuilder builder = new ProcessBuilder("sh", "-xe", script.toString());
-        builder.directory(folder().toFile()).redirectErrorStream(true).redirectInput(new File("/dev/null"));
+        builder.directory(Files.createDirectories(folder()).toFile()).redirectErrorStream(true).redirectInput(new File("/dev/null"));
         builder.environment().clear();
         builder.environment().putAll(variables());
         boolean capture = Boolean.TRUE.equals(given.get("returnStdout"));
@@ -208,6 +209,15 @@ final class Build {
             throw new Failed("script returned exit code " + code);
         }
         return capture ? output : null;
+    }
+
+    private String remote(Map<String, Object> named) throws IOException {
+        Map<?, ?> first = (Map<?, ?>) ((List<?>) named.get("userRemoteConfigs")).get(0);
+        Object found = ((Map<?, ?>) asked.get("remotes")).get(first.get("url"));
+        if (found == null) {
+            throw new Failed("could not read from " + first.get("url"));
+        }
+        return (String) found;
     }
 
     private String resource(String name) throws IOException {

@@ -51,6 +51,7 @@ final class Program {
     private void compile(String name, String text, String base) {
         ImportCustomizer imports = new ImportCustomizer();
         imports.addStarImports("com.cloudbees.groovy.cps");
+        imports.addImports("host.Library");
         CompilerConfiguration configuration = new CompilerConfiguration();
         configuration.addCompilationCustomizers(imports, new CpsTransformer());
         configuration.setSourceEncoding("UTF-8");

@@ -1,0 +1,4 @@
+/** What CodeNarc needs to see of `@Library('mlops') _`. */
+public @interface Library {
+    String[] value();
+}

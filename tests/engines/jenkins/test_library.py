@@ -1,0 +1,179 @@
+"""The shared library on groovy-cps: what is peculiar to Jenkins. What all systems share stands in test_scenarios.py."""
+
+import json
+import os
+import sys
+
+import pytest
+
+import stages
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
+
+SECRET = "a-token-of-somebody"
+PIPELINES = {
+    # the host itself: faults that real Jenkins has, and plain Groovy has not
+    "matcher": "def found = ('a=1' =~ /=(.*)/)\nnode { sh 'true' }\nreturn found[0][1]",
+    "noncps": "@NonCPS\nint count() { int code = sh(script: 'exit 7', returnStatus: true); return code + 1 }\nnode { return count() }",
+    "expanded": "node { withEnv(['A=1', 'B=$A ${A} $$A', 'C=x']) { withEnv(['C=']) { return sh(script: 'echo \"$B ${C-unset}\"', returnStdout: true) } } }",
+    # calls that are refused before anything runs
+    "unknown": "node { mlopsScan(modle: 'model.onnx') }",
+    "underscore": "node { mlopsFairness(row_id: 'id') }",
+    "no_stage": "node { mlopsStage(stage: 'fairnes') }",
+    "far": "node { mlopsScan(zzzzzzzz: 1) }",
+    "kind": "node { mlopsScan(model: ['a', 'b']) }",
+    "switch": "node { mlopsScan(publish: 'false') }",
+    "bare": "node { mlopsScan(requirements: 'mine.txt') }",
+    "nowhere": "node { mlopsScan(source: 'no-such-folder') }",
+    "outside": "node { mlopsScan(out: '../elsewhere') }",
+    "wild": "node { mlopsScan(out: 'a,b*') }",
+    "no_command": "node { withEnv(['PATH=/usr/bin:/bin']) { mlopsScan() } }",
+    # calls that run
+    "published": "node { checkout(scm); return mlopsScan(model: 'model.onnx') }",
+    "poor": "node { checkout(scm); return mlopsStage(stage: 'scan', model: 'model.onnx', id: 'again') }",
+    "asked": "node { checkout(scm); return mlopsScan(model: 'hostile.pkl', returnStatus: true, publish: false) }",
+    "values": (
+        "node { checkout(scm); withCredentials([string(credentialsId: 'token', variable: 'TOKEN')]) { sh 'echo \"$TOKEN\"'\n"
+        "return mlopsQuality(model: 'model.onnx', data: 'test.csv', label: 'truth', modelTokenEnv: 'TOKEN', seed: 7, slices: ['group', 'a, b'],"
+        " columns: [age: 'age', 'in, come': 'income'], gates: ['accuracy >= 0.1'], rowId: null, returnStatus: true) } }"
+    ),
+    "loop": (
+        "List<String> seen = []\n"
+        "node { checkout(scm); for (String name in ['one', 'two']) { seen.add(mlopsScan(model: 'model.onnx', id: name).outputs.get(name + '_files')) } }\n"
+        "return seen"
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    return tmp_path_factory.mktemp("library")
+
+
+@pytest.fixture(scope="module")
+def done(jenkins, load, kept):
+    """Every pipeline, in one process, on an agent with the command on PATH."""
+    folder = kept
+    for name in ("project", "bin"):
+        (folder / name).mkdir()
+    command = folder / "bin/mlops-stage"
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -P -m mlops_stage "$@"\n')
+    command.chmod(0o755)
+    stages.project(folder / "project")
+    builds = []
+    for name, text in PIPELINES.items():
+        (folder / f"{name}.groovy").write_text(text)
+        build = load("jenkins").Build(
+            pipeline=folder / f"{name}.groovy",
+            project=folder / "project",
+            home=folder / name,
+            keep=folder / name / "keep",
+            variables={"PATH": f"{command.parent}:{os.environ['PATH']}"},
+            credentials={"token": SECRET},
+            absent=["recordIssues", "publishHTML", "junit", "sarif"] if name == "poor" else [],
+        )
+        builds.append(build)
+    return dict(zip(PIPELINES, jenkins.builds(builds), strict=True))
+
+
+def test_what_cannot_be_saved_is_found(done):
+    assert done["matcher"].error == "java.io.NotSerializableException: java.util.regex.Matcher"
+
+
+def test_a_step_in_a_method_that_cannot_wait_is_found(done):
+    assert done["noncps"].status == "FAILURE"
+    assert done["noncps"].mismatches == ["expected to call count but wound up catching sh"]
+
+
+def test_variables_are_expanded_and_removed_as_jenkins_does(done):
+    assert done["expanded"].result == "1 1 $A unset\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("unknown", "mlops-stage: scan has no input 'modle'; did you mean 'model'?"),
+        ("underscore", "mlops-stage: fairness has no input 'row_id'; did you mean 'rowId'?"),
+        ("no_stage", "mlops-stage: there is no stage 'fairnes'; did you mean 'fairness'?"),
+        ("far", "mlops-stage: scan has no input 'zzzzzzzz'; it knows model, trusted, failOn, "),
+        ("kind", "mlops-stage: model is of the kind text, which '[a, b]' is not"),
+        ("switch", "mlops-stage: publish is of the kind true or false, which 'false' is not"),
+        ("bare", "mlops-stage: requirements concerns how the command is installed, and this agent has it already"),
+        ("nowhere", "mlops-stage: there is no checkout in 'no-such-folder' to install from; check it out in an earlier step"),
+        ("outside", "mlops-stage: nothing can be published from '../elsewhere': "),
+        ("wild", "mlops-stage: nothing can be published from 'a,b*': "),
+        ("no_command", "mlops-stage is not on this agent: "),
+    ],
+)
+def test_what_is_asked_wrongly_is_told_in_a_sentence(done, name, said):
+    assert done[name].status == "FAILURE"
+    assert done[name].error.startswith(f"host.Failed: {said}")
+    if name != "no_command":
+        assert not done[name].of("sh")
+
+
+def test_reports_are_published_before_the_verdict(done):
+    one = done["published"]
+    assert (one.status, one.error) == ("SUCCESS", "")
+    assert one.result["outcome"] == "passed"
+    assert one.result["exitCode"] == 0
+    assert one.result["outputs"]["errors"] == "0"
+    assert [step["step"] for step in one.steps][-4:] == ["junit", "recordIssues", "publishHTML", "archiveArtifacts"]
+    assert one.of("junit")[0]["given"]["testResults"] == "mlops-out/junit.xml"
+    (tool,) = one.of("recordIssues")[0]["given"]["tools"]
+    assert (tool["symbol"], tool["pattern"], tool["id"]) == ("sarif", "mlops-out/report.sarif", "mlops-scan")
+    page = one.of("publishHTML")[0]["given"]["target"]
+    assert (page["reportDir"], page["reportFiles"], page["includes"]) == ("mlops-out", "report.html", "report.html")
+    assert one.of("archiveArtifacts")[0]["value"] > 8
+
+
+def test_the_program_is_saved_and_read_back_at_every_step(done):
+    assert done["published"].saves >= len(done["published"].steps)
+    assert done["published"].mismatches == []
+
+
+def test_the_script_is_the_same_whatever_the_values_are(done):
+    shells = {step["given"]["script"] for name in ("published", "poor", "asked") for step in done[name].of("sh")}
+    assert shells == {"mlops-stage scan"}
+
+
+def test_nothing_is_left_in_the_temporary_folder(done):
+    assert done["published"].of("deleteDir")[0]["folder"].startswith(done["published"].of("pwd")[0]["value"] + "/mlops-stage-")
+
+
+def test_a_plugin_that_is_not_there_costs_its_own_report_alone(done):
+    one = done["poor"]
+    assert one.status == "SUCCESS"
+    assert [step["given"].split(" step ")[1].split()[0] for step in one.of("echo")] == ["junit", "recordIssues", "publishHTML"]
+    assert one.of("archiveArtifacts")[0]["value"] > 8
+    assert one.result["outputs"]["again_outcome"] == "passed"
+
+
+def test_a_pipeline_may_decide_itself(done):
+    one = done["asked"]
+    assert (one.status, one.result["exitCode"], one.result["outcome"]) == ("SUCCESS", 1, "failed")
+    assert not one.of("archiveArtifacts")
+
+
+@pytest.mark.usefixtures("done")
+def test_values_of_every_kind_arrive_letter_for_letter(kept):
+    report = json.loads((kept / "values/keep/mlops-out/quality/report.json").read_text())
+    shown = {name: report["params"][name] for name in ("seed", "slices", "columns", "gates", "row_id")}
+    assert shown == {
+        "seed": 7,
+        "slices": ["group", "a, b"],
+        "columns": {"age": "age", "in, come": "income"},
+        "gates": ["accuracy >= 0.1"],
+        "row_id": None,
+    }
+
+
+def test_secrets_stay_out_of_the_log(done):
+    first, *_ = done["values"].of("sh")
+    assert first["log"].endswith("****\n")
+    assert SECRET not in str(done["values"].steps)
+
+
+def test_a_loop_survives_restarts(done):
+    assert done["loop"].result == ["1", "1"]
+    assert done["loop"].saves > 20

@@ -1,0 +1,126 @@
+"""The scripted pipelines of docs/examples/jenkins, executed as they are; their declarative twins are linted."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat, PublicFormat
+
+import stages
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+
+SAMPLES = Path(__file__).parents[3] / "docs/examples/jenkins"
+PASSWORD = "sesame"
+CHECKS = """\
+version: 1
+model: model.onnx
+data: test.csv
+label: truth
+stages:
+  scan: {}
+  quality: {gates: [accuracy >= 0.01]}
+"""
+NIGHT = f"""\
+{CHECKS}
+  data: {{profile: profile.json}}
+"""
+RELEASE = f"""\
+{CHECKS}
+  sbom: {{}}
+  sign: {{key: sealed.key, key_password_env: SIGNING_PASSWORD}}
+  verify: {{key: sealed.pub, require: [scan, quality, sbom]}}
+"""
+
+
+@pytest.fixture(scope="module")
+def done(jenkins, load, tmp_path_factory):
+    """Each sample on a project of its own, in one process: what the build told, and the folder of artifacts."""
+    root = tmp_path_factory.mktemp("samples")
+    plain = _project(root / "plain")
+    night = shutil.copytree(plain, root / "night")
+    (night / "mlops.yaml").write_text(NIGHT)
+    moved = shutil.copytree(night, root / "moved")
+    head, *rows = [line.split(",") for line in (plain / "test.csv").read_text().splitlines()]
+    older = [[str(float(row[0]) + 3), *row[1:]] for row in rows]
+    (moved / "test.csv").write_text("".join(",".join(row) + "\n" for row in [head, *older]))
+    release = shutil.copytree(plain, root / "release")
+    (release / "mlops.yaml").write_text(RELEASE)
+    strange = shutil.copytree(release, root / "strange")
+    shutil.copy(strange / "signing.pub", strange / "sealed.pub")
+    asked = {"pull-request": plain, "nightly": night, "drifted": moved, "release": release, "strange": strange}
+    samples = {"drifted": "nightly", "strange": "release"}
+    builds = [
+        load("jenkins").Build(
+            pipeline=SAMPLES / f"{samples.get(name, name)}.scripted.jenkinsfile",
+            project=project,
+            home=root / f"home-{name}",
+            keep=root / f"keep-{name}",
+            credentials={"signing-password": PASSWORD},
+        )
+        for name, project in asked.items()
+    ]
+    told = jenkins.builds(builds)
+    return {name: (one, root / f"keep-{name}") for name, one in zip(asked, told, strict=True)}
+
+
+def _project(root: Path) -> Path:
+    root.mkdir()
+    stages.project(root)
+    key = ec.generate_private_key(ec.SECP256R1())
+    sealed = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(PASSWORD.encode()))
+    (root / "sealed.key").write_bytes(sealed)
+    (root / "sealed.pub").write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    profile = [sys.executable, "-P", "-m", "mlops_stage", "data", "profile", "train.csv", "--output", "profile.json"]
+    subprocess.run(profile, cwd=root, check=True, capture_output=True)
+    (root / "mlops.yaml").write_text(CHECKS)
+    (root / "train.sh").write_text("echo trained\n")
+    (root / "deploy.sh").write_text("echo deployed\n")
+    return root
+
+
+def shells(one) -> list[str]:
+    """What the build's own shell steps ran."""
+    return [step["given"] for step in one.of("sh") if isinstance(step["given"], str)]
+
+
+def test_a_change_is_judged_by_all_that_is_asked(done):
+    one, keep = done["pull-request"]
+    assert (one.status, one.error) == ("SUCCESS", ""), one.of("sh")[-1]["log"]
+    assert {path.name for path in (keep / "mlops-out").iterdir()} >= {"scan", "quality", "report.html", "junit.xml"}
+
+
+def test_a_night_whose_rows_are_too_few_to_tell_is_amber_and_trains_nothing(done):
+    one, _ = done["nightly"]
+    assert (one.status, one.error) == ("UNSTABLE", ""), one.of("sh")[-1]["log"]
+    assert one.of("unstable")[0]["given"] == "The data: inconclusive."
+    assert shells(one) == []
+
+
+def test_a_night_with_drift_trains_and_judges_anew(done):
+    one, keep = done["drifted"]
+    assert (one.status, one.error) == ("UNSTABLE", "")
+    assert shells(one) == ["sh train.sh"]
+    assert (keep / "retrained/quality/report.json").is_file()
+    assert (keep / "model.onnx").is_file()
+
+
+def test_a_release_is_signed_on_an_agent_of_its_own_and_deployed(done):
+    one, keep = done["release"]
+    assert (one.status, one.error) == ("SUCCESS", ""), one.of("sh")[-1]["log"]
+    assert shells(one) == ["sh deploy.sh"]
+    assert {path.name for path in (keep / "mlops-out/attestations").glob("*.sigstore.json")} >= {"quality.sigstore.json"}
+    signed = {step["folder"] for step in one.of("sh") if step["log"].count("bootstrap.sh sign")}
+    judged = {step["folder"] for step in one.of("sh") if step["log"].count("bootstrap.sh run")}
+    assert len(signed) == len(judged) == 1
+    assert signed != judged
+    assert PASSWORD not in str(one.steps)
+
+
+def test_a_release_that_somebody_else_signed_is_not_deployed(done):
+    one, _ = done["strange"]
+    assert (one.status, one.error) == ("FAILURE", "host.Failed: mlops-stage verify failed (exit code 1)")
+    assert shells(one) == []
