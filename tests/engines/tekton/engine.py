@@ -41,6 +41,11 @@ def start(bench: Bench) -> Tekton:
     )
 
 
+def arrives(text: str) -> str:
+    """What Kubernetes makes of a value, as the page of each Task says; the other forms that change stand in test_tasks."""
+    return text.replace("$$", "$")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Status:
     """What `kubectl get taskrun` would tell, and the log of each step."""
@@ -65,6 +70,7 @@ class Tekton:
     env: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[tuple[str, str], str] = field(default_factory=dict)
     token: str = ""
+    enter: Sequence[str] = ()
     program: str = _PROGRAM
     """What `mlops-stage` is in the image."""
 
@@ -84,7 +90,7 @@ class Tekton:
             return dict(zip([job.name for job in jobs], pool.map(lambda job: self._job(project, job, keep), jobs), strict=True))
 
     def start(
-        self, task: Path, params: Mapping[str, str], source: Path | None, *, actions: Sequence[Path] = (), reports: Path | None = None
+        self, task: Path, params: Mapping[str, Any], source: Path | None, *, actions: Sequence[Path] = (), reports: Path | None = None
     ) -> Status:
         """One TaskRun, from its objects to its status."""
         claims = {name: folder for name, folder in (("source", source), ("reports", reports)) if folder}
@@ -99,13 +105,16 @@ class Tekton:
             return _status(self._taskpod("status", task, order, pod, *actions), ended)
 
     def _job(self, project: Path, job: Job, keep: Path) -> list[Ran]:
-        workspace = keep / job.name
-        shutil.copytree(project, workspace, ignore=shutil.ignore_patterns(".git"))
-        return [self._call(call, place, workspace) for place, call in enumerate(job.calls)]
+        workspace = Path(tempfile.mkdtemp(dir=self.home))
+        shutil.copytree(project, workspace, ignore=shutil.ignore_patterns(".git"), dirs_exist_ok=True)
+        return [self._call(call, workspace, keep / job.name / f"kept-{place}") for place, call in enumerate(job.calls)]
 
-    def _call(self, call: Call, place: int, workspace: Path) -> Ran:
-        out = f"kept-{place}"
-        status = self.start(self.find("task", f"mlops-{call.stage}"), {"image": IMAGE, **call.inputs, "out": out}, workspace)
+    def _call(self, call: Call, workspace: Path, out: Path) -> Ran:
+        """One TaskRun. Tekton uploads nothing: what a user's own Task would hand on is copied, without what is private."""
+        shutil.rmtree(workspace / "mlops-out", ignore_errors=True)
+        status = self.start(self.find("task", f"mlops-{call.stage}"), {"image": IMAGE, **call.inputs}, workspace)
+        if (workspace / "mlops-out").exists():
+            shutil.copytree(workspace / "mlops-out", out, ignore=shutil.ignore_patterns("private"))
         outcome = str(status.results.get("outcome", ""))
         amber = status.succeeded and json.loads(status.results["TEST_OUTPUT"])["result"] == "WARNING"
         return Ran(
@@ -113,7 +122,7 @@ class Tekton:
             exit_code=_CODES[outcome] if amber else status.codes["run"],
             outputs=status.results,
             log=status.logs["step-run"],
-            out=workspace / out,
+            out=out,
         )
 
     def _taskpod(self, *words: object) -> dict[str, Any]:
@@ -134,11 +143,15 @@ class Tekton:
         image |= {f"{_INSIDE}/venv": Path(sys.prefix), f"{_INSIDE}/bin": commands}
         if not sys.base_prefix.startswith("/usr"):
             image[sys.base_prefix] = Path(sys.base_prefix)
-        env = {"PATH": f"{_INSIDE}/bin:/usr/bin:/bin", "PYTHONPATH": ":".join([*path, f"{_INSIDE}/tests/fixtures/site"]), **self.env}
-        return kubelet.Node(tools=self.tools, image=image, env=env, secrets=self.secrets, token=self.token)
+        env = {
+            "PATH": f"{_INSIDE}/bin:{_INSIDE}/venv/bin:/usr/bin:/bin",
+            "PYTHONPATH": ":".join([*path, f"{_INSIDE}/tests/fixtures/site"]),
+            **self.env,
+        }
+        return kubelet.Node(tools=self.tools, image=image, env=env, secrets=self.secrets, token=self.token, enter=self.enter)
 
 
-def _task_run(task: Path, params: Mapping[str, str], claims: Mapping[str, Path]) -> dict[str, Any]:
+def _task_run(task: Path, params: Mapping[str, Any], claims: Mapping[str, Path]) -> dict[str, Any]:
     return {
         "apiVersion": "tekton.dev/v1",
         "kind": "TaskRun",

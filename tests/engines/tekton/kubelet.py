@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 _MESSAGE_BYTES = 4096
 """Of a termination message, the kubelet keeps no more."""
@@ -40,6 +40,8 @@ class Node:
     """Values by (Secret, key)."""
     token: str = ""
     """Of the service account, where a volume projects it."""
+    enter: Sequence[str] = ()
+    """Words that start a process in the Pod's network, such as `nsenter -t PID -n`; that of the machine without them."""
     timeout: float = 120
 
 
@@ -159,7 +161,7 @@ def _start(pod: Mapping[str, Any], container: Mapping[str, Any], node: Node, scr
     script = "\n".join(
         [*_mounts(container, node, root, volumes, message, read_only=bool(security.get("readOnlyRootFilesystem"))), 'exec "$@"']
     )
-    argv = ["unshare", "--mount", "--pid", "--fork", "--propagation", "private", "sh", "-c", script, "sh", *words]
+    argv = [*node.enter, "unshare", "--mount", "--pid", "--fork", "--propagation", "private", "sh", "-c", script, "sh", *words]
     with log.open("wb") as stream:
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream)
     return _Process(name, container["image"], process, message, log, _now())

@@ -1,0 +1,123 @@
+"""The samples of docs/examples/tekton, Task by Task: Tekton's code starts each, and only the order between them is ours."""
+
+import csv
+import random
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+import stages
+
+pytestmark = pytest.mark.engine
+
+EXAMPLES = Path(__file__).parents[3] / "docs" / "examples" / "tekton"
+GIVEN = {
+    "mlops-image": "registry.example.com/mlops-stage@sha256:" + 64 * "a",
+    "training-image": "registry.example.com/train@sha256:" + 64 * "b",
+}
+CONFIG = """\
+version: 1
+model: model.onnx
+data: test.csv
+label: truth
+stages:
+  scan: {}
+  data: {}
+  quality:
+    slices: [group]
+  fairness:
+    sensitive: [group]
+    gates: [accuracy >= 0.5]
+"""
+
+
+class Pipeline:
+    """Tasks in the order of the file, which is theirs; `finally` after a failure too."""
+
+    def __init__(self, tekton, file, source, **given):
+        self.tekton = tekton
+        self.spec = next(iter(YAML(typ="safe").load_all(file.read_text(encoding="utf-8"))))["spec"]
+        self.source = source
+        self.given = {**GIVEN, **given}
+        self.ran = {}
+
+    def run(self):
+        failed = any(not self._task(item) for item in self.spec["tasks"])
+        for item in self.spec.get("finally", []):
+            self._task(item)
+        return failed
+
+    def _task(self, item):
+        if not all(self._filled(when["input"]) in when["values"] for when in item.get("when", [])):
+            return True
+        params = {one["name"]: self._filled(one["value"]) for one in item.get("params", [])}
+        entries = item.get("matrix", {}).get("include", [{"name": "", "params": []}])
+        for entry in entries:
+            more = {one["name"]: one["value"] for one in entry["params"]}
+            name = "-".join(filter(None, (item["name"], entry["name"])))
+            self.ran[name] = self.tekton.start(self._file(item), {**params, **more}, self.source)
+        return all(self.ran[name].succeeded for name in self.ran if name.startswith(item["name"]))
+
+    def _file(self, item):
+        if "taskRef" in item:
+            return self.tekton.find("task", item["taskRef"]["name"])
+        file = self.tekton.home / f"{item['name']}.yaml"
+        with file.open("w", encoding="utf-8") as stream:
+            YAML().dump(
+                {"apiVersion": "tekton.dev/v1", "kind": "Task", "metadata": {"name": item["name"]}, "spec": item["taskSpec"]}, stream
+            )
+        return file
+
+    def _filled(self, value):
+        if not isinstance(value, str):
+            return value
+        value = re.sub(r"\$\(params\.([a-z-]+)\)", lambda found: self.given[found[1]], value)
+        return re.sub(r"\$\(tasks\.([a-z-]+)\.results\.([a-z-]+)\)", lambda found: self.ran[found[1]].results[found[2]], value)
+
+
+@pytest.fixture
+def source(tmp_path):
+    folder = tmp_path / "source"
+    folder.mkdir()
+    stages.project(folder)
+    (folder / "mlops.yaml").write_text(CONFIG)
+    return folder
+
+
+def test_a_pull_request_is_judged_and_ends_in_one_page(tekton, source):
+    pipeline = Pipeline(tekton, EXAMPLES / "pull-request.yaml", source)
+    assert not pipeline.run()
+    assert {name: status.results["outcome"] for name, status in pipeline.ran.items()} == dict.fromkeys(
+        ("scan", "data", "judge-quality", "judge-fairness", "page"), "passed"
+    )
+    page = (source / "mlops-out/all/report.html").read_text(encoding="utf-8")
+    assert all(name in page for name in ("scan", "data", "quality", "fairness"))
+
+
+def test_a_report_that_is_missing_turns_the_page_red(tekton, source):
+    (source / "mlops.yaml").write_text(CONFIG.replace("  fairness:\n    sensitive: [group]\n    gates: [accuracy >= 0.5]\n", ""))
+    pipeline = Pipeline(tekton, EXAMPLES / "pull-request.yaml", source)
+    assert pipeline.run()
+    assert pipeline.ran["judge-fairness"].codes == {"run": 2}
+    assert pipeline.ran["page"].codes == {"run": 1}
+    assert pipeline.ran["page"].results["outcome"] == "failed"
+
+
+@pytest.mark.parametrize(("shift", "trained"), [(0, False), (3, True)])
+def test_data_that_drifted_lead_to_training(tekton, source, shift, trained):
+    draw = random.Random(0)
+    for name, mean in (("train.csv", 0), ("batch.csv", shift)):
+        with (source / name).open("w", newline="", encoding="utf-8") as stream:
+            csv.writer(stream).writerows([["x"], *([draw.gauss(mean, 1)] for _ in range(5000))])
+    argv = [sys.executable, "-P", "-m", "mlops_stage", "data", "profile", "train.csv", "--output", "train.profile.json"]
+    subprocess.run(argv, cwd=source, check=True, capture_output=True)
+    (source / "mlops.yaml").write_text("version: 1\nstages:\n  data:\n    profile: train.profile.json\n")
+    (source / "train.py").write_text("open('trained', 'w').close()\n")
+    pipeline = Pipeline(tekton, EXAMPLES / "nightly.yaml", source, batch="batch.csv")
+    assert pipeline.run() == trained
+    assert pipeline.ran["drift"].results["drifted"] == str(trained).lower()
+    assert ("retrain" in pipeline.ran, (source / "trained").exists()) == (trained, trained)
