@@ -40,7 +40,9 @@ class CommandLine:
     def _call(self, checkout: Path, call: Call, out: Path) -> Ran:
         options = [word for name, value in call.inputs.items() for word in _option(name, value)]
         argv = [sys.executable, "-P", "-m", "mlops_stage", call.stage, *options, "--out", "mlops-out"]
-        env = {"PATH": os.environ["PATH"], "HOME": str(self.home), "LC_ALL": "C.UTF-8", "PYTHONPATH": str(SITE), **self.machine}
+        env = {"PATH": os.environ["PATH"], "HOME": str(self.home), "LC_ALL": "C.UTF-8", **self.machine}
+        if call.stage == "trial":
+            env["PYTHONPATH"] = str(SITE)
         shutil.rmtree(checkout / "mlops-out", ignore_errors=True)
         done = subprocess.run(argv, cwd=checkout, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         if (checkout / "mlops-out").exists():
