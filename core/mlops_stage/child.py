@@ -8,6 +8,9 @@ import signal
 import sys
 import threading
 import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -16,10 +19,11 @@ from mlops_stage.errors import ExitCode, InternalError, StageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from mlops_stage.evidence.watching import Watched
     from mlops_stage.stage import Stage
 
 Frame = dict[str, Any]
-"""One line of JSON from child to parent: `{"progress": [done, what]}`, then exactly one of `answer`, `plan`, `reply` or `failure`, with `peak_bytes`."""
+"""One line of JSON from child to parent: `{"progress": [done, what]}`, then exactly one of `answer`, `plan`, `reply` or `failure`, with `peak_bytes`, and `read` where the task says `watch`."""
 
 _PR_SET_PDEATHSIG = 1
 _PROGRESS_SECONDS = 0.1
@@ -35,23 +39,31 @@ def main() -> None:
     import faulthandler
 
     faulthandler.enable()
+    seen = _watching() if task.get("watch") else None
     try:
-        frame = perform(task, _throttled(channel))
+        frame = perform(task, _throttled(channel), seen)
     except MemoryError:  # the limit is below what the imports need
         frame = _starved(task["stage"]["name"])
-    _send(channel, {**frame, "peak_bytes": _peak_bytes()})
+    read = {"read": seen.said()} if seen else {}
+    _send(channel, {**frame, **read, "peak_bytes": _peak_bytes()})
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # libraries' threads and destructors have nothing left to say
 
 
-def perform(task: Frame, progress: Callable[[float, str], None]) -> Frame:
-    """Do the task in this process; whatever goes wrong comes back as a `failure` frame."""
+def _watching() -> Watched:
+    from mlops_stage.evidence.watching import watch
+
+    return watch()
+
+
+def perform(task: Frame, progress: Callable[[float, str], None], seen: Watched | None = None) -> Frame:
+    """Do the task in this process; whatever goes wrong comes back as a `failure` frame. What is `seen` of its reading is kept there."""
     from mlops_stage.stage import Stage
 
     stage = Stage(**{**task["stage"], "consumes": tuple(task["stage"]["consumes"])})
     try:
-        return _work(stage, task, progress)
+        return _work(stage, task, progress, seen)
     except StageError as error:
         return _failure(error.code, error.message, error.hint)
     except ModuleNotFoundError as error:
@@ -66,7 +78,7 @@ def perform(task: Frame, progress: Callable[[float, str], None]) -> Frame:
         return _bug(stage, error)
 
 
-def _work(stage: Stage, task: Frame, progress: Callable[[float, str], None]) -> Frame:
+def _work(stage: Stage, task: Frame, progress: Callable[[float, str], None], seen: Watched | None) -> Frame:
     from mlops_stage.host import others, resolve
     from mlops_stage.report import NotApplicable, Observations, plain_of
     from mlops_stage.workspace import EarlierReport, Workspace
@@ -86,22 +98,32 @@ def _work(stage: Stage, task: Frame, progress: Callable[[float, str], None]) -> 
         env=place["env"],
         progress=progress,
     )
+    if seen:
+        workspace = replace(workspace, clock=partial(_asked_for_time, seen))
     if command:
         reply = _imported(command.run, owner)(params, workspace)
         return {"reply": plain_of(reply)}
     if verb == "plan":
         plan = _imported(stage.plan, owner)(params, workspace)
         return {"plan": plain_of(plan)}
-    seen = _imported(stage.work, owner)(params, workspace)
-    if not isinstance(seen, Observations | NotApplicable):
-        raise InternalError(f"{stage.name} returned {type(seen).__name__}, not Observations or NotApplicable", "this is a bug of the stage")
-    criteria = _imported(stage.criteria, owner)(params, seen) if stage.criteria and isinstance(seen, Observations) else ()
+    found = _imported(stage.work, owner)(params, workspace)
+    if not isinstance(found, Observations | NotApplicable):
+        raise InternalError(
+            f"{stage.name} returned {type(found).__name__}, not Observations or NotApplicable", "this is a bug of the stage"
+        )
+    criteria = _imported(stage.criteria, owner)(params, found) if stage.criteria and isinstance(found, Observations) else ()
     return {
         "answer": {
-            "seen": plain_of(seen),
+            "seen": plain_of(found),
             "criteria": [plain_of(one) for one in criteria],
         }
     }
+
+
+def _asked_for_time(seen: Watched) -> datetime:
+    """The clock of a stage that is watched."""
+    seen.beyond = seen.beyond or "it depends on the time"
+    return datetime.now(UTC)
 
 
 def _imported(reference: str, owner: str) -> Any:

@@ -28,7 +28,9 @@ GROUP = "mlops_stage"
 """The entry-point group through which a distribution offers its module of hooks."""
 ALLOW_LIST = "MLOPS_STAGE_PLUGINS"
 """Unset or empty: all installed plugins; `none`: the built-ins only; else exactly these entry-point names."""
-RESERVED = frozenset({"config", "explain_config", "help", "id", "in_process", "out", "plan", "quiet", "reports", "stages", "verbose"})
+RESERVED = frozenset(
+    {"config", "explain_config", "help", "id", "if_changed", "in_process", "out", "plan", "quiet", "reports", "stages", "verbose"}
+)
 """Options of the invocation; no stage may have a field of such a name."""
 BUILTIN = ("mlops_stage.reporters", "mlops_stage.stages")
 

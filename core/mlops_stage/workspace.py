@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -54,3 +55,6 @@ class Workspace:
     progress: Callable[[float, str], None] = silent
     """`progress(done, what)`: done from 0 to 1, what in a few words."""
     clock: Callable[[], datetime] = _now
+    """A stage that asks for it says something else on another day: what it said is then never taken for what it would say now."""
+    timer: Callable[[], float] = time.monotonic
+    """Seconds, for deadlines alone: no figure may depend on it."""

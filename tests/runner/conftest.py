@@ -26,6 +26,9 @@ class Seen:
         assert seconds >= 0
         self.told.append(("finished", report.id, str(report.outcome)))
 
+    def reused(self, report, folder):
+        self.told.append(("reused", report.id, folder))
+
     def log(self, request_id, text):
         self.told.append(("log", request_id, text))
 

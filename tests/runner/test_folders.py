@@ -218,3 +218,18 @@ def test_a_directory_that_cannot_be_written_is_refused_before_the_work(trial):
         "error: cannot write to /dev/null/out: Not a directory",
         "hint: name a directory that can be written with --out",
     ]
+
+
+def test_a_user_without_a_home_keeps_things_in_a_folder_of_their_own(monkeypatch, tmp_path):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(folders.Path, "home", homeless)
+    monkeypatch.setattr(folders.tempfile, "gettempdir", lambda: str(tmp_path))
+    place = folders.cache({})
+    assert place.is_relative_to(tmp_path)
+    assert place.parent.stat().st_mode & 0o777 == 0o700
+    assert folders.cache({}) == place
+    place.parent.chmod(0o777)
+    with pytest.raises(StageError, match="is not this user's alone"):
+        folders.cache({})

@@ -12,6 +12,7 @@ from mlops_stage.reporters.escape import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from rich.progress import Progress, TaskID
 
@@ -58,6 +59,9 @@ class _Silent:
     def finished(self, report: Report, seconds: float) -> None:
         """Its report is written."""
 
+    def reused(self, report: Report, folder: Path) -> None:
+        """Its earlier report stands; the terminal report says so too."""
+
     def log(self, request_id: str, text: str) -> None:
         """What it printed, line by line, with the id in front."""
         if self._verbose:
@@ -81,6 +85,10 @@ class _Lines(_Silent):
         if time.monotonic() - self._last >= _LINE_SECONDS:
             self._last = time.monotonic()
             say(f"{request_id}: {done:.0%} {harmless(what)}", err=True)
+
+    def reused(self, report: Report, folder: Path) -> None:
+        del folder
+        say(f"{report.id}: unchanged, its report is used again", err=True)
 
     def finished(self, report: Report, seconds: float) -> None:
         say(f"{report.id}: {report.outcome.replace('_', ' ')} in {seconds:.1f} s", err=True)

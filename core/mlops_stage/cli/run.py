@@ -42,6 +42,12 @@ def _invocation_options() -> list[click.Option]:
             envvar="MLOPS_INPUT_REPORTS",
             help="output directory of an earlier job to read; repeats",
         ),
+        click.Option(
+            ["--if-changed"],
+            is_flag=True,
+            envvar="MLOPS_INPUT_IF_CHANGED",
+            help="pass over a stage if nothing has changed that its earlier report, here or in --reports, was made from",
+        ),
         click.Option(["--plan"], is_flag=True, help="say what would run, on what and at what cost, and run nothing"),
         click.Option(["--explain-config"], is_flag=True, help="say where each value comes from, and run nothing"),
         click.Option(["--quiet", "-q"], is_flag=True, help="no progress; the terminal report and errors only"),
@@ -130,7 +136,7 @@ def _read(params: dict[str, Any], *, subcommand: bool) -> tuple[Config, Invocati
     from mlops_stage.config.file import load
     from mlops_stage.config.precedence import Invocation
 
-    own = {"config", "out", "reports", "plan", "explain_config", "quiet", "verbose", "in_process"}
+    own = {"config", "out", "reports", "plan", "explain_config", "quiet", "verbose", "in_process", "if_changed"}
     options = given({name: value for name, value in params.items() if name not in own})
     cwd = Path.cwd()
     return load(params["config"], cwd), Invocation(cwd=cwd, env=os.environ, options=options, subcommand=subcommand)
@@ -221,5 +227,6 @@ def _settings(params: Mapping[str, Any], config: Config) -> Settings:
         cache=folders.cache(os.environ),
         env=os.environ,
         reports=folders.earlier(params["reports"]),
+        if_changed=params["if_changed"],
         in_process=params["in_process"],
     )

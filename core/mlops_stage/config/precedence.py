@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Asked = TypeVar("Asked", Params, Verb)
 
 PREFIX = "MLOPS_INPUT_"
-INVOCATION = ("config", "out", "reports", "stages", "id")
+INVOCATION = ("config", "out", "reports", "stages", "id", "if_changed")
 """Inputs of the invocation itself; the command line reads their variables."""
 
 

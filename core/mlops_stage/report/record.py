@@ -70,6 +70,8 @@ class Run:
     seconds: float
     cost: Mapping[str, Cost] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    reused: Mapping[str, str] = field(default_factory=dict)
+    """Of the ids those that did not run, for nothing has changed that their reports were made from: id -> where the report was taken from."""
     failures: tuple[Failure, ...] = ()
     """What went wrong outside the stages, such as a reporter that raised."""
     unreadable: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ from mlops_stage.report.words import counted, listed
 from mlops_stage.reporters import choice, injection, mixed
 from mlops_stage.reporters.escape import harmless
 from mlops_stage.reporters.judged import named
-from mlops_stage.reporters.words import LEVEL_MARKS, MARKS, headline, spelled, word
+from mlops_stage.reporters.words import LEVEL_MARKS, MARKS, headline, origin, spelled, word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -57,7 +57,7 @@ def _lines(run: Run, own: tuple[Report, ...]) -> Iterator[str]:
     yield from _doubts(own)
     yield from _flags(own)
     for report in own:
-        yield from _report(report)
+        yield from _report(report, origin(run, report.id))
         yield ""
     others = [report.id for report in run.reports if report.id not in run.ids]
     if others:
@@ -101,9 +101,11 @@ def _flags(own: tuple[Report, ...]) -> Iterator[str]:
     yield ""
 
 
-def _report(report: Report) -> Iterator[str]:
+def _report(report: Report, whence: str) -> Iterator[str]:
     name = report.id if report.id == report.stage else f"{report.id} ({report.stage})"
     yield _styled(report.outcome, f"{MARKS[report.outcome]} {harmless(name, 80)}: {word(report.outcome)}")
+    if whence:
+        yield _styled("quiet", f"    {whence}")
     if report.error is not None:
         yield from _marked("error", MARKS["error"], _say(report.error.message), report.error.hint, depth=4)
     elif not report.gates:

@@ -10,7 +10,7 @@ from mlops_stage.report.words import counted
 from mlops_stage.reporters import choice, injection, mixed
 from mlops_stage.reporters.escape import code, harmless, markdown
 from mlops_stage.reporters.judged import named
-from mlops_stage.reporters.words import LEVEL_MARKS, MARKS, headline, labelled, rule_url, short, spelled, spelled_slice, word
+from mlops_stage.reporters.words import LEVEL_MARKS, MARKS, headline, labelled, origin, rule_url, short, spelled, spelled_slice, word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -58,7 +58,7 @@ def _blocks(run: Run) -> Iterator[str]:
     if len(run.reports) > 1:
         yield _contents(run)
     for report in run.reports:
-        yield from _report(report, earlier=report.id not in run.ids)
+        yield from _report(report, origin(run, report.id))
 
 
 def _doubts(found: list[tuple[Report, Finding]]) -> str:
@@ -84,9 +84,9 @@ def _contents(run: Run) -> str:
     return _table(("", "report", "outcome", "in short"), rows)
 
 
-def _report(report: Report, *, earlier: bool) -> Iterator[str]:
+def _report(report: Report, whence: str) -> Iterator[str]:
     stage = f" ({_say(report.stage)})" if report.stage != report.id else ""
-    title = f"### {MARKS[report.outcome]} {_say(report.id)}{stage}: {word(report.outcome)}{', from an earlier run' if earlier else ''}"
+    title = f"### {MARKS[report.outcome]} {_say(report.id)}{stage}: {word(report.outcome)}{f', {whence}' if whence else ''}"
     yield f"{title}\n\n{_say(report.summary)}\n"
     if report.error is not None:
         yield f"> **{_say(report.error.message)}**{_hint(report.error.hint)}\n"

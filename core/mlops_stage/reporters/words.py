@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mlops_stage.estimates import Estimate
-    from mlops_stage.report import Failure, Metric, Report, Slice
+    from mlops_stage.report import Failure, Metric, Report, Run, Slice
 
 DOCS = "https://mlops.github.io/evaluate"
 """Where the documentation of the built-in stages is published."""
@@ -27,6 +27,13 @@ MARKS = {"passed": "✓", "failed": "✗", "inconclusive": "?", "not_applicable"
 """One mark per outcome or verdict; colour never stands alone."""
 LEVEL_MARKS = {"error": "✗", "warning": "!", "note": "i"}
 _ORDER = (Outcome.ERROR, Outcome.FAILED, Outcome.INCONCLUSIVE, Outcome.PASSED)
+
+
+def origin(run: Run, name: str) -> str:
+    """Where a report comes from that this run did not make: `from an earlier run`; empty for one that it made."""
+    if name in run.reused:
+        return "not run again: nothing has changed that it was made from"
+    return "" if name in run.ids else "from an earlier run"
 
 
 def word(outcome: str) -> str:

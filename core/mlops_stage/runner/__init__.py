@@ -6,14 +6,15 @@ import platform
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mlops_stage import __version__
 from mlops_stage.errors import ExitCode, InternalError, InterruptedByUserError, StageError
+from mlops_stage.evidence.paths import relative
 from mlops_stage.params import Refusal, Request
 from mlops_stage.report import Cost, Failure, Report, Run
 from mlops_stage.report.words import counted
-from mlops_stage.runner import folders, pages, policy, process, verdict
+from mlops_stage.runner import folders, handed, pages, policy, process, unchanged, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -39,6 +40,9 @@ class Watch(Protocol):
     def finished(self, report: Report, seconds: float) -> None:
         """Its report is written."""
 
+    def reused(self, report: Report, folder: Path) -> None:
+        """A stage did not run: its report in that folder is what it would say again."""
+
     def log(self, request_id: str, text: str) -> None:
         """What the stage and its libraries printed."""
 
@@ -53,6 +57,8 @@ class Settings:
     env: Mapping[str, str]
     reports: tuple[EarlierReport, ...] = ()
     """Reports of earlier jobs, for stages that consume them."""
+    if_changed: bool = False
+    """Whether a stage is passed over whose report would be the same again."""
     in_process: bool = False
     """For debugging only: no child process, no limits, tracebacks in a debugger."""
 
@@ -119,6 +125,9 @@ class _Recorder:
         self._begun = since[1]
         self._finished: dict[str, Report] = {}
         self._cost: dict[str, Cost] = {}
+        self._reused: dict[str, str] = {}
+        self._read: dict[str, Any] = {}
+        """What a stage's process said that it read."""
         self._failures: list[Failure] = []
         self._shown = since[1]
         """When the pages were last written."""
@@ -127,13 +136,18 @@ class _Recorder:
 
     def run_one(self, request: Request | Refusal) -> None:
         """One stage from start to a report on disk and fresh pages."""
+        now = self._before(request)
+        if now is not None and self._reuse(request, now):
+            return
         self._watch.started(request.id, request.stage)
         folder = folders.begin(self._settings.out, request.id)
-        begun = time.monotonic()
+        begun, since = time.monotonic(), folder.stat().st_ctime_ns
         try:
             report, cost = self._reported(request, folder)
             self._cost[request.id] = replace(cost, wall_seconds=round(time.monotonic() - begun, 3))
             folders.finish(self._settings.out, folder, report)
+            if now is not None and request.id in self._read:
+                unchanged.keep(self._settings.out / request.id, now, self._read[request.id], since, self._settings)
         except StageError as error:  # the report itself could not be written: a full disk, say
             self.fail(error, request.id)
             return
@@ -142,11 +156,37 @@ class _Recorder:
             return
         finally:
             folders.discard(folder)
-        self._finished[request.id] = report
-        self._terminal = None
+        self._add(report)
         self._watch.finished(report, self._cost[request.id].wall_seconds)
         if time.monotonic() - self._shown > PAGES_SECONDS:
             self._write_pages()
+
+    def _add(self, report: Report) -> None:
+        self._finished[report.id] = report
+        self._terminal = None
+
+    def _before(self, request: Request | Refusal) -> unchanged.Before | None:
+        """All that decides what the stage will say; None where nobody asks, or where it cannot be known."""
+        if not self._settings.if_changed or isinstance(request, Refusal):
+            return None
+        try:
+            return unchanged.before(request, self._catalogue.stage(request.stage), self._catalogue, self._settings)
+        except StageError as error:
+            self._watch.log(request.id, f"runs, changed or not: {error.message}\n")
+            return None
+
+    def _reuse(self, request: Request | Refusal, now: unchanged.Before) -> bool:
+        """Take the earlier report for the new one, if it is what the stage would write."""
+        try:
+            found = unchanged.earlier(request.id, request.stage, now, self._settings)
+            handed.place(found, self._settings.out, private=True)
+        except StageError as error:
+            self._watch.log(request.id, f"runs: {error.message}\n")
+            return False
+        self._reused[request.id] = relative(self._settings.root, found.folder)
+        self._add(found.report)
+        self._watch.reused(found.report, found.folder)
+        return True
 
     def _reported(self, request: Request | Refusal, folder: Path) -> tuple[Report, Cost]:
         if isinstance(request, Refusal):
@@ -156,6 +196,7 @@ class _Recorder:
             task = process.task(stage, request.params, self._settings, folder, self._consumed(stage.consumes))
         except StageError as error:
             return self._reported(Refusal(id=request.id, stage=request.stage, error=error), folder)
+        task["watch"] = self._settings.if_changed
         begin = process.in_this_process if self._settings.in_process else process.in_child
         answer = begin(
             task,
@@ -164,6 +205,8 @@ class _Recorder:
             lambda done, what: self._watch.progress(request.id, done, what),
             lambda text: self._watch.log(request.id, text),
         )
+        if "read" in answer.frame and "answer" in answer.frame:
+            self._read[request.id] = answer.frame["read"]
         version = self._catalogue.plugins.get(stage.distribution, __version__)
         about = verdict.about(stage, version, request, self._settings.root, self._settings.env)
         return verdict.report(about, stage, request.params, answer.frame, folder), answer.cost
@@ -215,6 +258,7 @@ class _Recorder:
             seconds=round(time.monotonic() - self._begun, 3),
             cost=dict(self._cost),
             versions=dict(sorted(versions.items())),
+            reused=dict(self._reused),
             failures=tuple(self._failures),
             unreadable=tuple(unreadable),
         )

@@ -6,6 +6,8 @@ import errno
 import os
 import secrets
 import shutil
+import stat
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -179,7 +181,19 @@ def earlier(folders: Iterable[Path]) -> tuple[EarlierReport, ...]:
 
 
 def cache(env: Mapping[str, str]) -> Path:
-    """Where what may be computed again is kept between runs: `MLOPS_STAGE_CACHE`, or the user's cache folder."""
+    """Where what may be computed again is kept between runs: `MLOPS_STAGE_CACHE`, or the user's cache folder; for a user without a home, below /tmp.
+
+    Raises:
+        StageError: somebody else has made the folder below /tmp; what lies in it could be anything.
+    """
     if env.get("MLOPS_STAGE_CACHE"):
         return Path(env["MLOPS_STAGE_CACHE"]).absolute()
-    return Path(env.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlops-stage"
+    with suppress(RuntimeError):  # in a container, a user need not have a home
+        return Path(env.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlops-stage"
+    folder = Path(tempfile.gettempdir()) / f"mlops-stage-{os.getuid()}"
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise StageError(f"{folder} is not this user's alone", "let MLOPS_STAGE_CACHE name a folder to keep things in")
+    return folder / "cache"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import platform
 import time
 from dataclasses import dataclass
@@ -12,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from mlops_stage import __version__
 from mlops_stage.errors import ExitCode, InputError, StageError, UsageError
-from mlops_stage.evidence.foreign import copy_foreign, digest_foreign, read_foreign
+from mlops_stage.evidence.foreign import read_foreign
 from mlops_stage.evidence.paths import inside, write_aside
 from mlops_stage.evidence.redact import shown
 from mlops_stage.host import resolve
-from mlops_stage.report import Failure, Report, Run, parse_report
-from mlops_stage.runner import folders, pages, policy, process, required
+from mlops_stage.report import Failure, Report, Run
+from mlops_stage.runner import folders, handed, pages, policy, process, required
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,13 +24,9 @@ if TYPE_CHECKING:
 
     from mlops_stage.evidence.required import Requirement
     from mlops_stage.host import Catalogue
-    from mlops_stage.report import Evidence
 
-MOST_BYTES = 256 * 2**20
-"""Of one report.json: as much as a stage may answer."""
 _MOST_CARRIED = 64 * 2**20
 """Of one file that a reporter takes along."""
-_PRIVATE = "evidence/private/"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,16 +39,6 @@ class Asked:
     require: tuple[Requirement, ...] = ()
     private: bool = False
     """Whether evidence that names people or small groups is copied too."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Found:
-    """A report in the output directory of a job."""
-
-    report: Report
-    content: bytes
-    """Of its file: the copy is the same to the byte, as signatures demand."""
-    folder: Path
 
 
 def merge(asked: Asked, catalogue: Catalogue, env: Mapping[str, str]) -> tuple[Run, str]:
@@ -90,16 +75,16 @@ def merge(asked: Asked, catalogue: Catalogue, env: Mapping[str, str]) -> tuple[R
     return pages.closed(record, catalogue, asked.out, found.keys() - set(ids))
 
 
-def _found(asked: Asked, failures: list[Failure]) -> dict[str, Found]:
+def _found(asked: Asked, failures: list[Failure]) -> dict[str, handed.Found]:
     """The reports by their ids, each once; what cannot be read is added to the failures.
 
     Raises:
         UsageError: two of them differ and have one id, or there is none.
     """
-    known: dict[str, Found] = {}
+    known: dict[str, handed.Found] = {}
     for file in _files(asked):
         try:
-            one = _read(file)
+            one = handed.read(file)
         except InputError as error:
             failures.append(_told(error))
             continue
@@ -108,7 +93,7 @@ def _found(asked: Asked, failures: list[Failure]) -> dict[str, Found]:
             raise UsageError(
                 f"two reports have the id '{one.report.id}': {other.folder} and {one.folder}", "give one of the jobs another --id"
             )
-        if _is_there(one, asked):
+        if one.lies_in(asked.out):
             known[one.report.id] = one  # it lies where it belongs
     if required.ID in known and asked.require:
         raise UsageError(
@@ -131,70 +116,23 @@ def _files(asked: Asked) -> list[Path]:
     return files
 
 
-def _read(file: Path) -> Found:
-    if file.parent.is_symlink():
-        raise InputError(f"{shown(file.parent)} is a link", "hand on the folder itself")
-    content = read_foreign(file.parent, folders.REPORT, MOST_BYTES)
-    return Found(report=parse_report(content, file), content=content, folder=file.parent.resolve())
-
-
 def _told(error: StageError, name: str = "") -> Failure:
     message = f"{name}: {error.message}" if name else error.message
     return Failure(code=ExitCode(error.code), message=f"left out of the merge: {message}", hint=error.hint)
 
 
-def _copied(found: Iterable[Found], asked: Asked, failures: list[Failure]) -> list[Report]:
+def _copied(found: Iterable[handed.Found], asked: Asked, failures: list[Failure]) -> list[Report]:
     """The reports that lie where they belong now; of one that cannot, nothing of an earlier merge is left."""
     reports = []
     for one in found:
         try:
-            _placed(one, asked)
+            handed.place(one, asked.out, private=asked.private)
             reports.append(one.report)
         except InputError as error:
             failures.append(_told(error, one.report.id))
-            if not _is_there(one, asked):
+            if not one.lies_in(asked.out):
                 folders.retire(asked.out, one.report.id)
     return reports
-
-
-def _is_there(one: Found, asked: Asked) -> bool:
-    """Whether it lies already where a merge would put it."""
-    return one.folder == (asked.out / one.report.id).resolve()
-
-
-def _placed(one: Found, asked: Asked) -> None:
-    """Put a report and the files that back it where they belong, or see that they lie there.
-
-    Raises:
-        InputError: evidence that is not what the report names.
-        StageError: it cannot be written.
-    """
-    if _is_there(one, asked):
-        for item in one.report.evidence:
-            if not _left_out(one.folder, item, private=False):
-                _confirm(one.report, item, digest_foreign(one.folder, item.path))
-        return
-    folder = folders.begin(asked.out, one.report.id)
-    try:
-        for item in one.report.evidence:
-            if not _left_out(one.folder, item, private=asked.private):
-                _confirm(one.report, item, copy_foreign(one.folder, item.path, inside(folder, item.path)))
-        write_aside(folder / folders.REPORT, one.content)
-        folders.put(asked.out, folder, one.report.id)
-    finally:
-        folders.discard(folder)
-
-
-def _left_out(folder: Path, item: Evidence, *, private: bool) -> bool:
-    """Whether a file stays where it is: one that names people, unless it is asked for; and no CI system has handed it on."""
-    return os.path.normpath(item.path).startswith(_PRIVATE) and not (private and os.path.lexists(folder / item.path))
-
-
-def _confirm(report: Report, item: Evidence, sha256: str) -> None:
-    if sha256 != item.sha256:
-        raise InputError(
-            f"{shown(item.path)} is not the file that the report names", f"run {report.id} again, and hand on all that it wrote"
-        )
 
 
 def _beside(asked: Asked, catalogue: Catalogue, failures: list[Failure]) -> dict[str, tuple[Path, str]]:

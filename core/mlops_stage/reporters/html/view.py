@@ -17,7 +17,7 @@ from mlops_stage.reporters.html.figures import Picture, Row, Table, drawn, scale
 from mlops_stage.reporters.html.scale import Scale
 from mlops_stage.reporters.html.svg import decoration, element
 from mlops_stage.reporters.judged import judged, named
-from mlops_stage.reporters.words import labelled, rule_url, spelled, spelled_slice
+from mlops_stage.reporters.words import labelled, origin, rule_url, spelled, spelled_slice
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -74,7 +74,8 @@ class Section:
 
     report: Report
     anchor: str
-    earlier: bool
+    whence: str
+    """Where it comes from if this run did not make it: `from an earlier run`."""
     stranger: str
     """What an earlier report is about that this run was not: `another model`."""
     doubted: bool
@@ -104,7 +105,7 @@ def sections(run: Run) -> tuple[Section, ...]:
     """The reports, in their order; ids may repeat or be hostile, so anchors are numbers."""
     about = mixed.strangers(run)
     return tuple(
-        replace(_section(report, f"report-{place}", report.id not in run.ids), stranger=about.get(report.id, ""))
+        replace(_section(report, f"report-{place}", origin(run, report.id)), stranger=about.get(report.id, ""))
         for place, report in enumerate(run.reports, 1)
     )
 
@@ -152,7 +153,7 @@ def share(run: Run) -> Markup | str:
     return decoration(*parts, width=1000, height=10, class_="shares") if parts else ""
 
 
-def _section(report: Report, anchor: str, earlier: bool) -> Section:  # noqa: FBT001  (private, called once)
+def _section(report: Report, anchor: str, whence: str) -> Section:
     asked = named(report)
     groups, groups_rest = choice.sliced(report, asked)
     found, found_rest = choice.ruled(finding for finding in report.findings if not finding.doubts_figures)
@@ -162,7 +163,7 @@ def _section(report: Report, anchor: str, earlier: bool) -> Section:  # noqa: FB
     return Section(
         report=report,
         anchor=anchor,
-        earlier=earlier,
+        whence=whence,
         stranger="",
         doubted=choice.in_doubt(report.findings),
         reserved=bool(choice.doubts(report)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,12 +48,12 @@ class Target:
     """Output with scores."""
     classes: tuple[str, ...]
     """Names of the classes, in the order of the scores where that is known."""
-    deadline: datetime
-    clock: Callable[[], datetime]
+    deadline: float
+    clock: Callable[[], float]
 
     def in_overtime(self) -> Target:
         """The same without a deadline, for what little is left to do after it."""
-        return replace(self, deadline=datetime.max.replace(tzinfo=UTC))
+        return replace(self, deadline=inf)
 
     def elsewhere(self) -> Target:
         """The same for another process."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,7 +27,6 @@ from mlops_stage.stages.adversarial.tabular import Tabular
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from numpy.typing import NDArray
 
@@ -91,9 +89,12 @@ def measure(params: AdversarialParams, workspace: Workspace) -> Observations | N
         write_rows(workspace.out, known.material, results, known.space, known.campaign.attacks),
     ]
     workspace.progress(1.0, "done")
+    told = remarks(known.material, known.campaign, known.kind, results, known.space, doubted=known.doubted)
+    if any(one.rule == "adversarial/out-of-time" for one in told):
+        workspace.clock()  # another day may leave more time, so what is said depends on it
     return Observations(
         metrics=tuple(found),
-        findings=(*remarks(known.material, known.campaign, known.kind, results, known.space, doubted=known.doubted), *informing),
+        findings=(*told, *informing),
         subjects=known.material.subjects,
         evidence=tuple(one for one in evidence if one is not None),
         figures=tuple(pictures.drawn(results, known.space, params.epsilons)),
@@ -102,7 +103,7 @@ def measure(params: AdversarialParams, workspace: Workspace) -> Observations | N
 
 
 def _prepared(params: AdversarialParams, workspace: Workspace) -> Prepared | Observations | NotApplicable:
-    deadline = workspace.clock() + timedelta(seconds=_SHARE * (params.limits.wall or _WALL))
+    deadline = workspace.timer() + _SHARE * (params.limits.wall or _WALL)
     found = material(params, workspace, budget(params).rows)
     if isinstance(found, NotApplicable):
         return found
@@ -161,7 +162,7 @@ def _doubted(oracle: Oracle, rows: Rows, labels: NDArray[np.int64], otherwise: F
     )
 
 
-def _target(found: Material, params: AdversarialParams, workspace: Workspace, deadline: datetime) -> Target:
+def _target(found: Material, params: AdversarialParams, workspace: Workspace, deadline: float) -> Target:
     """How to open the model, and which of its outputs to ask."""
     label, scores = outputs_of(found.model)
     return Target(
@@ -174,7 +175,7 @@ def _target(found: Material, params: AdversarialParams, workspace: Workspace, de
         scores=scores.name if scores and (found.scored or label is None) else None,
         classes=found.classes,
         deadline=deadline,
-        clock=workspace.clock,
+        clock=workspace.timer,
     )
 
 

@@ -57,7 +57,7 @@ def measure(params: DataParams, workspace: Workspace) -> gates.Held:
     profile = read_profile(params.profile, workspace.root) if params.profile else None
     hidden = hidden_columns(contract, profile, params.sensitive)
     profile = without_values(profile, hidden)
-    now = _moment(params.now) if params.now else workspace.clock()
+    now = _now(params, contract, workspace)
     _refuse_without(contract, profile, params)
     with TemporaryDirectory(prefix="mlops-stage-") as folder:
         spill = Path(folder)
@@ -80,6 +80,14 @@ def _contract(params: DataParams, workspace: Workspace) -> r.Contract:
     from mlops_stage.stages.data.contract.loading import load_contract
 
     return load_contract(params.contract or "", workspace.root, params.table, params.sensitive)
+
+
+def _now(params: DataParams, contract: r.Contract | None, workspace: Workspace) -> datetime:
+    """The time that freshness is measured from; where no rule asks for it, the clock is not looked at."""
+    if params.now:
+        return _moment(params.now)
+    asked = contract is not None and any(isinstance(rule.check, r.Fresh) for rule in contract.rules)
+    return workspace.clock() if asked else datetime.min.replace(tzinfo=UTC)
 
 
 def _moment(text: str) -> datetime:
