@@ -28,19 +28,20 @@ public final class Host {
     public static void main(String[] arguments) throws IOException {
         Map<String, Object> plan = (Map<String, Object>) new JsonSlurperClassic().parseText(Files.readString(Path.of(arguments[0])));
         List<Path> libraries = ((List<String>) plan.get("libraries")).stream().map(Path::of).toList();
+        Program shared = new Program(libraries);
         List<Object> reports = new ArrayList<>();
         for (Object asked : (List<Object>) plan.get("builds")) {
-            reports.add(build((Map<String, Object>) asked, libraries));
+            reports.add(build((Map<String, Object>) asked, libraries, shared));
         }
         Files.writeString(Path.of(arguments[1]), JsonOutput.toJson(reports));
     }
 
-    private static Map<String, Object> build(Map<String, Object> asked, List<Path> libraries) throws IOException {
+    private static Map<String, Object> build(Map<String, Object> asked, List<Path> libraries, Program shared) throws IOException {
         Map<String, Object> report = new LinkedHashMap<>();
         List<String> mismatches = new ArrayList<>();
         CpsCallableInvocation.registerMismatchHandler((meant, expected, receiver, caught) ->
                 mismatches.add("expected to call " + expected + " but wound up catching " + caught));
-        Program source = new Program(libraries, Path.of((String) asked.get("pipeline")));
+        Program source = new Program(shared, Path.of((String) asked.get("pipeline")));
         Build build = new Build(asked, libraries, source.variables);
         try {
             report.put("result", play(source, build, report));

@@ -31,7 +31,8 @@ final class Program {
     private final Map<String, byte[]> classes = new LinkedHashMap<>();
     final Set<String> variables = new TreeSet<>();
 
-    Program(List<Path> libraries, Path pipeline) throws IOException {
+    /** The libraries alone, for many pipelines. */
+    Program(List<Path> libraries) throws IOException {
         compile("Blocks", new String(Program.class.getResourceAsStream("Blocks.groovy").readAllBytes()), null);
         for (Path library : libraries) {
             try (Stream<Path> files = Files.list(library.resolve("vars"))) {
@@ -44,6 +45,11 @@ final class Program {
                 }
             }
         }
+    }
+
+    Program(Program libraries, Path pipeline) throws IOException {
+        classes.putAll(libraries.classes);
+        variables.addAll(libraries.variables);
         compile(PIPELINE, Files.readString(pipeline), "Blocks");
     }
 
