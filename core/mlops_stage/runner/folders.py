@@ -45,11 +45,16 @@ def check(out: Path, ids: Iterable[str]) -> None:
         raise UsageError(
             f"the output directory {out} holds other files, which could be replaced", "name a new or an empty directory with --out"
         )
-    _try_writing(out)
+    writable(out)
 
 
-def _try_writing(out: Path) -> None:
-    """Tell before the work, which may take hours, that its reports could not be kept."""
+def writable(out: Path) -> None:
+    """Tell before the work, which may take hours, that its reports could not be kept; a folder that is absent is made.
+
+    Raises:
+        UsageError: nobody may write there.
+        StageError: the disk is full.
+    """
     probe = out / f".{secrets.token_hex(6)}.probe"
     try:
         write_aside(probe, b"\n")
