@@ -68,3 +68,10 @@ def test_each_change_of_a_record_is_found(adapter):
     before = written(adapter, CATALOGUE.stage(STAGE), CATALOGUE.fields(STAGE))
     unseen = [what for what, stage, fields in mutations() if written(adapter, stage, fields) == before]
     assert [what for what in unseen if not what.startswith(UNTOLD.get(adapter, "-"))] == []
+
+
+def test_a_stage_that_proves_who_it_is_gets_a_job_that_may():
+    stage = replace(CATALOGUE.stage(STAGE), needs=("oidc",))
+    workflow = written("github_actions", stage, CATALOGUE.fields(STAGE))[".github/workflows/scan.yml"]
+    assert "id-token: write" in workflow
+    assert ".github/workflows/scan.yml" not in written("github_actions", CATALOGUE.stage(STAGE), CATALOGUE.fields(STAGE))

@@ -1,9 +1,12 @@
 """What a workflow sees of a run beside what every system is asked in ../test_scenarios.py."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from scenarios import Call, Job
+
+import stages
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
@@ -48,3 +51,16 @@ def test_nothing_is_left_to_the_next_step(ran):
     for calls in ran[1].values():
         env = (calls[0].out / "env.txt").read_text()
         assert "MLOPS_INPUT_" not in env
+
+
+def test_the_first_run_on_a_machine_installs_what_the_lock_names(act, tmp_path):
+    project, keep, environments = (tmp_path / name for name in ("project", "keep", "environments"))
+    project.mkdir()
+    keep.mkdir()
+    bare = replace(act, env={**act.env, "MLOPS_STAGE_ENVIRONMENTS": str(environments)})
+    call = Call(stage="scan", inputs={"model": "model.onnx"})
+    first, second = bare.run(stages.project(project), [Job(name="scan", calls=(call, call))], keep)["scan"]
+    assert (first.state, first.exit_code) == ("passed", 0), first.log[-2000:]
+    assert second.report("scan") == first.report("scan")
+    (built,) = [path for path in environments.iterdir() if not path.name.startswith(".")]
+    assert list(built.glob("lib/python*/site-packages/mlops_stage/stages/scan/__init__.py"))
