@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 ROOT = HERE.parents[2]
 IMAGE = "registry.example.com/mlops-stage@sha256:" + 64 * "a"
 _INSIDE = "/opt/mlops"
+MOST_BYTES = 1024
+"""All results of a step stay below it, whatever the stage: looked at after every TaskRun."""
+_RESULT = 1
 _CODES = {"inconclusive": 5}
 _PROGRAM = f'#!/bin/sh\nexec {_INSIDE}/venv/bin/python -P -m mlops_stage "$@"\n'
 
@@ -165,8 +168,16 @@ def _task_run(task: Path, params: Mapping[str, Any], claims: Mapping[str, Path])
     }
 
 
+def handed_over(message: str) -> int:
+    """Bytes of the results in a step's termination message, without what Tekton adds of its own."""
+    items = [item for item in json.loads(message) if item["type"] == _RESULT]
+    return sum(len(item["key"].encode()) + len(item["value"].encode()) for item in items)
+
+
 def _status(told: Mapping[str, Any], ended: kubelet.Ended) -> Status:
     condition = told["conditions"][0]
+    messages = {state["name"]: state["state"]["terminated"]["message"] for state in ended.pod["status"]["containerStatuses"]}
+    assert all(handed_over(message) < MOST_BYTES for message in messages.values()), messages
     return Status(
         succeeded=condition["status"] == "True",
         reason=condition["reason"],
@@ -174,5 +185,5 @@ def _status(told: Mapping[str, Any], ended: kubelet.Ended) -> Status:
         results={item["name"]: item["value"] for item in told.get("results", [])},
         codes={step["name"]: step["terminated"]["exitCode"] for step in told["steps"]},
         logs=ended.logs,
-        messages={state["name"]: state["state"]["terminated"]["message"] for state in ended.pod["status"]["containerStatuses"]},
+        messages=messages,
     )

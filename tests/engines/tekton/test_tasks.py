@@ -38,12 +38,6 @@ def test_results_of_a_run_that_passes(tekton, source):
     assert (report.stat().st_uid, report.stat().st_gid) == (65532, 65532)
 
 
-def handed_over(status):
-    """Results as the step's termination message holds them, without what Tekton adds of its own."""
-    items = [item for item in json.loads(status.messages["step-run"]) if item["type"] == 1]
-    return sum(len(item["key"].encode()) + len(item["value"].encode()) for item in items)
-
-
 @pytest.mark.parametrize(
     ("gates", "code", "succeeded", "word"), [("accuracy >= 0.99", 1, False, "FAILURE"), ("accuracy[sex=female] >= 0.5", 0, True, "WARNING")]
 )
@@ -51,7 +45,7 @@ def test_results_are_there_whatever_the_verdict(tekton, source, gates, code, suc
     status = start(tekton, source, gates=gates)
     assert (status.codes, status.succeeded) == ({"run": code}, succeeded)
     assert json.loads(status.results["TEST_OUTPUT"])["result"] == word
-    assert 0 < handed_over(status) < 1024
+    assert "report-digest" in status.messages["step-run"]
     assert (source / "mlops-out/report.html").is_file()
 
 

@@ -76,7 +76,7 @@ def _head(made: Mapping[str, Any], how: str) -> str:
 
 def _results(items: Iterable[Mapping[str, Any]]) -> str:
     rows = [(item["name"], item["description"]) for item in items]
-    note = "\nTogether they stay below 1,024 bytes: what has no room is left out, and the log says so. All of it stands in the report.\n"
+    note = "\nTogether they stay below 1,024 bytes: what has no room is left out, and the log says so. One without a value is absent. All of it stands in the report.\n"
     return _table("Results", ("name", "meaning"), rows) + note
 
 

@@ -40,12 +40,19 @@ def _candidates(root: Path) -> Iterator[Path]:
         folder = root / name
         if folder.is_symlink() or not folder.is_dir():
             continue
-        for file in sorted(folder.iterdir()):
+        for file in _listed(folder):
             if file.suffix in {".yaml", ".yml"} and file.is_file() and not file.is_symlink():
                 left -= 1
                 if left < 0:
                     return
                 yield file
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
 
 
 def _head(file: Path) -> bytes:
