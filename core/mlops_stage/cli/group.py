@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mlops_stage import __version__, host
-from mlops_stage.cli import adapters, completion, demo, init, plugins, report, verbs
+from mlops_stage.cli import adapters, completion, demo, doctor, init, plugins, report, verbs
 from mlops_stage.cli.run import RunCommand, StageCommand
 from mlops_stage.errors import UsageError, nearest
 
@@ -36,6 +36,7 @@ class Suite(click.Group):
             "adapters": adapters.command(self),
             "completion": completion.command,
             "demo": demo.command(self),
+            "doctor": doctor.command(self),
             "init": init.command(self),
             "plugins": plugins.command(self),
             "report": report.command(self),

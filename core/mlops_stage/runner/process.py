@@ -65,6 +65,9 @@ _NEEDED = {
 }  # fmt: skip
 """Variables that go to the stages whose `needs` ask for them, and to no other: the identity token and the proxies to `sign`, the names of things to `sbom`."""
 
+IDENTITY = _NEEDED["oidc"]
+"""Variables with the identity of a job, or by which one is asked for."""
+
 _ALWAYS = {"PYTHONHASHSEED": "0", "PYDANTIC_DISABLE_PLUGINS": "__all__", "DO_NOT_TRACK": "1", "ORT_DISABLE_TELEMETRY": "1"}
 """The same order of sets in every run, and no library that reports on its user."""
 _UNLESS_SET = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
