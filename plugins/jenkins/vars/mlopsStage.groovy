@@ -126,8 +126,12 @@ static Map<String, Object> read(String text, int code) {
 /** The whole script: no value of anybody's stands in it. */
 @NonCPS
 static String command(String stage, Map<String, Object> given) {
-    String argument = stage.replace('_', '-')
-    return origin(given) ? 'sh "$MLOPS_STAGE_LIBRARY/bootstrap.sh" ' + argument : 'mlops-stage ' + argument
+    String program = origin(given) ? 'sh "$MLOPS_STAGE_LIBRARY/bootstrap.sh" ' : 'mlops-stage '
+    if (stage == 'merge') {
+        String words = 'report merge ${MLOPS_STAGE_REQUIRE:+"--require=$MLOPS_STAGE_REQUIRE"} -- $MLOPS_STAGE_FROM'
+        return "IFS='\n'\nset -f\n" + program + words // folders stand in lines, and are split nowhere else
+    }
+    return program + stage.replace('_', '-')
 }
 
 /** Variables for withEnv, which expands what follows a dollar: a second one makes it stand for itself. */
@@ -139,7 +143,7 @@ static List<String> environment(String stage, Map<String, Object> given, String 
     for (Map.Entry<String, Object> entry in given.entrySet()) {
         String variable = variables.get(entry.key.toString())
         if (variable != null) {
-            made.add(variable + '=' + text(entry.value))
+            made.add(variable + '=' + (stage == 'merge' ? joined(entry.value, variable == 'MLOPS_STAGE_FROM' ? '\n' : ',') : text(entry.value)))
         }
     }
     List<String> escaped = []
@@ -153,6 +157,19 @@ static List<String> environment(String stage, Map<String, Object> given, String 
 @NonCPS
 static String text(Object value) {
     return value == null ? '' : value instanceof Map || value instanceof Collection ? json(value) : value.toString()
+}
+
+/** Lists for the command that merges, which takes words. */
+@NonCPS
+static String joined(Object value, String between) {
+    if (!(value instanceof Collection)) {
+        return text(value)
+    }
+    List<String> words = []
+    for (Object item in value) {
+        words.add(item.toString())
+    }
+    return String.join(between, words)
 }
 
 @NonCPS
@@ -577,6 +594,11 @@ static Map<String, Map<String, List<String>>> inputs() {
             config: ['text', 'MLOPS_INPUT_CONFIG'],
             out: ['text', 'MLOPS_INPUT_OUT'],
             reports: ['text', 'MLOPS_INPUT_REPORTS'],
+        ],
+        merge: [
+            from: ['list', 'MLOPS_STAGE_FROM'],
+            require: ['list', 'MLOPS_STAGE_REQUIRE'],
+            out: ['text', 'MLOPS_INPUT_OUT'],
         ],
     ]
 }

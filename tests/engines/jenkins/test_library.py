@@ -37,6 +37,12 @@ PIPELINES = {
         "return mlopsQuality(model: 'model.onnx', data: 'test.csv', label: 'truth', modelTokenEnv: 'TOKEN', seed: 7, slices: ['group', 'a, b'],"
         " columns: [age: 'age', 'in, come': 'income'], gates: ['accuracy >= 0.1'], rowId: null, returnStatus: true) } }"
     ),
+    "merged": (
+        "node { checkout(scm); mlopsScan(model: 'model.onnx', out: 'one', publish: false); mlopsScan(model: 'model.onnx', id: 'again', out: 't *', publish: false)\n"
+        "Map good = mlopsMerge(from: ['one', 't *'], require: ['scan', 'again'])\n"
+        "Map bad = mlopsMerge(from: 'one', require: 'scan,data', out: 'bad', returnStatus: true)\n"
+        "return [good, bad] }"
+    ),
     "loop": (
         "List<String> seen = []\n"
         "node { checkout(scm); for (String name in ['one', 'two']) { seen.add(mlopsScan(model: 'model.onnx', id: name).outputs.get(name + '_files')) } }\n"
@@ -172,6 +178,14 @@ def test_secrets_stay_out_of_the_log(done):
     first, *_ = done["values"].of("sh")
     assert first["log"].endswith("****\n")
     assert SECRET not in str(done["values"].steps)
+
+
+def test_reports_of_several_agents_become_one_page(done):
+    good, bad = done["merged"].result
+    assert (good["outcome"], good["exitCode"]) == ("passed", 0)
+    assert {"scan_outcome", "again_outcome"} <= set(good["outputs"])
+    assert (bad["outcome"], bad["exitCode"]) == ("failed", 1)
+    assert len({step["given"]["script"] for step in done["merged"].of("sh")[2:]}) == 1
 
 
 def test_a_loop_survives_restarts(done):

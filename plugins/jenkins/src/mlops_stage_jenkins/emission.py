@@ -31,4 +31,4 @@ def outputs(run: Run) -> dict[str, str]:
     found = {"outcome": str(headline(own, run.failures).outcome)}
     for report in own:
         found |= {f"{report.id}_{name}": value for name, value in {"outcome": str(report.outcome), **report.outputs}.items()}
-    return found | own[0].outputs if len(own) == 1 else found
+    return found | dict(own[0].outputs) if len(own) == 1 else found

@@ -14,16 +14,27 @@ if TYPE_CHECKING:
     from mlops_stage.adapter import Layout
     from mlops_stage.host import Catalogue
     from mlops_stage.native.inputs import Input
-    from mlops_stage.stage import Stage
 
 _FOLDER = "plugins/jenkins/"
 _SOURCE = ("source", "folder in the workspace with a checkout of {0}, to install from")
+_SHARED = "Run the stage that `stage` names, or what mlops.yaml names."
+_OPTIONAL = " All inputs are optional; mlops.yaml may hold their values."
 _SWITCHES = (
     ("publish", "false: publish no report of this call"),
     ("returnStatus", "true: give the map back whatever the exit code is; the pipeline decides"),
 )
-RUN = "run"
-"""What `mlopsStage` runs when no stage is named."""
+RUN, MERGE = "run", "merge"
+"""What `mlopsStage` runs when no stage is named; and what makes one page of reports from several agents."""
+_MERGED = (
+    inputs.Input(name="from", variable="MLOPS_STAGE_FROM", kind="list", help="output directories to make one of"),
+    inputs.Input(
+        name="require",
+        variable="MLOPS_STAGE_REQUIRE",
+        kind="list",
+        help="ids that must be there and must have passed; data=inconclusive lets that one be unclear",
+    ),
+    inputs.OUT,
+)
 
 
 def native(catalogue: Catalogue, layout: Layout) -> dict[str, str]:
@@ -31,13 +42,18 @@ def native(catalogue: Catalogue, layout: Layout) -> dict[str, str]:
     folder = _FOLDER if layout.kind == "project" else ""
     shared = camel(layout.distribution)
     offered = {stage.name: inputs.of_stage(catalogue, stage) for stage in catalogue.stages.values()}
+    told = {stage.name: (f"{stage.summary}.", stage.outputs) for stage in catalogue.stages.values()}
     if layout.distribution == "mlops-stage":
-        offered = {RUN: inputs.of_run(), **offered}
-    made = {f"vars/{shared}.groovy": _library(layout, offered), f"vars/{shared}.txt": _page(layout, shared, "", offered.get(RUN, ()), {})}
-    for stage in catalogue.stages.values():
-        step = camel(f"mlops_{stage.name}")
-        made[f"vars/{step}.groovy"] = text.heading(layout, "// ") + _step(stage, shared)
-        made[f"vars/{step}.txt"] = _page(layout, step, stage.summary, offered[stage.name], stage.outputs)
+        offered = {RUN: inputs.of_run(), **offered, MERGE: _MERGED}
+        told[MERGE] = ("Make one page and one verdict of the output directories of several agents.", {})
+    made = {
+        f"vars/{shared}.groovy": _library(layout, offered),
+        f"vars/{shared}.txt": _page(layout, shared, _SHARED, offered.get(RUN, ()), {}),
+    }
+    for name, (summary, outputs) in told.items():
+        step = camel(f"mlops_{name}")
+        made[f"vars/{step}.groovy"] = text.heading(layout, "// ") + _step(name, summary, shared)
+        made[f"vars/{step}.txt"] = _page(layout, step, summary, offered[name], outputs)
     if _installs(layout):
         made |= {f"resources/{_package(layout)}/{name}": script for name, script in bootstrapping.texts(layout).items()}
     return {folder + path: content for path, content in made.items()}
@@ -49,12 +65,9 @@ def camel(name: str) -> str:
     return first + "".join(word[:1].upper() + word[1:] for word in rest)
 
 
-def _step(stage: Stage, shared: str) -> str:
+def _step(name: str, summary: str, shared: str) -> str:
     return (
-        f"\n/** {stage.summary}. */\n"
-        "Map<String, Object> call(Map<String, Object> given = [:]) {\n"
-        f"    return {shared}.one('{stage.name}', given)\n"
-        "}\n"
+        f"\n/** {summary} */\nMap<String, Object> call(Map<String, Object> given = [:]) {{\n    return {shared}.one('{name}', given)\n}}\n"
     )
 
 
@@ -130,7 +143,6 @@ def quoted(value: str) -> str:
 
 def _page(layout: Layout, step: str, summary: str, every: Iterable[Input], outputs: Mapping[str, str]) -> str:
     """What Jenkins shows under Pipeline Syntax, Global Variables Reference."""
-    told = f"{summary}." if summary else "Run the stage that <code>stage</code> names, or all that mlops.yaml names."
     own = [("source", _SOURCE[1].format(f"the repository of {layout.distribution}"))] if _from_checkout(layout) else []
     rows = [
         *((camel(item.name), described(item)) for item in (*every, *(inputs.BOOTSTRAP if _installs(layout) else ()))),
@@ -142,7 +154,7 @@ def _page(layout: Layout, step: str, summary: str, every: Iterable[Input], outpu
     heading = text.heading(layout, "").strip().replace("--", "&#45;&#45;")
     return (
         f"<!-- {heading} -->\n"
-        f"<p><code>{step}(…)</code>: {told} All inputs are optional; mlops.yaml may hold their values.</p>\n"
+        f"<p><code>{step}(…)</code>: {escape(summary, quote=False)}{'' if step == camel(f'mlops_{MERGE}') else _OPTIONAL}</p>\n"
         f"<dl>\n{given}</dl>\n"
         "<p>Returns a map, after every report is published:</p>\n"
         "<dl>\n"

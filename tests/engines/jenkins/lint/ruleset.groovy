@@ -12,5 +12,4 @@ ruleset {
     UnusedMethodParameter {}
     UnnecessaryGetter {}
     ImplicitClosureParameter {}
-    GStringExpressionWithinString {}
 }
