@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -15,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ruamel.yaml import YAML
 from scenarios import Job, Ran
 
-from mlops_stage import __version__, host, native
-from mlops_stage.adapter import Layout
+from mlops_stage import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,13 +54,15 @@ class GitLab:
     env: Mapping[str, str] = field(default_factory=dict)
     """What the machine offers to each job."""
     components: Mapping[str, Path] = field(default_factory=dict)
+    enter: tuple[str, ...] = ()
+    """What stands before the command, to run it in another network."""
 
     def pipeline(self, project: Path, *options: str, **variables: str) -> Done:
         """Execute `.gitlab-ci.yml` of a committed project, or another file that the options name."""
         for name, folder in self.components.items():
             place = project / ".gitlab-ci-local" / "includes" / HOST / name / "templates"
             shutil.copytree(folder / "templates", place, dirs_exist_ok=True)
-        argv = [str(self.program), "--force-shell-executor", "--shell-isolation", "--no-artifacts-to-source", "--color=false"]
+        argv = [*self.enter, str(self.program), "--force-shell-executor", "--shell-isolation", "--no-artifacts-to-source", "--color=false"]
         argv += ["--concurrency", "2", "--home", str(self.home), "--variable", "GITLAB_CI=true", *options]
         argv += [word for name, value in variables.items() for word in ("--variable", f"{name}={value}")]
         clean = {"PATH": f"{self.bin}:{os.environ['PATH']}", "HOME": str(self.home), "LC_ALL": "C.UTF-8", **self.env}
@@ -114,10 +114,23 @@ def start(bench: Bench) -> GitLab:
 
 def vendored(folder: Path, wheel: Path) -> Path:
     """The project of components that an organisation keeps: its image, and the wheel that they may install, are written in."""
-    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    layout = Layout(kind="vendor", version=__version__, wheel_sha256=digest, image=IMAGE)
-    catalogue = host.discover({host.ALLOW_LIST: "none"})
-    native.write(folder, native.files(catalogue, native.chosen(catalogue, ["gitlab"]), layout))
+    argv = [
+        sys.executable,
+        "-P",
+        "-m",
+        "mlops_stage",
+        "adapters",
+        "vendor",
+        "--ci",
+        "gitlab",
+        "--image",
+        IMAGE,
+        "--wheel",
+        wheel,
+        "-o",
+        folder,
+    ]
+    subprocess.run(argv, check=True, capture_output=True)
     return folder
 
 

@@ -1,13 +1,23 @@
 """What only GitLab does: installing in a job, the rules of inputs, and the other ways to include a component."""
 
+import hashlib
+import importlib.util
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 import stages
+from mlops_stage import host, native
+from mlops_stage.adapter import Layout
 
 pytestmark = pytest.mark.engine
+
+CATALOGUE = host.discover({host.ALLOW_LIST: "none"})
+_spec = importlib.util.spec_from_file_location("tiny_index", Path(__file__).parents[2] / "native" / "index.py")
+index = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(index)
 
 
 @pytest.fixture(scope="module")
@@ -28,15 +38,33 @@ def execute(gitlab, load, project):
 COMPONENTS = "$CI_SERVER_FQDN/mlops/components"
 
 
-def test_a_job_whose_image_has_only_python_installs_by_hash(load, gitlab, project, tmp_path):
-    """The scripts that stand in the component build an environment; `mlops-stage` is not on PATH."""
-    bare = replace(gitlab, bin=tmp_path)
+MAIN = """
+import os, pathlib, sys
+out = pathlib.Path(os.environ["MLOPS_INPUT_OUT"])
+out.mkdir(parents=True)
+(out / "said.txt").write_text(f"{sys.argv[1:]} {os.environ['MLOPS_INPUT_MODEL']} {sys.prefix}")
+sys.exit(5)
+"""
+
+
+def test_a_job_whose_image_has_only_python_installs_a_release_by_its_hash(load, gitlab, project, tmp_path):
+    """The scripts that stand in the component build an environment from a folder of wheels: here a release that only says what it was called with."""
+    files = {"mlops_stage/__init__.py": "", "mlops_stage/__main__.py": MAIN, "mlops_stage/native/locks/core.txt": ""}
+    wheel = index.wheel("mlops_stage", "9.1", files)
+    layout = Layout(kind="vendor", version="9.1", wheel_sha256=hashlib.sha256(wheel).hexdigest())
+    native.write(tmp_path, native.files(CATALOGUE, native.chosen(CATALOGUE, ["gitlab"]), layout))
+    (project / "wheels").mkdir()
+    (project / "wheels/mlops_stage-9.1-py3-none-any.whl").write_bytes(wheel)
     (project / ".gitlab-ci.yml").write_text(
-        f"include:\n  - component: {COMPONENTS}/scan@{load('gitlab').VERSION}\n    inputs: {{install: index, model: model.onnx}}\n"
+        "include:\n  - component: $CI_SERVER_FQDN/mlops/tiny/scan@9.1.0\n"
+        "    inputs: {image: any-python, wheels: wheels, model: $(touch PWNED) m.onnx}\n"
     )
     load("gitlab").commit(project)
+    bare = replace(gitlab, bin=tmp_path, components={"mlops/tiny/9.1.0": tmp_path})
     done = bare.pipeline(project)
-    assert done.jobs == {"mlops-scan": ("passed", 0)}, done.text[-4000:]
+    assert done.jobs == {"mlops-scan": ("amber", 5)}, done.text[-4000:]
+    said = (load("gitlab").artifacts(project, "mlops-scan") / "mlops-out/mlops-scan/said.txt").read_text()
+    assert said.startswith(f"['scan'] $(touch PWNED) m.onnx {gitlab.env['MLOPS_STAGE_ENVIRONMENTS']}/")
 
 
 def test_a_component_may_lie_in_the_repository_itself_or_be_included_as_a_file(execute, load, gitlab, project):

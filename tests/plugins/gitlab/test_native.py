@@ -8,11 +8,13 @@ from ruamel.yaml import YAML
 from mlops_stage import __version__, host
 from mlops_stage.adapter import Layout
 from mlops_stage.errors import StageError
-from mlops_stage.native import inputs
+from mlops_stage.native import bootstrapping, inputs
 from mlops_stage_gitlab import project, spec
 from mlops_stage_gitlab.native import native
 
-CATALOGUE = host.discover({host.ALLOW_LIST: "none"})
+_ALL = host.discover({host.ALLOW_LIST: "none"})
+CATALOGUE = replace(_ALL, stages={name: _ALL.stages[name] for name in ("scan", "sign", "verify")})
+"""Enough to see everything that a component may have."""
 IMAGE = "registry.example/ml/mlops-stage@sha256:" + "1" * 64
 
 
@@ -103,3 +105,12 @@ def test_a_repository_of_gitlab_is_told_what_to_include(tmp_path):
     assert YAML(typ="safe").load(project.snippet(tmp_path)) == {
         "include": [{"component": f"$CI_SERVER_FQDN/mlops/components/full-pipeline@{__version__}"}]
     }
+
+
+def test_the_scripts_that_install_stand_in_the_component_letter_for_letter():
+    layout = Layout(kind="vendor", version="9.1", wheel_sha256="2" * 64)
+    _, body = made(layout)["templates/scan.yml"]
+    (job,) = body.values()
+    (script,) = job["script"]
+    for name, text in bootstrapping.texts(layout).items():
+        assert script.split(f"<<'end of {name}'\n", 1)[1].split(f"end of {name}\n", 1)[0] == text
