@@ -15,6 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from mlops_stage import host, native
+from mlops_stage.native import vendoring
+
 sys.path.insert(0, str(Path(__file__).parent))
 
 from index import HOST, authority, index, locked, proxy, serving, wheel  # a neighbour that is no package
@@ -245,6 +248,18 @@ def test_a_plugin_with_a_lock_of_its_own(quick, wheels):
         "tiny",
         "acme",
     ]
+
+
+def test_actions_of_ones_own_install_the_release_that_they_were_written_with(quick, wheels):
+    copy = vendoring.layout("9.1", wheel=wheels / "mlops_stage-9.1-py3-none-any.whl", index_url="https://index.invalid/simple")
+    catalogue = host.discover({"MLOPS_STAGE_PLUGINS": "none"})
+    made = vendoring.project(catalogue, native.chosen(catalogue, ["github-actions"]), copy)
+    vendoring.write(quick.folder, {path: text for path, text in made.items() if path.endswith((".sh", ".py"))})
+    (quick.folder / "bin/sh").symlink_to("/bin/sh")
+    env = {**quick.env, "MLOPS_STAGE_WHEELS": str(wheels), "MLOPS_STAGE_SHA256": "0" * 64}
+    done = subprocess.run(["/bin/bash", quick.folder / "run.sh", "run", "--plan"], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 7, done.stderr
+    assert json.loads(done.stdout)["argv"] == ["run", "--plan"]
 
 
 # What goes wrong: one clear line, one that says what to do, exit code 3, and no secret.

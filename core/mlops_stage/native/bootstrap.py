@@ -322,11 +322,7 @@ def _do(command: list[str], env: dict[str, str], what: str) -> None:
     for (meaning, pattern), hint in zip(_CAUSES.items(), _ADVICE, strict=True):
         if re.search(pattern, text, re.IGNORECASE):
             raise CannotInstall(f"cannot {what}: {meaning}", hint)
-    hint = (
-        "install python3-venv, or uv"
-        if "venv" in command
-        else "what the installer said stands above; `mlops-stage doctor` helps to find out"
-    )
+    hint = "install python3-venv, or uv" if "venv" in command else "what the installer said stands above"
     raise CannotInstall(f"cannot {what}: {said[-1].strip()}", hint)
 
 
