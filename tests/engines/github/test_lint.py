@@ -96,8 +96,8 @@ def _of_action(action):
 
 
 def _of_workflow(tree, workflow):
-    trigger = workflow["on"].get("workflow_call") or {}
-    declared = trigger.get("inputs", {})
+    called = workflow["on"].get("workflow_call") or {}
+    declared = called.get("inputs", {})
     for name, job in workflow["jobs"].items():
         text = json.dumps(job)
         yield from (f"{name}: inputs.{used}" for used in re.findall(r"\binputs\.([\w-]+)", text) if used not in declared)
@@ -105,9 +105,9 @@ def _of_workflow(tree, workflow):
         for step, output in re.findall(r"\bsteps\.([\w-]+)\.outputs\.([\w-]+)", text):
             if output not in (steps.get(step) or {}).get("outputs", {}):
                 yield f"{name}: steps.{step}.outputs.{output}"
-        for called in (job, *job.get("steps", ())):
-            known = _called(tree, called.get("uses", ""))
-            yield from (f"{called['uses']}: {given}" for given in called.get("with", {}) if known and given not in known["inputs"])
+        for call in (job, *job.get("steps", ())):
+            known = _called(tree, call.get("uses", ""))
+            yield from (f"{call['uses']}: {given}" for given in call.get("with", {}) if known and given not in known["inputs"])
         for before, output in re.findall(r"\bneeds\.([\w-]+)\.outputs\.([\w-]+)", text):
             if output not in workflow["jobs"].get(before, {}).get("outputs", {}):
                 yield f"{name}: needs.{before}.outputs.{output}"

@@ -89,6 +89,15 @@ def test_a_pull_request_that_does_not(execute, project):
     assert (keep / "mlops-out/fairness/report.json").is_file()
 
 
+def test_one_stage_hands_out_what_it_found(execute):
+    done, _ = execute("one-stage", "pull_request")
+    assert done.jobs == {"fairness": "success"}
+    said = "\n".join(line for step in done.steps.values() for line in step.log)
+    gap = done.steps["fairness", "fairness", "run"].outputs["worst-gap"]
+    assert float(gap) > 0
+    assert f"the largest gap is {gap}" in said
+
+
 def test_a_night_without_drift(execute):
     done, keep = execute("nightly", "schedule")
     assert done.jobs["watch"] == "success"
