@@ -185,3 +185,15 @@ def test_what_a_task_run_forgets_is_refused(tekton, params, told):
     node = tekton.find("task", "mlops-trial")
     with pytest.raises(ValueError, match=told):
         tekton.start(node, params, None)
+
+
+def test_folders_to_merge_are_words_and_nothing_else(tekton, source):
+    start(tekton, source, out="first")
+    merged = start(tekton, source, "mlops-merge", folders=["first"], require="trial", out="page")
+    assert (merged.codes, merged.results["outcome"]) == ({"run": 0}, "passed")
+    hostile = start(
+        tekton, source, "mlops-merge", folders=["--help", '$(touch PWNED) `touch PWNED` "; touch PWNED'], require='x"; touch PWNED; "'
+    )
+    assert not hostile.succeeded
+    assert hostile.codes["run"] in {1, 2}
+    assert not list(source.rglob("*PWNED*"))

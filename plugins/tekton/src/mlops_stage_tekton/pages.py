@@ -52,9 +52,10 @@ def of_step_action(made: Mapping[str, Any], path: str) -> str:
         ),
         _results(spec["results"]),
         _confinement(),
+        _secrets(spec),
         REWRITTEN,
     ]
-    return "\n".join(parts)
+    return "\n".join(part for part in parts if part)
 
 
 def of_pipeline(made: Mapping[str, Any], path: str) -> str:
@@ -88,14 +89,16 @@ def _confinement() -> str:
 
 
 def _secrets(spec: Mapping[str, Any]) -> str:
-    names = [item["name"] for item in spec["steps"][0]["env"] if "valueFrom" in item]
-    lines = ["## Secrets\n"] if names or len(spec["volumes"]) > 1 else []
+    (step,) = spec.get("steps", [spec])
+    names = [item["name"] for item in step["env"] if "valueFrom" in item]
+    token = any("projected" in volume for volume in spec.get("volumes", []))
+    lines = ["## Secrets\n"] if names or token else []
     if names:
         lines.append(
             f"Keys of the Secret `{SECRET}`, or of another that `secret` names, become variables: {', '.join(f'`{name}`' for name in names)}."
             " An input such as `model-token-env` then names the variable. Secrets never stand in parameters: whoever may see a TaskRun sees those.\n"
         )
-    if len(spec["volumes"]) > 1:
+    if token:
         lines.append(
             f"The token of the Pod's service account, for the audience `sigstore`, lies in `{IDENTITY}/oidc-token`;"
             " `ambient` with the value `true` signs with it. Fulcio must trust the cluster as an issuer.\n"
