@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scenarios import HOSTILE
+from scenarios import HOSTILE, REWRITTEN, arriving
 
 import stages
 
@@ -70,7 +70,7 @@ def page(ran: Mapping[str, Mapping[str, Sequence[Ran]]], ends: Iterable[str], re
     systems = list(ran)
     titles = [KINDS[name].title for name in systems]
     rows = [(job, *(_shown(ran[name][job][0]) for name in systems)) for job in ends]
-    rows.append(("hostile values", *(f"{_arrived(ran[name]['hostile'])} of {len(HOSTILE)} as given" for name in systems)))
+    rows.append(("hostile values", *(_arrived(name, ran[name]["hostile"]) for name in systems)))
     rows.append(("two calls in one job", *("apart" if _apart(ran[name]["twice"]) else "mixed" for name in systems)))
     own = [(f"`{stage}`", *(_pair(ran[name], stage) for name in systems)) for stage in stages.STAGES]
     same = [stage for stage in stages.STAGES if stage in set(reproducible)]
@@ -103,8 +103,11 @@ def _pair(jobs: Mapping[str, Sequence[Ran]], stage: str) -> str:
     return " · ".join(_shown(jobs[f"{stage}-{colour}"][0]) for colour in ("passed", "failed"))
 
 
-def _arrived(calls: Sequence[Ran]) -> int:
-    return sum(one.report(name)["params"]["label"] == text for one, (name, text) in zip(calls, HOSTILE.items(), strict=True))
+def _arrived(system: str, calls: Sequence[Ran]) -> str:
+    pairs = zip(calls, HOSTILE.items(), strict=True)
+    found = sum(one.report(name)["params"]["label"] == arriving(system, text) for one, (name, text) in pairs)
+    but = " but `{}` is `{}`".format(*REWRITTEN[system]) if system in REWRITTEN else ""
+    return f"{found} of {len(HOSTILE)} as given{but}"
 
 
 def _apart(calls: Sequence[Ran]) -> bool:
