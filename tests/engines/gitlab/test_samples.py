@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import stages
+from mlops_stage_gitlab.project import snippet
 
 pytestmark = pytest.mark.engine
 
@@ -29,6 +30,16 @@ def execute(gitlab, load, tmp_path_factory):
         return project, gitlab.pipeline(project, **variables)
 
     return run
+
+
+def test_the_one_block_that_init_prints(execute, load):
+    def files(project):
+        (project / "mlops.yaml").write_text("version: 1\nmodel: model.onnx\nstages:\n  scan: {}\n")
+
+    assert snippet(SAMPLES) in (SAMPLES / "one-job.gitlab-ci.yml").read_text()
+    project, done = execute("one-job", files)
+    assert done.jobs == {"mlops-evaluate": ("passed", 0)}, done.text[-4000:]
+    assert (load("gitlab").artifacts(project, "mlops-evaluate") / "mlops-out/mlops-evaluate/scan/report.json").is_file()
 
 
 def test_a_merge_request(execute, load):
