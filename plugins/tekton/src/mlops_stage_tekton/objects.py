@@ -66,11 +66,16 @@ def short(version: str) -> str:
     return ".".join(version.split(".")[:2])
 
 
+def own_name(name: str, unit: Unit) -> str:
+    """Of a parameter of ours: a stage of somebody else's may have an input that is called the same."""
+    return f"mlops-{name}" if name in {item.name for item in unit.inputs} else name
+
+
 def task(unit: Unit, layout: Layout) -> dict[str, Any]:
     """A Task of one step; what it needs beside its image is a workspace."""
     step = {
         "name": "run",
-        "image": "$(params.image)",
+        "image": f"$(params.{own_name('image', unit)})",
         "workingDir": "$(workspaces.source.path)",
         "env": [*_given(unit, layout), *_surroundings(SCRATCH, "$(results.outcome.path)", layout), *_from_secret(unit)],
         "script": _script(unit, layout),
@@ -125,7 +130,7 @@ def merge_task(layout: Layout) -> dict[str, Any]:
 def step_action(unit: Unit, layout: Layout) -> dict[str, Any]:
     """The same as a step of somebody's own Task: it has no workspaces or volumes, so the working folder is a parameter."""
     folder = {
-        "name": "workspace",
+        "name": own_name("workspace", unit),
         "description": "folder to work in: $(workspaces.<name>.path) of your Task",
         "type": "string",
         "default": SOURCE,
@@ -134,8 +139,8 @@ def step_action(unit: Unit, layout: Layout) -> dict[str, Any]:
         "description": f"{unit.summary} The report lies in the working folder, whatever the verdict.",
         "params": [*_params(unit, layout), folder],
         "results": [_result(item) for item in _results(unit)],
-        "image": "$(params.image)",
-        "workingDir": "$(params.workspace)",
+        "image": f"$(params.{own_name('image', unit)})",
+        "workingDir": f"$(params.{folder['name']})",
         "env": [*_given(unit, layout), *_surroundings(HOME, "$(step.results.outcome.path)", layout), *_from_secret(unit)],
         "script": _script(unit, layout),
         "securityContext": _confined(),
@@ -166,14 +171,14 @@ def image_param(layout: Layout) -> dict[str, Any]:
 
 
 def _params(unit: Unit, layout: Layout) -> list[dict[str, Any]]:
-    made = [image_param(layout)]
+    made = [{**image_param(layout), "name": own_name("image", unit)}]
     for item in _offered(unit, layout):
         choices = f"; one of {', '.join(item.choices)}" if item.choices else ""
         default = f" (default: {item.default})" if item.default else ""
         made.append({"name": item.name, "description": f"{item.help}{choices}{default}", "type": "string", "default": ""})
     if unit.secrets:
         told = f"Secret whose keys {', '.join(unit.secrets)} become variables of these names, each only if it is there"
-        made.append({"name": "secret", "description": told, "type": "string", "default": SECRET})
+        made.append({"name": own_name("secret", unit), "description": told, "type": "string", "default": SECRET})
     return made
 
 
@@ -195,9 +200,8 @@ def _surroundings(scratch: str, results: str, layout: Layout) -> list[dict[str, 
 
 def _from_secret(unit: Unit) -> list[dict[str, Any]]:
     """Last of all, so that no value of a parameter can name one."""
-    return [
-        {"name": name, "valueFrom": {"secretKeyRef": {"name": "$(params.secret)", "key": name, "optional": True}}} for name in unit.secrets
-    ]
+    secret = f"$(params.{own_name('secret', unit)})"
+    return [{"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": name, "optional": True}}} for name in unit.secrets]
 
 
 def _script(unit: Unit, layout: Layout) -> str:

@@ -66,7 +66,10 @@ def task_run(made: Mapping[str, Any]) -> dict[str, Any]:
     """A TaskRun of the Task; nobody publishes an image, so its name stands for your own."""
     name = made["metadata"]["name"]
     lists = [item["name"] for item in made["spec"]["params"] if item["type"] == "array"]
-    params = [*_values(image=EXAMPLE_IMAGE), *({"name": item, "value": ["mlops-out/data", "mlops-out/quality"]} for item in lists)]
+    params = [
+        {"name": _named(made["spec"]["steps"][0]["image"]), "value": EXAMPLE_IMAGE},
+        *({"name": item, "value": ["mlops-out/data", "mlops-out/quality"]} for item in lists),
+    ]
     return {
         "apiVersion": "tekton.dev/v1",
         "kind": "TaskRun",
@@ -94,7 +97,8 @@ def pipeline_run(made: Mapping[str, Any]) -> dict[str, Any]:
 def task_with_step(made: Mapping[str, Any]) -> dict[str, Any]:
     """A Task of somebody's own with the StepAction in it; it hands the outcome on."""
     name = made["metadata"]["name"]
-    step = {"name": "evaluate", "ref": {"name": name}, "params": _values(image=EXAMPLE_IMAGE, workspace="$(workspaces.source.path)")}
+    given = {made["spec"]["image"]: EXAMPLE_IMAGE, made["spec"]["workingDir"]: "$(workspaces.source.path)"}
+    step = {"name": "evaluate", "ref": {"name": name}, "params": [{"name": _named(key), "value": value} for key, value in given.items()]}
     return {
         "apiVersion": "tekton.dev/v1",
         "kind": "Task",
@@ -105,6 +109,11 @@ def task_with_step(made: Mapping[str, Any]) -> dict[str, Any]:
             "steps": [step],
         },
     }
+
+
+def _named(reference: str) -> str:
+    """`image` of `$(params.image)`."""
+    return reference.removeprefix("$(params.").removesuffix(")")
 
 
 def _values(**given: str) -> list[dict[str, str]]:
