@@ -60,6 +60,14 @@ def test_a_plugin_has_a_library_of_its_own_with_names_of_its_own():
     assert "libraryResource('acme_size/' + script)" in files["vars/acmeSize.groovy"]
 
 
+@pytest.mark.parametrize(("name", "step"), [("acme-size", "acmeSize"), ("Acme.Size_of", "acmeSizeOf"), ("size", "size")])
+def test_the_name_of_a_distribution_becomes_that_of_a_step(name, step):
+    stage = replace(OURS.stages["scan"], name="size", distribution=name, summary="Look */ here")
+    files = native(replace(OURS, stages={"size": stage}), Layout(kind="plugin", distribution=name, version="3"))
+    assert f"    return {step}.one('size', given)\n" in files["vars/mlopsSize.groovy"]
+    assert files["vars/mlopsSize.groovy"].count("*/") == 1
+
+
 def test_a_vendored_library_installs_the_wheel_with_that_digest():
     files = made(kind="vendor", wheel_sha256="ab" * 32, index_url="https://index.example/simple")
     library = files["vars/mlopsStage.groovy"]

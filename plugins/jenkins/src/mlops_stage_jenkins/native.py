@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 _FOLDER = "plugins/jenkins/"
 _SOURCE = ("source", "folder in the workspace with a checkout of {0}, to install from")
-_SHARED = "Run the stage that `stage` names, or what mlops.yaml names."
+_SHARED = "Run the stage that `stage` names"
 _OPTIONAL = " All inputs are optional; mlops.yaml may hold their values."
 _SWITCHES = (
     ("publish", "false: publish no report of this call"),
@@ -40,7 +41,7 @@ _MERGED = (
 def native(catalogue: Catalogue, layout: Layout) -> dict[str, str]:
     """`vars/` and `resources/`: below `plugins/jenkins` in our own repository (the library's `libraryPath`), elsewhere at the top."""
     folder = _FOLDER if layout.kind == "project" else ""
-    shared = camel(layout.distribution)
+    shared = camel(layout.distribution.lower())  # a capital would make it a class
     offered = {stage.name: inputs.of_stage(catalogue, stage) for stage in catalogue.stages.values()}
     told = {stage.name: (f"{stage.summary}.", stage.outputs) for stage in catalogue.stages.values()}
     if layout.distribution == "mlops-stage":
@@ -48,7 +49,9 @@ def native(catalogue: Catalogue, layout: Layout) -> dict[str, str]:
         told[MERGE] = ("Make one page and one verdict of the output directories of several agents.", {})
     made = {
         f"vars/{shared}.groovy": _library(layout, offered),
-        f"vars/{shared}.txt": _page(layout, shared, _SHARED, offered.get(RUN, ()), {}),
+        f"vars/{shared}.txt": _page(
+            layout, shared, f"{_SHARED}{', or what mlops.yaml names' * (RUN in offered)}.", offered.get(RUN, ()), {}
+        ),
     }
     for name, (summary, outputs) in told.items():
         step = camel(f"mlops_{name}")
@@ -61,14 +64,13 @@ def native(catalogue: Catalogue, layout: Layout) -> dict[str, str]:
 
 def camel(name: str) -> str:
     """As Groovy writes names: `row_id` is `rowId`."""
-    first, *rest = name.replace("-", "_").split("_")
+    first, *rest = re.split(r"[-_.]+", name)
     return first + "".join(word[:1].upper() + word[1:] for word in rest)
 
 
 def _step(name: str, summary: str, shared: str) -> str:
-    return (
-        f"\n/** {summary} */\nMap<String, Object> call(Map<String, Object> given = [:]) {{\n    return {shared}.one('{name}', given)\n}}\n"
-    )
+    told = summary.replace("*/", "* /")
+    return f"\n/** {told} */\nMap<String, Object> call(Map<String, Object> given = [:]) {{\n    return {shared}.one('{name}', given)\n}}\n"
 
 
 def _library(layout: Layout, offered: Mapping[str, Sequence[Input]]) -> str:
