@@ -49,5 +49,7 @@ class Adapter:
     """`(env) -> bool`: whether this process runs in that system."""
     emit: str = ""
     """`(run, env) -> {file to append to: text}`, `-` for standard output: annotations, summary and outputs; pure."""
+    comment: str = ""
+    """`(summary, env) -> text`: write the summary, Markdown, where the change under review is discussed; says what was done. Only `report comment` calls it."""
     distribution: str = ""
     """Filled in by the host."""

@@ -10,6 +10,7 @@ ADAPTER = Adapter(
     snippet="mlops_stage_github_actions.project:snippet",
     detect="mlops_stage_github_actions.emission:detect",
     emit="mlops_stage_github_actions.emission:emit",
+    comment="mlops_stage_github_actions.comment:publish",
 )
 
 
