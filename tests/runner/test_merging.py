@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from mlops_stage.errors import UsageError
 from mlops_stage.evidence import required
-from mlops_stage.runner import merging
+from mlops_stage.runner import handed, merging
 
 
 @pytest.fixture
@@ -214,7 +214,7 @@ def _pipe(folder):
 
 def _huge(folder):
     with (folder / "report.json").open("r+b") as stream:
-        stream.truncate(merging.MOST_BYTES + 1)
+        stream.truncate(handed.MOST_BYTES + 1)
 
 
 def _evidence(path):
