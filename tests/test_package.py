@@ -27,13 +27,18 @@ def test_the_wheel_holds_code_types_templates_and_licence(wheel):
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
+def test_the_wheel_holds_what_native_steps_install_by(wheel):
+    assert {f"mlops_stage/native/{name}" for name in ("bootstrap.sh", "bootstrap.py", "locks/all.txt", "locks/core.txt")} <= set(wheel)
+
+
 def test_the_wheel_holds_the_demo(wheel):
     example = {name.removeprefix("mlops_stage/examples/income/") for name in wheel if name.startswith("mlops_stage/examples/income/")}
     assert {"mlops.yaml", "baseline.onnx", "candidate.onnx", "ATTRIBUTION.md", "data/test.parquet", "data/train.parquet"} <= example
 
 
 def test_the_wheel_holds_nothing_else(wheel):
-    assert {name.split("/")[0].split("-")[0] for name in wheel} == {"mlops_stage"}
+    adapters = {f"mlops_stage_{name}" for name in ("github_actions", "gitlab", "jenkins", "tekton")}
+    assert {name.split("/")[0].split("-")[0] for name in wheel} == {"mlops_stage", *adapters}
     assert not [name for name in wheel if name.rpartition("/")[2].startswith("test_") or name.endswith((".pyc", ".pkl"))]
 
 

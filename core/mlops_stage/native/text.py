@@ -17,7 +17,8 @@ _WIDTH = 140
 
 def heading(layout: Layout, prefix: str = "# ") -> str:
     """The line at the top of every native file; `prefix` opens a comment in its language."""
-    return f"{prefix}{MARK}, {layout.distribution} {layout.version}; change the stage's record instead.\n"
+    instead = "renew the copy" if layout.kind == "vendor" else "change the stage's record"
+    return f"{prefix}{MARK}, {layout.distribution} {layout.version}; {instead} instead.\n"
 
 
 def yaml(*documents: Mapping[str, Any]) -> str:
