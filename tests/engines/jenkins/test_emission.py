@@ -45,6 +45,6 @@ def test_a_repository_with_a_pipeline_is_known(tmp_path, name):
 
 
 def test_the_snippet_holds_the_step_and_says_where_the_library_lies(tmp_path):
-    assert "mlopsStage()" in snippet(tmp_path)
+    assert "mlopsStage(source: 'mlops-stage')" in snippet(tmp_path)
     assert "@Library('mlops') _" in snippet(tmp_path)
     assert "plugins/jenkins" in snippet(tmp_path)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlops_stage import __version__
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -19,12 +21,16 @@ def snippet(root: Path) -> str:
     """The stage to add; it runs what mlops.yaml names."""
     del root
     return (
-        "// at the top; the library is this project's repository, with plugins/jenkins as its library path\n"
+        "// at the top; the library is https://github.com/mlops/evaluate, with the library path plugins/jenkins\n"
         "@Library('mlops') _\n\n"
-        "// among the stages, on an agent that has mlops-stage (its image, or say source: <checkout of the project>)\n"
+        "// among the stages; an agent with mlops-stage on PATH needs no checkout of it and no `source`\n"
         "stage('Model') {\n"
         "    steps {\n"
-        "        mlopsStage()\n"
+        "        dir('mlops-stage') {\n"
+        f"            checkout(scmGit(branches: [[name: 'refs/tags/v{__version__}']],"
+        " userRemoteConfigs: [[url: 'https://github.com/mlops/evaluate']]))\n"
+        "        }\n"
+        "        mlopsStage(source: 'mlops-stage')\n"
         "    }\n"
         "}\n"
     )
