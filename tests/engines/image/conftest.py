@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -65,27 +64,18 @@ def container(builder, quality, tmp_path_factory):
             (work / name).write_bytes(content)
         for path in (work, *work.rglob("*")):
             os.chown(path, 65532, 65532)
-        order = {"root": str(root), "work": str(work), "user": config["User"], "env": config["Env"], "argv": list(words) or config["Cmd"]}
-        shell = [
-            "unshare",
-            "-m",
-            "-n",
-            "-i",
-            "-u",
-            "-p",
-            "-f",
-            "--propagation",
-            "private",
-            "sh",
-            str(Path(__file__).with_name("confine.sh")),
-        ]
-        env = {
-            **dict(item.split("=", 1) for item in config["Env"]),
+        env = dict(item.split("=", 1) for item in config["Env"]) | {
             "ROOT": str(root),
             "WORK": str(work),
             "NOBODY": config["User"].split(":")[0],
         }
-        done = subprocess.run([*shell, *order["argv"]], env=env, capture_output=True, text=True, check=False, timeout=120)
+        alone = [
+            "unshare",
+            *["-m", "-n", "-i", "-u", "-p", "-f", "--propagation", "private", "sh"],
+            str(Path(__file__).with_name("confine.sh")),
+        ]
+        argv = [*alone, *(words or config["Cmd"])]
+        done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=120)
         return done, work
 
     return run
@@ -94,4 +84,4 @@ def container(builder, quality, tmp_path_factory):
 @pytest.fixture
 def configuration(builder, quality):
     """What the image says of itself."""
-    return json.loads(json.dumps(builder.config(quality)))
+    return builder.config(quality)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class Builder:
     def unpacked(self, image: str) -> Path:
         """Its files."""
         container = self("from", "--pull-never", image)
-        return self.storage.__class__(self("mount", container))
+        return Path(self("mount", container))
 
     def forget(self) -> None:
         """Let go of what is mounted."""
