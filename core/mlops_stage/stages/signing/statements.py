@@ -84,10 +84,10 @@ def of(report: Report, read: Read) -> tuple[Statement, ...]:
 
 
 def subjects_of(subjects: Iterable[Subject]) -> list[dict[str, Any]]:
-    """What a statement speaks of: each file that was judged by its own SHA-256, and of a model the manifest that binds their names."""
+    """What a statement speaks of: each file that was judged by its own SHA-256 and with its role, and of a model the manifest that binds their names."""
     given = tuple(subjects)
     judged = _judged(given)
-    made = [_descriptor(one) for one in judged]
+    made = [_in_role(one) for one in judged]
     model = {_unicode(one.name): one.sha256 for one in judged if one.role == "model"}
     if model and len(model) == len(judged):
         made.append({"name": manifest.NAME, "digest": {"sha256": manifest.digest(manifest.from_folder(model))}})
@@ -104,6 +104,10 @@ def _judged(subjects: tuple[Subject, ...]) -> tuple[Subject, ...]:
 
 def _descriptor(subject: Subject) -> dict[str, Any]:
     return {"name": _unicode(subject.name), "digest": {"sha256": subject.sha256}}
+
+
+def _in_role(subject: Subject) -> dict[str, Any]:
+    return {**_descriptor(subject), "annotations": {"role": subject.role}}
 
 
 def _statement(report: Report, predicate_type: str, predicate: Any) -> dict[str, Any]:
@@ -126,7 +130,7 @@ def _apart(judged: Iterable[Subject]) -> dict[str, Any]:
 
 def _test_result(report: Report) -> dict[str, Any]:
     judged = _judged(report.subjects)
-    used = [{**_descriptor(one), "annotations": {"role": one.role}} for one in report.subjects if one not in judged]
+    used = [_in_role(one) for one in report.subjects if one not in judged]
     params = plain_of(report.params)
     tests: dict[str, list[str]] = {name: [] for name in _TESTS.values()}
     for gate in report.gates:
