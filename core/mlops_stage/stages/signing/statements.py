@@ -71,9 +71,9 @@ def of(report: Report, read: Read) -> tuple[Statement, ...]:
     Raises:
         StageError: evidence that is gone, changed, or no JSON object.
     """
-    if report.stage in UNATTESTED or report.outcome not in RESULTS or not report.subjects:
+    own = own_of(report)
+    if own is None:
         return ()
-    own = Statement(name=report.id, content=_canonical(_statement(report, TEST_RESULT, _test_result(report))))
     others = [_of_evidence(report, item, read(report, item)) for item in report.evidence if item.predicate_type]
     made = (own, *sorted(others, key=lambda one: one.name))
     names = [one.name for one in made]
@@ -81,6 +81,13 @@ def of(report: Report, read: Read) -> tuple[Statement, ...]:
         twice = doubled(names)
         raise InputError(f"two files of evidence of {report.id} would both be the statement {twice}", "this is a bug of the stage")
     return made
+
+
+def own_of(report: Report) -> Statement | None:
+    """The statement that is the report itself; None when it judged nothing."""
+    if report.stage in UNATTESTED or report.outcome not in RESULTS or not report.subjects:
+        return None
+    return Statement(name=report.id, content=_canonical(_statement(report, TEST_RESULT, _test_result(report))))
 
 
 def subjects_of(subjects: Iterable[Subject]) -> list[dict[str, Any]]:

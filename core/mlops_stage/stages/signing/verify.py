@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mlops_stage.errors import UsageError
@@ -13,6 +14,9 @@ from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.oip.address import is_url
 from mlops_stage.report import Evidence, Finding, Level, Metric, Observations, Subject
 from mlops_stage.report.words import counted
+from mlops_stage.stages.signing.dsse import SUFFIX
+from mlops_stage.stages.signing.pending import id_of
+from mlops_stage.stages.signing.statements import own_of
 from mlops_stage.stages.signing.verifying import levels
 from mlops_stage.stages.signing.verifying.asking import asked_of
 from mlops_stage.stages.signing.verifying.checking import believe, compare
@@ -44,6 +48,8 @@ def measure(params: VerifyParams, workspace: Workspace) -> Observations:
     shelf = _shelf(params, workspace)
     place = _place(params, workspace.root)
     found = bundles_in(shelf, place)
+    if params.bundles is None:
+        found = tuple(_with_report(one, workspace) for one in found)
     workspace.progress(0.1, f"verifying {counted(len(found), 'bundle')}")
     believed, refused = believe(found, asked)
     tree = None
@@ -77,6 +83,18 @@ def _shelf(params: VerifyParams, workspace: Workspace) -> Path:
             "there is nothing to verify", "give bundles: the folder with the signed statements; or run sign before, into the same folder"
         )
     return place
+
+
+def _with_report(one: Found, workspace: Workspace) -> Found:
+    """A bundle of the run's own folder, with what the report of its name says now: it may be newer than the statement that lies there."""
+    name = one.name.removesuffix(SUFFIX)
+    report = next((earlier.report for earlier in workspace.reports if earlier.report.id == id_of(name)), None)
+    if report is None:
+        return one
+    own = own_of(report)
+    if own is None:  # it says nothing any more
+        return replace(one, beside=(*one.beside, b""))
+    return replace(one, beside=(*one.beside, own.content)) if name == own.name else one
 
 
 def _place(params: VerifyParams, root: Path) -> Path | None:
