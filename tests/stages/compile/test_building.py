@@ -129,6 +129,13 @@ def test_what_the_cache_holds_is_proven_or_built_anew_and_says_nothing_itself(gi
     assert found.artefact.read_text() == "right"
 
 
+def test_of_a_model_that_does_not_answer_the_same_twice_nothing_is_told(given):
+    (found,) = compiled(Scripted(**given | {"reference": ANSWERS}, fickle=True), Target(name="t", backend="trial"), "", tell).variants
+    assert found.agreement.verdict == "inconclusive"
+    told = "the model as given does not answer the same twice, so nothing can be compared with it"
+    assert found.failure == f"was not shown to answer as the model does: {told}"
+
+
 def told_of(one):
     """A broken target, its one finding, and no figure."""
     assert one.variants == ()

@@ -23,7 +23,7 @@ from mlops_stage.stages.compile.evidence import written
 from mlops_stage.stages.compile.material import gathered, open_file
 from mlops_stage.stages.compile.parity.drop import predictions_of
 from mlops_stage.stages.compile.parity.rows import ENOUGH
-from mlops_stage.stages.compile.parity.tiers import TIERS
+from mlops_stage.stages.compile.parity.tiers import TIERS, agree
 from mlops_stage.stages.compile.targets import load_targets
 from mlops_stage.workspace import WORK
 
@@ -149,9 +149,11 @@ def _bench(params: CompileParams, workspace: Workspace, model: Model, material: 
     )
     labelled = material.labelled
     others = labelled or material.known
-    answers, _ = bench.answers(ort, GIVEN, bench.source, [material.feeds, *([others.feeds] if others else [])])
-    right = predictions_of(model, answers[1], labelled.table, labelled.question) if labelled else None
-    return replace(bench, reference=answers[0], right=right), answers[1] if others else {}
+    again = Path(shutil.copyfile(material.feeds, work / "again.npz"))
+    answers, _ = bench.answers(ort, GIVEN, bench.source, [material.feeds, again, *([others.feeds] if others else [])])
+    fickle = agree(answers[0], answers[1], "exact", decides=False).verdict == "failed"
+    right = predictions_of(model, answers[2], labelled.table, labelled.question) if labelled else None
+    return replace(bench, reference=answers[0], right=right, fickle=fickle), answers[2] if others else {}
 
 
 def shelf_of(params: CompileParams, workspace: Workspace) -> Shelf | None:

@@ -20,7 +20,7 @@ from mlops_stage.stages.compile.parity.drop import measured_drop, predictions_of
 from mlops_stage.stages.compile.parity.tiers import TIERS, agree
 from mlops_stage.stages.compile.parity.weights import is_quantised
 from mlops_stage.stages.compile.results import FULL, Compiled, Variant, chosen
-from mlops_stage.stages.compile.targets import Target, foreign, processor_features
+from mlops_stage.stages.compile.targets import Target, foreign, processor_features, surpassed
 from mlops_stage.stages.compile.targets.releases import other_release
 
 if TYPE_CHECKING:
@@ -28,13 +28,14 @@ if TYPE_CHECKING:
 
     from mlops_stage.inputs.answers import Predictions
     from mlops_stage.inputs.model import Model
-    from mlops_stage.stages.compile.material import Material
+    from mlops_stage.stages.compile.material import Labelled, Material
     from mlops_stage.stages.compile.params import CompileParams
     from mlops_stage.stages.compile.parity.tiers import Agreement, Outputs
 
 _ROUNDS = {"quick": ROUNDS, "standard": ROUNDS, "deep": 2 * ROUNDS}
 """Of the first look at latency, by effort."""
 DISBELIEVED = "what the cache held does not answer as the model does: it was thrown away, and built anew"
+_FICKLE = "the model as given does not answer the same twice, so nothing can be compared with it"
 GIVEN = Target(name="the model as given", backend="ort")
 """What artefacts are compared with: the model in ONNX Runtime, as every other stage runs it."""
 
@@ -56,6 +57,8 @@ class Bench:
     """The answers of the model as given, on the rows to compare."""
     right: Predictions | None = None
     """The same on rows with labels."""
+    fickle: bool = False
+    """Whether the model as given does not answer the same twice, so that nothing can be told of any other form of it."""
 
     @property
     def model_bytes(self) -> int:
@@ -86,6 +89,8 @@ class _Aim:
     versions: Mapping[str, str]
     away: str
     """Why what is made for it is not run here; empty if it is."""
+    newer: str = ""
+    """Why it is not timed here; empty if it is."""
 
 
 def compiled(bench: Bench, target: Target, backend: str, progress: Callable[[float, str], None]) -> Compiled:
@@ -115,13 +120,13 @@ def _compiled(bench: Bench, target: Target, backend: str, progress: Callable[[fl
     if coverage["verdict"] == "unsupported":
         return Compiled(target=target, unsupported=tuple(coverage["reasons"]))
     versions = coverage["versions"]
-    aim = _Aim(target=target, backend=backend, versions=versions, away=unseen(target, versions))
+    aim = _Aim(target=target, backend=backend, versions=versions, away=unseen(target, versions), newer=surpassed(target))
     wanted = ladder(bench.params, target, aim.away)
     found = []
     for done, precision in enumerate(wanted):
         progress(done / len(wanted), f"{target.name}: {precision}")
         found.append(_variant(bench, aim, precision))
-    whole = Compiled(target=target, versions=tuple(versions.items()), foreign=aim.away, variants=tuple(found))
+    whole = Compiled(target=target, versions=tuple(versions.items()), foreign=aim.away, newer=aim.newer, variants=tuple(found))
     return replace(whole, shipped=chosen(whole, bench.params.prefer))
 
 
@@ -214,7 +219,7 @@ def _checked(bench: Bench, aim: _Aim, made: Variant) -> Variant:
     if aim.away:
         return replace(made, footprint=bench.answers(aim.backend, aim.target, made.artefact, [])[1])
     proven = _proven(bench, aim, made, made.artefact)
-    return proven if proven.failure else replace(proven, latency=_timed(bench, aim, made.artefact))
+    return proven if proven.failure or aim.newer else replace(proven, latency=_timed(bench, aim, made.artefact))
 
 
 def _lacking(bench: Bench) -> str:
@@ -246,31 +251,40 @@ def _built(bench: Bench, aim: _Aim, precision: str, folder: Path) -> Variant:
 
 
 def _proven(bench: Bench, aim: _Aim, made: Variant, artefact: Path) -> Variant:
-    """Loaded in a fresh process and compared row by row; in eight bits also by what it costs on rows with labels."""
-    eight, labelled, right = made.precision == "int8", bench.material.labelled, bench.right
-    also = [labelled.feeds] if eight and labelled is not None else []
+    """Loaded in a fresh process and compared row by row; in fewer bits also by what it costs on rows with labels."""
+    eight, right = made.precision == "int8", bench.right
+    labelled = bench.material.labelled if made.precision != FULL and right is not None else None
+    also = [labelled.feeds] if labelled is not None else []
     answers, footprint = bench.answers(aim.backend, aim.target, artefact, [bench.material.feeds, *also])
     decides, fewest = right is None or right.task != "regression", bench.params.min_denominator
     agreement = agree(bench.reference, answers[0], TIERS[made.precision], decides=decides, fewest=fewest)
+    if bench.fickle:
+        agreement = replace(agreement, verdict="inconclusive", curable=False, reasons=(_FICKLE,))
     made = replace(made, agreement=agreement, footprint=footprint)
     if not agreement.passed:
         return replace(made, failure=_differing(agreement))
-    if not eight or labelled is None or right is None:
+    if labelled is not None and right is not None:
+        made = _priced(bench, made, answers[1], labelled, right)
+    if made.failure:
+        return made
+    if not eight:
         overflow = _overflowing(bench, aim, artefact) if is_quantised(bench.model.facts) else ""
         return replace(made, notes=(*made.notes, f"{overflow}, as of the model as given")) if overflow else made
-    lossy = predictions_of(bench.model, answers[1], labelled.table, labelled.question)
-    drop = measured_drop(right, lossy, bench.params.drop, fewest=fewest)
-    made = replace(made, drop=drop)
-    if not drop.passed:
-        return replace(made, failure=f"costs too much: {'; '.join(drop.reasons)}")
     overflow = _overflowing(bench, aim, artefact)
     return replace(made, failure=f"does not answer the same on every processor: {overflow}" if overflow else "")
+
+
+def _priced(bench: Bench, made: Variant, answers: Outputs, labelled: Labelled, right: Predictions) -> Variant:
+    """With what fewer bits cost on rows with labels."""
+    lossy = predictions_of(bench.model, answers, labelled.table, labelled.question)
+    drop = measured_drop(right, lossy, bench.params.drop, fewest=bench.params.min_denominator)
+    return replace(made, drop=drop, failure="" if drop.passed else f"costs too much: {'; '.join(drop.reasons)}")
 
 
 def _differing(agreement: Agreement) -> str:
     reasons = "; ".join(agreement.reasons)
     if agreement.verdict == "inconclusive":
-        return f"was not shown to answer as the model does: {reasons}; more rows (rows, or effort) may show it"
+        return f"was not shown to answer as the model does: {reasons}{'; more rows (rows, or effort) may show it' if agreement.curable else ''}"
     return f"does not answer as the model does: {reasons}"
 
 

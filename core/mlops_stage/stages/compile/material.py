@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlops_stage.errors import UsageError
+from mlops_stage.errors import InputError, UsageError
 from mlops_stage.evidence.digest import sha256
+from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.answers import Question
 from mlops_stage.inputs.arrayed import blocks
 from mlops_stage.inputs.arrays import Arrays, is_arrays, open_arrays
@@ -93,6 +94,8 @@ def open_file(source: str, root: Path) -> Model:
     model = open_model(source, root)
     if isinstance(model, Served):
         raise UsageError("a served model has no file to compile", "give model: an ONNX file")
+    if not model.inputs:
+        raise InputError(f"{shown(model.name)} takes no input, so there is nothing to ask it", "export the model with its inputs")
     return model
 
 

@@ -59,6 +59,8 @@ class Agreement:
     verdict: Verdict
     reasons: tuple[str, ...]
     """Why it did not pass, one line each."""
+    curable: bool = False
+    """Whether it did not pass for want of rows, so that more may show it."""
     noise: Mapping[str, Sampled | NotEstimable] = field(default_factory=dict)
     """Of each output of which single numbers show too little: the variance that differences add, as a share of its own."""
 
@@ -101,6 +103,7 @@ def agree(reference: Outputs, candidate: Outputs, tier: Tier, *, decides: bool =
         *doubts,
         *_unshown(reference, decided),
     )
+    curable = bool(doubts or _labels_told(tier, labels, differing))
     bad = np.logical_or.reduce([far, broken, *changed.values()]) & ~differing
     decisive = bad.any() or bool(much) or _refuted(labels, tier)
     return Agreement(
@@ -115,6 +118,7 @@ def agree(reference: Outputs, candidate: Outputs, tier: Tier, *, decides: bool =
         failing=int((bad | differing).sum()),
         verdict="failed" if decisive else "inconclusive" if reasons else "passed",
         reasons=reasons,
+        curable=curable,
     )
 
 
