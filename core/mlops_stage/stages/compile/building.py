@@ -12,6 +12,7 @@ from mlops_stage.errors import LimitError, StageError, UsageError, nearest
 from mlops_stage.evidence.redact import shown
 from mlops_stage.params import Limits
 from mlops_stage.report import Failure
+from mlops_stage.report.words import listed
 from mlops_stage.stages.compile import arrays, worker
 from mlops_stage.stages.compile.backends.backend import PRECISIONS, BrokenBackendError, BuildError, Footprint, MissingBackendError
 from mlops_stage.stages.compile.cache import Shelf, key_of
@@ -141,6 +142,24 @@ def check_precisions(params: CompileParams) -> None:
             raise UsageError(f"precision: there is no {shown(word)!r}", nearest(word, PRECISIONS))
 
 
+def lacking(params: CompileParams, *, learns: bool, labelled: bool) -> str:
+    """What eight bits take that was not given; empty where it was.
+
+    Args:
+        params: what was asked.
+        learns: whether there are rows to learn ranges from.
+        labelled: whether there are rows with labels.
+    """
+    if learns and labelled:
+        return ""
+    needs = [] if learns else ["rows to learn the ranges of numbers from, which nothing is judged on"]
+    names = [] if learns else ["train"]
+    if not labelled:
+        needs.append("rows with labels to show what it costs")
+        names += ["label (the column of data that holds them)"] if params.data else ["data", "label"]
+    return f"it takes {', and '.join(needs)}; give {listed(names)}"
+
+
 def unseen(target: Target, versions: Mapping[str, str]) -> str:
     """Why what is made for a target is not run here: it is for another machine, or for other releases of its runtime; empty if it is run.
 
@@ -224,9 +243,7 @@ def _checked(bench: Bench, aim: _Aim, made: Variant) -> Variant:
 
 def _lacking(bench: Bench) -> str:
     """What it takes to try eight bits."""
-    if bench.material.calibration is None:
-        return "it takes rows to learn the ranges of numbers from, which nothing is judged on; give train"
-    return "it takes rows with labels to show what it costs; give data and label" if bench.right is None else ""
+    return lacking(bench.params, learns=bench.material.calibration is not None, labelled=bench.right is not None)
 
 
 def _key(bench: Bench, aim: _Aim, precision: str) -> str:

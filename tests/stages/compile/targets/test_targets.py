@@ -61,6 +61,7 @@ MISTAKES = {
     "target: \uff45dge\nbackend: ort\n": (1, "target: a name has only lower-case letters"),
     'target: "a\\n"\nbackend: ort\n': (1, "target: a name has only lower-case letters"),
     "target: a\nbackend: ort\nbudget:\n  ram: 4XB\n": (4, "write a size"),
+    "target: a\nbackned: ort\n": (2, "unknown key 'backned'"),
     "target: a\nbackend: ort\nruntime: 3\n": (3, "is no mapping"),
     "target: a\nbackend: [\n": (3, "not valid YAML"),
     "target: a\ntarget: b\n": (2, "not valid YAML"),
