@@ -160,12 +160,14 @@ def _check_path(item: Field, given: Sourced) -> None:
     texts = given.value if isinstance(given.value, list | tuple) else [given.value]
     held = next((what for text in texts if isinstance(text, str) and (what := held_in(text))), "")
     if held:
-        who = (
-            given.source
-            if given.source in {item.option, item.variable} or given.source.startswith(PREFIX)
-            else f"{given.source}: {item.name}"
-        )
-        raise UsageError(f"{who} holds {held}, not the path of a file", f"write it to a file and name that, or give {item.option} <(...)")
+        message = f"{_who(item, given)} holds {held}, not the path of a file"
+        raise UsageError(message, f"write it to a file and name that, or give {item.option} <(...)")
+
+
+def _who(item: Field, given: Sourced) -> str:
+    """Where a value comes from and what it is called, each once: an option and a variable carry the name themselves."""
+    named = given.source == item.option or given.source.startswith(PREFIX)
+    return given.source if named else f"{given.source}: {item.name}"
 
 
 _UNSET = Sourced(value=None, source="default")
@@ -241,8 +243,9 @@ def _validated(params: type[Asked], chosen: Values) -> Asked:
         inner = ".".join(str(part) for part in first["loc"][1:] if isinstance(part, str) and part.isidentifier())
         message = first["msg"].removeprefix("Value error, ")
         got = "" if first["type"] == "missing" else f" (got {_shown(spared(item.value))})"
-        where = f"{item.source}: " if item is not _UNSET else ""
-        text = f"{where}{name}{'.' + inner if inner else ''}: {message[0].lower()}{message[1:]}{got}"
+        field = next((other for other in describe(params) if other.name == name), None)
+        who = _who(field, item) if field and item is not _UNSET else name
+        text = f"{who}{'.' + inner if inner else ''}: {message[0].lower()}{message[1:]}{got}"
         raise UsageError(text, params.model_fields[name].description or "" if name in params.model_fields else "") from error
     for text in made.gates if isinstance(made, Params) else ():
         try:
