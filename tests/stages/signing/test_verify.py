@@ -146,6 +146,25 @@ def test_of_its_own_run_a_bundle_of_an_earlier_report_is_refused_before_the_stat
     assert ("verify/contradicted" in errors(seen)) is (now is not Outcome.PASSED)
 
 
+def test_that_nothing_is_required_and_what_did_not_pass_is_said(verify):
+    assert len(notes(verify(), "verify/nothing-required")) == 1
+    assert notes(verify(), "verify/inconclusive-report") == ["the report of data holds, and says inconclusive"]
+    required = verify(require="quality,data=inconclusive")
+    assert notes(required, "verify/nothing-required") == notes(required, "verify/inconclusive-report") == []
+    assert len(notes(verify(require="quality"), "verify/inconclusive-report")) == 1
+
+
+@pytest.mark.parametrize(("source", "rule"), [(MODEL, "verify/made-from-these"), (b"another", "verify/other-files")])
+def test_a_provenance_of_what_was_made_from_the_model_is_no_warning(verify, place, shared_double, signer, source, rule):
+    used = [{"name": "m.onnx", "digest": {"sha256": sha256(source)}, "annotations": {"role": "model"}}]
+    predicate = {"buildDefinition": {"buildType": "https://b.example/v1", "resolvedDependencies": used}}
+    built = statement({"a.xml": b"x"}, predicateType="https://slsa.dev/provenance/v1", predicate=predicate)
+    (place / "bundles" / "9.sigstore.json").write_text(json.dumps(by_key(shared_double, built, signer)))
+    seen = verify(require="quality")
+    [(found, level)] = [(one.rule, one.level) for one in seen.findings if "9.sigstore" in one.message]
+    assert (found, level) == (rule, Level.NOTE if source == MODEL else Level.WARNING)
+
+
 def test_without_a_model_it_says_what_that_leaves_open(verify):
     seen = verify(model="https://models.example/v2/models/m")
     assert errors(seen) == []

@@ -20,6 +20,7 @@ from mlops_stage.stages.signing.statements import own_of
 from mlops_stage.stages.signing.verifying import levels
 from mlops_stage.stages.signing.verifying.asking import asked_of
 from mlops_stage.stages.signing.verifying.checking import believe, compare
+from mlops_stage.stages.signing.verifying.require import parse
 from mlops_stage.stages.signing.verifying.shelf import Found, bundles_in, check_unchanged
 from mlops_stage.stages.signing.verifying.trees import read_tree
 
@@ -162,19 +163,36 @@ def _told(checked: Checked, tree: Tree | None, params: VerifyParams) -> Iterator
         # of a served model there is no file to name; elsewhere the name was forgotten, and a requirement is one on what is deployed
         level = Level.WARNING if params.model and not params.require else Level.ERROR
         yield Finding(rule="verify/no-model", level=level, message=message, hint="give model: the file or folder that is deployed")
-    for one in checked.about:
-        if one.said.outcome == "failed":
-            message = f"the report of {one.said.id or shown(one.bundle)} holds, and says failed"
-            yield Finding(
-                rule="verify/failed-report", level=Level.WARNING, message=message, hint=f"require: {one.said.id or 'what must have passed'}"
-            )
+    if checked.about and not params.require:
+        message = "nothing is required, so it would hold as well if every report had failed, or were missing"
+        hint = "give require: what must have passed, such as data,quality,scan"
+        yield Finding(rule="verify/nothing-required", level=Level.WARNING, message=message, hint=hint)
+    yield from _not_passed(checked, params)
     unchecked = sorted({what for one in checked.about for what in one.origin.unchecked})
     if unchecked:
         message = f"the bundles hold {' and '.join(unchecked)}, which nobody looked at"
         yield Finding(rule="verify/unchecked", level=Level.WARNING, message=message, hint="give trust_config: whom to trust for that")
+    delivered = {file.sha256 for file in tree.files} if tree else set()
     for one in checked.elsewhere:
+        if one.said.build_type and one.said.used and one.said.used <= delivered:
+            message = f"{shown(one.bundle)} holds, and is about what was made from these files"
+            yield Finding(rule="verify/made-from-these", level=Level.NOTE, message=message)
+            continue
         message = f"{shown(one.bundle)} holds, and is about other files than those that are delivered"
         yield Finding(rule="verify/other-files", level=Level.WARNING, message=message)
+
+
+def _not_passed(checked: Checked, params: VerifyParams) -> Iterator[Finding]:
+    """Reports about these files that hold and did not pass; of an inconclusive one a requirement may say that it will do."""
+    required = tuple(parse(text) for text in params.require)
+    for one in checked.about:
+        said = one.said
+        message = f"the report of {said.id or shown(one.bundle)} holds, and says {said.outcome}"
+        hint = f"require: {said.id or 'what must have passed'}"
+        if said.outcome == "failed":
+            yield Finding(rule="verify/failed-report", level=Level.WARNING, message=message, hint=hint)
+        elif said.outcome == "inconclusive" and not any(need.id and need.matches(said) for need in required):
+            yield Finding(rule="verify/inconclusive-report", level=Level.WARNING, message=message, hint=hint)
 
 
 def _holds(checked: Checked, tree: Tree | None) -> str:
