@@ -165,13 +165,13 @@ def _changed(name: str, signed: Collection[str]) -> RefusalError:
 
 def _incomplete(names: Sequence[str]) -> RefusalError:
     more = f" and {counted(len(names) - 1, 'other file')}" if len(names) > 1 else ""
-    told = f"{shown(names[0])}{more} was signed together with files that are not delivered, or not as they were"
+    told = f"{shown(names[0])}{more} {'were' if more else 'was'} signed together with files that are not delivered, or not as they were"
     return RefusalError(_INCOMPLETE, told, "deliver all files of one model, as they were tested", tuple(names))
 
 
 def _missing(names: Sequence[str]) -> RefusalError:
     more = f" and {counted(len(names) - 1, 'other file')}" if len(names) > 1 else ""
-    told = f"{shown(names[0])}{more} was signed with the folder and is not there"
+    told = f"{shown(names[0])}{more} {'were signed with the folder and are' if more else 'was signed with the folder and is'} not there"
     return RefusalError(_MISSING, told, "deliver the whole folder", tuple(names))
 
 
