@@ -54,6 +54,10 @@ def test_a_second_run_keeps_what_is_signed(project):
     seen = act(params, workspace(project, reported(project)))
     assert files(project) == before
     assert (metric(seen, "signed"), metric(seen, "kept")) == (0, 1)
+    [told] = [one.message for one in seen.findings if one.rule == "sign/signed"]
+    assert told.startswith("1 statement signed as key ")
+    assert told.endswith(", by an earlier run")
+    assert "of them" not in told
 
 
 def test_what_changed_is_signed_again_and_nothing_else(project):

@@ -202,3 +202,15 @@ def test_what_was_said_of_predictions_in_the_table_it_was_tested_on_says_nothing
     found = by_owner(scanned, reported(making, *said), files={"m.onnx": b"graph", **beside}, require=[said[0]])
     assert ("verify/required-other" not in rules(found)) is counts
     assert (said[0] in {one.said.id for one in found.about}) is counts
+
+
+@pytest.mark.parametrize(
+    ("gone", "told"),
+    [
+        (["a.json"], "a.json was signed with the folder and is not there"),
+        (["a.json", "b.json"], "a.json and 1 other file were signed with the folder and are not there"),
+    ],
+)
+def test_missing_files_are_told_in_one_sentence(shared_double, making, key, owner, checked, gone, told):
+    whole = making.by_key(shared_double, making.listing({"m.onnx": b"graph", **dict.fromkeys(gone, b"x")}), key)
+    assert [one.error.message for one in checked(owner, whole, files={"m.onnx": b"graph"}).refused] == [told]
