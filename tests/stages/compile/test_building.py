@@ -41,6 +41,7 @@ class Rows:
     feeds: str = "feeds"
     one: str = "one"
     calibration: None = None
+    shapes: dict = field(default_factory=dict)
     labelled: None = None
 
 

@@ -76,7 +76,7 @@ class Bench:
         """The answers of an artefact to each file of rows, loaded in a fresh process, and what it takes; of a foreign one that alone, for no rows are given."""
         made = {str(one): str(self.work / f"answers-{place}.npz") for place, one in enumerate(feeds)}
         source = None if target is GIVEN else self.source  # the model as given went through the screen when it was opened
-        weighed = self.call("footprint", backend, target, artefact=artefact, source=source, feeds=made, rows=1)
+        weighed = self.call("footprint", backend, target, artefact=artefact, source=source, feeds=made, rows=1, shapes=self.material.shapes)
         return [arrays.load(Path(one)) for one in made.values()], Footprint(**weighed)
 
 

@@ -70,6 +70,8 @@ class Material:
     probes: Probes
     feeds: Path
     """Those of `probes`."""
+    shapes: Mapping[str, tuple[int, ...]]
+    """Of each input, after the first axis."""
     one: Path
     """One row, on which time is taken."""
     labelled: Labelled | None
@@ -155,6 +157,7 @@ def gathered(params: CompileParams, model: Model, root: Path, folder: Path) -> M
         probes=asked,
         feeds=feeds,
         one=one,
+        shapes={name: values.shape[1:] for name, values in asked.feeds.items()},
         labelled=labelled,
         calibration=calibration,
         calibration_sha256=sha256(calibration) if calibration is not None else "",

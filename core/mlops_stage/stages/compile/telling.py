@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from mlops_stage.estimates import Estimate
     from mlops_stage.report import Slice
+    from mlops_stage.stages.compile.backends.backend import Footprint
     from mlops_stage.stages.compile.parity.drop import Drop
     from mlops_stage.stages.compile.results import Compiled, Variant
 
@@ -60,10 +61,16 @@ def _of_target(one: Compiled, source: Source) -> Iterator[Metric]:
         yield from _drops(ships.drop, where)
     if ships is not None and ships.footprint is not None:
         yield Metric(name=ARTEFACT, estimate=Point(float(ships.footprint.artifact_bytes)), unit="bytes", slice=where, direction="lower")
-        yield Metric(name=RAM, estimate=Point(float(ships.footprint.ram_bytes)), unit="bytes", slice=where, direction="lower")
+        yield Metric(name=RAM, estimate=_ram(ships.footprint), unit="bytes", slice=where, direction="lower")
         share = Point(ships.footprint.artifact_bytes / source.size)
         yield Metric(name="size_ratio", estimate=share, slice=where, direction="lower")
     yield from _budgets(one, where)
+
+
+def _ram(footprint: Footprint) -> Estimate:
+    if footprint.ram_bytes is None:
+        return NotEstimable(0, "the shapes of what lies between inputs and outputs cannot be told")
+    return Point(float(footprint.ram_bytes))
 
 
 def _drops(drop: Drop, where: Slice) -> Iterator[Metric]:
@@ -173,7 +180,8 @@ def _shipped(one: Compiled, ships: Variant, source: Source) -> str:
         parts.append(f"how long it takes cannot be told: {ratio.reason}")
     if ships.footprint is not None:
         size, memory = ships.footprint.artifact_bytes, ships.footprint.ram_bytes
-        parts.append(f"it has {_spelled(size)}, {size / source.size:.2f} times the model, and needs about {_spelled(memory)} of memory")
+        needs = "what memory it needs cannot be told" if memory is None else f"needs about {_spelled(memory)} of memory"
+        parts.append(f"it has {_spelled(size)}, {size / source.size:.2f} times the model, and {needs}")
     parts += ships.notes
     return "; ".join(parts)
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mlops_stage.inputs.onnx.facts import OnnxFacts
-    from mlops_stage.stages.compile.backends.backend import Runnable
+    from mlops_stage.stages.compile.backends.backend import Runnable, Shapes
     from mlops_stage.stages.compile.targets import Target
 
 ARTEFACT = "model.onnx"
@@ -107,13 +107,13 @@ class OrtBackend:
         del target
         return loaded(artefact)
 
-    def footprint(self, artefact: Path, target: Target, rows: int = 1) -> Footprint:
+    def footprint(self, artefact: Path, target: Target, rows: int = 1, shapes: Shapes | None = None) -> Footprint:
         """By the sizes of its weights and of what is alive between its nodes."""
         del target
         size = sum(file.stat().st_size for file in artefact.parent.iterdir())
-        found = reckoned(read_model(artefact), rows)
+        found = reckoned(read_model(artefact), rows, shapes or {})
         held = round(_KEPT * found.weights) + _CONVOLVED * found.convolved
-        return Footprint(artifact_bytes=size, ram_bytes=_SESSION_BYTES + held + found.alive)
+        return Footprint(artifact_bytes=size, ram_bytes=None if found.alive is None else _SESSION_BYTES + held + found.alive)
 
     def largest_weight(self, artefact: Path) -> int | None:
         """By the operators that multiply."""
