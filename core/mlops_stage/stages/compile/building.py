@@ -14,7 +14,15 @@ from mlops_stage.params import Limits
 from mlops_stage.report import Failure
 from mlops_stage.report.words import listed
 from mlops_stage.stages.compile import arrays, worker
-from mlops_stage.stages.compile.backends.backend import PRECISIONS, BrokenBackendError, BuildError, Footprint, MissingBackendError
+from mlops_stage.stages.compile.backends.backend import (
+    NATIVE,
+    PRECISIONS,
+    BrokenBackendError,
+    BuildError,
+    Footprint,
+    MissingBackendError,
+    learned,
+)
 from mlops_stage.stages.compile.cache import Shelf, key_of
 from mlops_stage.stages.compile.latency import ROUNDS, Latency
 from mlops_stage.stages.compile.parity.drop import measured_drop, predictions_of
@@ -203,7 +211,7 @@ def _variant(bench: Bench, aim: _Aim, precision: str) -> Variant:
 def _from_cache(bench: Bench, aim: _Aim, taken: Variant) -> tuple[Variant | None, str]:
     """What the cache held, where it stands the same proof as all else; else why not, in our words: those of a stranger's file are not repeated."""
     try:
-        found = _checked(bench, aim, taken)
+        found = _checked(bench, aim, replace(taken, notes=_known(bench, aim, taken.precision)))
     except LimitError:
         return None, "what the cache held could not be proven within the limits: it was thrown away, and built anew"
     except BuildError:
@@ -212,6 +220,14 @@ def _from_cache(bench: Bench, aim: _Aim, taken: Variant) -> tuple[Variant | None
         return found, ""
     unlike = found.agreement is not None and not found.agreement.passed
     return None, DISBELIEVED if unlike else "what the cache held does not pass the proof: it was thrown away, and built anew"
+
+
+def _known(bench: Bench, aim: _Aim, precision: str) -> tuple[str, ...]:
+    """What follows for an artefact from its target and from what it was made of, without a word of its own."""
+    if precision == FULL and aim.target.native and aim.target.backend == "ort":
+        return (NATIVE,)
+    calibration = bench.material.calibration if precision == "int8" else None
+    return (learned(len(next(iter(arrays.load(calibration).values())))),) if calibration is not None else ()
 
 
 def _anew(bench: Bench, aim: _Aim, precision: str, folder: Path) -> Variant:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from mlops_stage.errors import StageError
+from mlops_stage.report.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +24,15 @@ if TYPE_CHECKING:
 
 PRECISIONS = ("fp32", "fp16", "int8")
 """From the most to the least exact."""
+
+NATIVE = "optimised for this machine's processor: no other will take it"
+"""What is said of full precision for a target that is native."""
+
+
+def learned(rows: int) -> str:
+    """What is said of eight bits whose ranges come from so many rows."""
+    return f"ranges learned from {counted(rows, 'row')}"
+
 
 Verdict = Literal["supported", "unsupported", "unknown"]
 

@@ -10,7 +10,7 @@ import onnxruntime
 from mlops_stage.inputs.onnx.reader import read_facts
 from mlops_stage.inputs.onnx.screen import screen
 from mlops_stage.stages.compile import static
-from mlops_stage.stages.compile.backends.backend import BuildError, Built, Coverage, Footprint, Inspection
+from mlops_stage.stages.compile.backends.backend import NATIVE, BuildError, Built, Coverage, Footprint, Inspection
 from mlops_stage.stages.compile.backends.kernels import oldest
 from mlops_stage.stages.compile.footprint import reckoned
 from mlops_stage.stages.compile.graphs import keep_metadata, read_model, write_model
@@ -82,7 +82,7 @@ class OrtBackend:
         """Write the optimised model; where the target's release lacks a fused operator, with standard operators only."""
         if target.native:
             optimise(model, path, LEVELS.ORT_ENABLE_ALL)
-            return ("optimised for this machine's processor: no other will take it",)
+            return (NATIVE,)
         optimise(model, path, LEVELS.ORT_ENABLE_EXTENDED)
         problems = static.faults(read_facts(path), target, onnxruntime.__version__)
         if not problems:
