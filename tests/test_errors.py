@@ -1,6 +1,8 @@
+import traceback
+
 import pytest
 
-from mlops_stage.errors import ExitCode, InputError, StageError, UsageError, alike, nearest, worst
+from mlops_stage.errors import ExitCode, InputError, StageError, UsageError, alike, nearest, telling_hints, worst
 
 
 @pytest.mark.parametrize(
@@ -49,3 +51,10 @@ def test_a_misspelt_name_gets_the_nearest_and_a_strange_one_gets_all():
     assert nearest("lable", ["label", "score"]) == "did you mean 'label'?"
     assert nearest("zzz", ["score", "label"]) == "known: label, score"
     assert nearest("zzz", []) == "there are none"
+
+
+@pytest.mark.parametrize(("hint", "shown"), [("name one", "UsageError: no file\nhint: name one\n"), ("", "UsageError: no file\n")])
+def test_a_traceback_shows_the_hint(hint, shown):
+    with pytest.raises(UsageError) as caught, telling_hints():
+        raise UsageError("no file", hint)
+    assert "".join(traceback.format_exception(caught.value)).endswith(shown)

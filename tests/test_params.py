@@ -3,6 +3,7 @@ from pydantic import ValidationError
 
 from mlops_stage import host
 from mlops_stage.params import RUN_WIDE, Limits, Params, RunWide, Targets, TextList, TextMapping
+from mlops_stage.stages.signing.verifying.params import VerifyParams
 
 
 class Some(Params):
@@ -24,6 +25,13 @@ class Some(Params):
 )
 def test_lists_come_as_commas_or_json(given, expected):
     assert Some(names=given).names == expected
+
+
+@pytest.mark.parametrize("empty", ["a,", "a, ,b", ",a", '["a", ""]'])
+def test_a_list_of_demands_has_no_empty_item(empty):
+    with pytest.raises(ValidationError, match="one of its items is empty; leave it out, or see whether the variable"):
+        VerifyParams(require=empty)
+    assert VerifyParams(require=" a , b").require == ("a", "b")
 
 
 @pytest.mark.parametrize("given", ["host,aarch64,own.yaml", ["host,aarch64", "own.yaml"], ["host", "aarch64", "own.yaml"]])

@@ -27,7 +27,12 @@ Frame = dict[str, Any]
 
 _PR_SET_PDEATHSIG = 1
 _PROGRESS_SECONDS = 0.1
-_ALLOCATION = ("bad_alloc", "Failed to allocate memory", "Unable to allocate", "Out of Memory", "out of memory")
+_ALLOCATION = (
+    *("bad_alloc", "Failed to allocate memory", "Unable to allocate", "Cannot allocate memory", "Out of Memory", "out of memory"),
+    "failed to map segment",  # a library for which there is no room
+)
+_NEAR = 16 * 2**20
+"""A process that holds so nearly all it may was refused some: what it does not get is asked for in pieces."""
 
 
 def main() -> None:
@@ -42,7 +47,9 @@ def main() -> None:
     seen = _watching() if task.get("watch") else None
     try:
         frame = perform(task, _throttled(channel), seen)
-    except MemoryError:  # the limit is below what the imports need
+    except (MemoryError, SystemError, ImportError) as error:  # the limit may be below what the imports need
+        if not _is_starved(error):
+            raise
         frame = _starved(task["stage"]["name"])
     read = {"read": seen.said()} if seen else {}
     _send(channel, {**frame, **read, "peak_bytes": _peak_bytes()})
@@ -64,18 +71,19 @@ def perform(task: Frame, progress: Callable[[float, str], None], seen: Watched |
     stage = Stage(**{**task["stage"], "consumes": tuple(task["stage"]["consumes"])})
     try:
         return _work(stage, task, progress, seen)
-    except StageError as error:
-        return _failure(error.code, error.message, error.hint)
-    except ModuleNotFoundError as error:
-        own = {"mlops_stage", stage.work.split(":")[0].split(".")[0]}
-        if error.name is None or error.name.split(".")[0] in own:  # a typo of the stage's author; nothing to install
-            return _bug(stage, error)
-        hint = f"pip install '{stage.distribution}[{stage.extra}]'" if stage.extra else f"pip install {error.name}"
-        return _failure(ExitCode.STAGE, f"{stage.name} needs {error.name}, which is not installed", hint)
     except Exception as error:  # noqa: BLE001  (a stage may be anybody's; its bug costs its own report only)
-        if isinstance(error, MemoryError) or any(sign in f"{type(error).__name__} {error}" for sign in _ALLOCATION):
-            return _starved(stage.name)
-        return _bug(stage, error)
+        return _starved(stage.name) if _is_starved(error) else _ended(stage, error)
+
+
+def _ended(stage: Stage, error: Exception) -> Frame:
+    """What an exception says, as a `failure` frame."""
+    if isinstance(error, StageError):
+        return _failure(error.code, error.message, error.hint)
+    own = {"mlops_stage", stage.work.split(":")[0].split(".")[0]}
+    if not isinstance(error, ModuleNotFoundError) or error.name is None or error.name.split(".")[0] in own:
+        return _bug(stage, error)  # of a module, a typo of the stage's author; nothing to install
+    hint = f"pip install '{stage.distribution}[{stage.extra}]'" if stage.extra else f"pip install {error.name}"
+    return _failure(ExitCode.STAGE, f"{stage.name} needs {error.name}, which is not installed", hint)
 
 
 def _work(stage: Stage, task: Frame, progress: Callable[[float, str], None], seen: Watched | None) -> Frame:
@@ -142,6 +150,30 @@ def _report(folder: str) -> Any:
     from mlops_stage.report import read_report
 
     return read_report(Path(folder) / "report.json")
+
+
+def _is_starved(error: BaseException) -> bool:
+    """Whether memory is what was lacking; where there is none left, Python itself breaks in ways that do not say so."""
+    if isinstance(error, StageError):
+        return error.__cause__ is not None and _is_starved(error.__cause__)
+    if isinstance(error, MemoryError) or any(sign in f"{type(error).__name__} {error}" for sign in _ALLOCATION):
+        return True
+    return isinstance(error, SystemError | ImportError) and _at_limit()
+
+
+def _at_limit() -> bool:
+    """Whether this process holds nearly all the memory that it may."""
+    import resource
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    if soft == resource.RLIM_INFINITY:
+        return False
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        held = next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmData:"))
+    except (OSError, StopIteration):  # no Linux
+        return False
+    return held > soft - _NEAR
 
 
 def _starved(name: str) -> Frame:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 
 class ExitCode(IntEnum):
@@ -83,6 +84,17 @@ class InterruptedByUserError(StageError):
     """Ctrl-C or SIGTERM (exit 130)."""
 
     code = ExitCode.INTERRUPTED
+
+
+@contextmanager
+def telling_hints() -> Iterator[None]:
+    """Around what scripts call: a traceback shows the hint of an error too, for there no command line tells it."""
+    try:
+        yield
+    except StageError as error:
+        if error.hint:
+            error.add_note(f"hint: {error.hint}")
+        raise
 
 
 def alike(name: str, known: Iterable[str]) -> str:

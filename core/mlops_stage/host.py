@@ -228,7 +228,12 @@ def _fault(record: object) -> str:
         return f"the name {record.name!r} is not lower-case words joined by underscores"
     if isinstance(record, Adapter):
         wrong = next(
-            (one for one in (record.native, record.present, record.snippet, record.detect, record.emit, record.comment) if one and ":" not in one), ""
+            (
+                one
+                for one in (record.native, record.present, record.snippet, record.detect, record.emit, record.comment)
+                if one and ":" not in one
+            ),
+            "",
         )
         return f"{wrong!r} is not of the form module:attribute" if wrong else ""
     return _fault_of_stage(record) if isinstance(record, Stage) else ""

@@ -52,6 +52,14 @@ def _listed(value: Any) -> Any:
     return found
 
 
+def _demanded(value: Any) -> Any:
+    """The same of what is demanded: an item that says nothing, as of a variable that is not set, would demand less than was meant."""
+    parts = value.split(",") if isinstance(value, str) and not value.lstrip().startswith("[") else _listed(value)
+    if isinstance(parts, list | tuple) and len(parts) > 1 and any(isinstance(part, str) and not part.strip() for part in parts):
+        raise ValueError(f"one of its items is empty; {EMPTY.partition('; ')[2]}")
+    return _listed(value)
+
+
 def _each_listed(value: Any) -> Any:
     """The same, also where the option is repeated: `--target a,b --target c`."""
     if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
@@ -110,6 +118,8 @@ def _refuse(what: str) -> int:
 
 
 TextList = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+DemandList = Annotated[tuple[str, ...], BeforeValidator(_demanded)]
+"""A list of demands, in which a comma at the end is no matter of style."""
 TextMapping = Annotated[Mapping[str, str], BeforeValidator(_mapped)]
 Size = Annotated[int, BeforeValidator(_bytes), Field(gt=0)]
 """A number of bytes, or text such as 4MB."""
@@ -163,7 +173,7 @@ Contract = Annotated[
 Profile = Annotated[
     str | None, Field(description="statistics of earlier data, kept as a file; drift is measured from it", json_schema_extra=PATH)
 ]
-Standard = Annotated[TextList, Field(description="sets of criteria taken from a law or norm, such as equalized-odds or four-fifths")]
+Standard = Annotated[DemandList, Field(description="sets of criteria taken from a law or norm, such as equalized-odds or four-fifths")]
 Targets = Annotated[
     tuple[str, ...],
     BeforeValidator(_each_listed),

@@ -31,7 +31,7 @@ def test_what_the_command_line_leaves_open_comes_from_the_stages_entry(trial):
         (["pain", "wall"], 2, "stage trial has no command 'pain'"),
         (["wall"], 2, "`trial wall` needs one more word"),
         (["wall", "hide"], 2, "`trial wall` has no command 'hide'"),
-        (["paint", "wall", "--coats", "0"], 2, "--coats: coats: input should be greater than or equal to 1"),
+        (["paint", "wall", "--coats", "0"], 2, "--coats: input should be greater than or equal to 1"),
         (["paint", "nothing"], 3, "there is nothing to paint"),
         (["paint", "nonsense"], 4, "trial paint answered with something that is no Reply"),
     ],

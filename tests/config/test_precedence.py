@@ -1,3 +1,6 @@
+import json
+from pathlib import Path
+
 import pytest
 
 from mlops_stage.config import precedence
@@ -144,3 +147,47 @@ def test_a_token_in_the_place_of_its_variable_is_not_repeated(trial):
         done = trial("trial", "--model-token-env", token)
         said = done.stdout + done.stderr + "".join(path.read_text() for path in trial.cwd.glob("mlops-out/**/*") if path.is_file())
         assert token not in said
+
+
+PEM = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGsecret\n-----END PRIVATE KEY-----"
+JWT = "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJodHRwczovL2NpIn0.c2VjcmV0LXNpZ25hdHVyZQ"
+
+
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [
+        (PEM, "a key"),
+        (PEM.replace("\n", " "), "a key"),
+        ("MIGHAgEAMBMGByqGSM49" + "Ab1+" * 20, "a key"),
+        (JWT, "a token"),
+        ("ghp_" + "a1" * 20, "a token"),
+        ("first\nsecond", "several lines"),
+    ],
+)
+@pytest.mark.parametrize("given", ["option", "variable", "yaml"])
+def test_what_a_file_should_hold_is_refused_in_the_place_of_its_path_and_not_repeated(ask, given, value, what):
+    ways = {
+        "option": ("--model", {"options": {"model": value}, "cwd": Path("/")}),  # from elsewhere, so that paths are rooted
+        "variable": ("MLOPS_INPUT_MODEL", {"env": {"MLOPS_INPUT_MODEL": value}, "subcommand": True}),
+        "yaml": ("mlops.yaml:2: model", {"text": f"version: 1\nmodel: {json.dumps(value)}\nruns:\n  - stage: trial\n"}),
+    }
+    who, asked = ways[given]
+    with pytest.raises(UsageError) as caught:
+        ask(**asked)
+    assert caught.value.message == f"{who} holds {what}, not the path of a file"
+    assert caught.value.hint == "write it to a file and name that, or give --model <(...)"
+
+
+@pytest.mark.parametrize(
+    "path", ["keys/MIGHA.pem", "run-eyJhbGciOiJ.eyJ.onnx", "/dev/fd/63", "https://host/model", "git:main:m.onnx", "a b.onnx"]
+)
+def test_what_may_be_a_path_is_taken_as_one(ask, path):
+    assert ask(options={"model": path})["trial"].params.model == path
+
+
+def test_a_secret_in_another_param_is_masked_where_it_is_shown(ask):
+    found = ask(options={"label": JWT}).values()
+    assert JWT not in precedence.explain(found)
+    with pytest.raises(UsageError) as caught:
+        ask(options={"seed": JWT})
+    assert JWT not in caught.value.message

@@ -40,3 +40,8 @@ def test_every_page_says_it():
 def test_many_of_them_are_counted():
     found = {f"r{place}": "another model" for place in range(11)}
     assert mixed.told(found).endswith("and r7 about another model and 3 more")
+
+
+def test_what_several_are_about_is_said_once():
+    found = {"scan": "another model", "data": "other data", "sign": "another model"}
+    assert mixed.told(found).endswith("come scan and sign about another model and data about other data")

@@ -82,8 +82,10 @@ def test_however_a_stage_breaks_it_gets_an_error_report_and_the_next_stage_runs(
     assert bench.record.exit_code == code
 
 
-def test_a_limit_below_what_python_needs_is_told_as_such(bench):
-    report = bench.one(limits="memory=10MiB")
+@pytest.mark.parametrize("limit", ["10MiB", "83MiB", "127MiB"])
+def test_a_limit_below_what_python_needs_is_told_as_such_and_nothing_started(bench, limit):
+    report = bench.one(limits=f"memory={limit}")
+    assert "no stage runs in less than 128 MiB" in report.error.hint
     assert report.error.code == 3
     assert "more memory than its limit" in report.error.message
 
@@ -92,8 +94,9 @@ def test_libraries_are_told_not_to_phone_home(bench):
     assert {"DO_NOT_TRACK", "ORT_DISABLE_TELEMETRY"} <= {finding.message for finding in bench.one("environment").findings}
 
 
-def test_a_stage_that_eats_memory_is_stopped_at_its_limit(bench):
-    report = bench.one("memory", limits="memory=300MiB")
+@pytest.mark.parametrize("what", ["memory", "starved-library", "starved-python"])
+def test_a_stage_that_eats_memory_is_stopped_at_its_limit(bench, what):
+    report = bench.one(what, limits="memory=300MiB")
     assert report.error.code == 3
     assert "more memory than its limit" in report.error.message
     assert "--limits memory=" in report.error.hint

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from mlops_stage import gate
 from mlops_stage.config.file import Config, Entry, Sourced, Values
 from mlops_stage.errors import StageError, UsageError, nearest
+from mlops_stage.evidence.redact import held_in, spared
 from mlops_stage.fields import describe
 from mlops_stage.params import CHOOSE, RUN_WIDE, Params, Refusal, Request, Verb
 
@@ -83,7 +84,7 @@ def explain(asked: Iterable[Request | Refusal]) -> str:
         if isinstance(request, Refusal):
             lines.append(f"  cannot be used: {request.error.message}")
             continue
-        rows = [(name, _shown(value), request.sources[name]) for name, value in request.params.as_recorded().items()]
+        rows = [(name, _shown(spared(value)), request.sources[name]) for name, value in request.params.as_recorded().items()]
         wide = max(len(name) for name, _, _ in rows)
         broad = min(48, max(len(value) for _, value, _ in rows))
         lines += [f"  {name:<{wide}}  {value:<{broad}}  {source}" for name, value, source in rows]
@@ -145,10 +146,28 @@ def _chosen(fields: tuple[Field, ...], entry: Entry, block: Values, config: Conf
     chosen: dict[str, Sourced] = {}
     for layer in reversed(layers):
         chosen.update(layer)
+    for item in fields:
+        if item.path and item.name in chosen:
+            _check_path(item, chosen[item.name])
     from_here = {
         item.name for item in fields if item.path and (item.name in layers[0] or chosen.get(item.name, _UNSET).source.startswith(PREFIX))
     }
     return {name: _rooted(item, name in from_here, config.root, invocation.cwd) for name, item in chosen.items()}
+
+
+def _check_path(item: Field, given: Sourced) -> None:
+    """Refuse a file's content in the place of its path, before anything repeats it: a private key or a token would stand in reports and logs."""
+    texts = given.value if isinstance(given.value, list | tuple) else [given.value]
+    held = next((what for text in texts if isinstance(text, str) and (what := held_in(text))), "")
+    if held:
+        message = f"{_who(item, given)} holds {held}, not the path of a file"
+        raise UsageError(message, f"write it to a file and name that, or give {item.option} <(...)")
+
+
+def _who(item: Field, given: Sourced) -> str:
+    """Where a value comes from and what it is called, each once: an option and a variable carry the name themselves."""
+    named = given.source == item.option or given.source.startswith(PREFIX)
+    return given.source if named else f"{given.source}: {item.name}"
 
 
 _UNSET = Sourced(value=None, source="default")
@@ -223,9 +242,10 @@ def _validated(params: type[Asked], chosen: Values) -> Asked:
             ) from error
         inner = ".".join(str(part) for part in first["loc"][1:] if isinstance(part, str) and part.isidentifier())
         message = first["msg"].removeprefix("Value error, ")
-        got = "" if first["type"] == "missing" else f" (got {_shown(item.value)})"
-        where = f"{item.source}: " if item is not _UNSET else ""
-        text = f"{where}{name}{'.' + inner if inner else ''}: {message[0].lower()}{message[1:]}{got}"
+        got = "" if first["type"] == "missing" else f" (got {_shown(spared(item.value))})"
+        field = next((other for other in describe(params) if other.name == name), None)
+        who = _who(field, item) if field and item is not _UNSET else name
+        text = f"{who}{'.' + inner if inner else ''}: {message[0].lower()}{message[1:]}{got}"
         raise UsageError(text, params.model_fields[name].description or "" if name in params.model_fields else "") from error
     for text in made.gates if isinstance(made, Params) else ():
         try:

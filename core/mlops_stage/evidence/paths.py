@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mlops_stage.errors import InputError, StageError, UsageError, alike
-from mlops_stage.evidence.redact import shown
+from mlops_stage.evidence.redact import held_in, shown
 
 _WHERE = "paths are relative to the folder of mlops.yaml, or without one to the current folder"
 
@@ -18,11 +18,14 @@ def existing(root: Path, text: str, what: str) -> Path:
     """The path that a user named, relative to the root; `what` says which param named it.
 
     Raises:
-        UsageError: empty, impossible or absent; the hint names the nearest neighbour, or DVC when it holds the file.
+        UsageError: empty, impossible, absent, or what the file should hold; the hint names the nearest neighbour, or DVC when it holds the file.
         InputError: it stands behind a folder that may not be read.
     """
     if not text.strip() or "\0" in text:
         raise UsageError(f"{what} names no path: {shown(text)!r}", f"give {what} as a path; {_WHERE}")
+    held = held_in(text)
+    if held:  # the message for what is absent would repeat it
+        raise UsageError(f"{what} holds {held}, not the path of a file", f"write it to a file and name that; {_WHERE}")
     path = root / text
     try:
         path.stat()

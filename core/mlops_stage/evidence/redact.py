@@ -116,6 +116,30 @@ def without_secrets(text: str) -> str:
     return text
 
 
+def spared(value: Any) -> Any:
+    """The same of every text in lists and mappings, as params are."""
+    if isinstance(value, dict):
+        return {key: spared(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [spared(item) for item in value]
+    return without_secrets(value) if isinstance(value, str) else value
+
+
+_HELD = (
+    (re.compile(r"-----BEGIN [A-Z0-9 ]*KEY-----"), "a key"),
+    (re.compile(r"-----BEGIN "), "a PEM file's content"),
+    (re.compile(r"\A\s*M[C-I][A-Za-z0-9+/]{80,}={0,2}\s*\Z"), "a key"),  # base64 of DER, as keys are without the lines of PEM
+    (re.compile(r"\A\s*(?:Bearer\s+)?eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*\s*\Z", re.IGNORECASE), "a token"),
+    (re.compile(rf"\A\s*(?:Bearer\s+)?(?:{_SECRETS[2].pattern})[\w-]*\s*\Z"), "a token"),
+    (re.compile(r"[\n\r]"), "several lines"),
+)
+
+
+def held_in(text: str) -> str:
+    """What a text holds that should be the path of a file and is a file's content: `a key`, `a token`, `several lines`; empty of what may be a path."""
+    return next((what for pattern, what in _HELD if pattern.search(text)), "")
+
+
 def shape_of(value: str, limit: int = 40) -> str:
     """What a value looks like, without what it says: a letter is `a`, `A` or `x`, a digit `9`; other marks stay."""
     marks = [

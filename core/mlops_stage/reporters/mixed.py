@@ -37,6 +37,8 @@ def _others(report: Report, own: list[tuple[str, str]]) -> list[str]:
 
 def told(found: Mapping[str, str]) -> str:
     """The strangers in one sentence, without its full stop; there is at least one."""
-    each = listed([f"{name} about {others}" for name, others in list(found.items())[:_NAMED]])
+    named = list(found.items())[:_NAMED]
+    alike = {others: listed([name for name, same in named if same == others]) for _, others in named}
+    each = listed([f"{names} about {others}" for others, names in alike.items()])
     rest = f" and {len(found) - _NAMED:,} more" if len(found) > _NAMED else ""
     return f"not all reports are about the same files: from earlier runs come {each}{rest}"

@@ -39,6 +39,8 @@ WALL_SECONDS = 3600
 """Default wall time of a stage."""
 MEMORY_SHARE = 0.8
 """Default memory of a stage, as a share of the machine's (or the container's)."""
+LEAST_MEMORY = 128 * 2**20
+"""What Python and the imports of a stage take. With less, Python may run in circles: where there is no room to handle that there is no room, CPython tries again for ever."""
 FRAME_BYTES = 256 * 2**20
 """A child that answers with more is ended."""
 
@@ -143,6 +145,8 @@ def in_child(
     """
     memory = limits.memory or int(MEMORY_SHARE * machine_memory())
     wall = limits.wall or WALL_SECONDS
+    if memory < LEAST_MEMORY:
+        return Answer(frame=_too_little(order["stage"]["name"]), cost=Cost(wall_seconds=0.0, cpu_seconds=0.0, peak_bytes=0))
     order = {**order, "limits": {"memory": memory, "cpu": limits.cpu}}
     order["workspace"]["env"] = passed_on(env, order["variables"])
     reading, writing = os.pipe()
@@ -289,6 +293,12 @@ def _end(process: subprocess.Popen[bytes], patience: float) -> tuple[Any, int]:
         with suppress(BrokenPipeError):
             process.stdin.close()
     return usage, status
+
+
+def _too_little(name: str) -> Frame:
+    """What is said of a limit below what every stage needs; no process is started."""
+    hint = f"no stage runs in less than {LEAST_MEMORY // 2**20} MiB; raise it with --limits memory=8GiB"
+    return {"failure": {"code": int(ExitCode.STAGE), "message": f"{name} needed more memory than its limit", "hint": hint}}
 
 
 def _silence(name: str, status: int, reason: str, wall: int, cpu: int) -> Frame:

@@ -12,7 +12,7 @@ from mlops_stage import gate
 from mlops_stage.errors import ExitCode, InternalError, StageError
 from mlops_stage.evidence.digest import sha256
 from mlops_stage.evidence.paths import inside, relative
-from mlops_stage.evidence.redact import without_credentials
+from mlops_stage.evidence.redact import spared, without_credentials, without_secrets
 from mlops_stage.fields import describe
 from mlops_stage.report import AnyCriterion, Failure, Judgement, NotApplicable, Observations, Outcome, Report, adapter_of
 
@@ -67,7 +67,7 @@ def refused(request: Refusal) -> Report:
 
 
 def recorded(params: Params, root: Path, env: Mapping[str, str]) -> dict[str, Any]:
-    """Params as a report shows them: paths relative to the root, no credentials in addresses, nothing withheld, and nothing that only says how the work is done."""
+    """Params as a report shows them: paths relative to the root, no credentials in addresses, no keys and tokens, nothing withheld, and nothing that only says how the work is done."""
     items = describe(type(params))
     plain = params.as_recorded()
     for item in items:
@@ -79,11 +79,11 @@ def recorded(params: Params, root: Path, env: Mapping[str, str]) -> dict[str, An
             plain[item.name] = "***"  # a name that no variable has may be the token itself
         if item.path and isinstance(value, str):
             plain[item.name] = relative(root, Path(value)) if Path(value).is_absolute() else without_credentials(value)
-    return plain
+    return {name: spared(value) for name, value in plain.items()}
 
 
 def _errored(about: Mapping[str, Any], error: Failure) -> Report:
-    error = replace(error, message=without_credentials(error.message))
+    error = replace(error, message=without_secrets(without_credentials(error.message)))
     return Report(**about, outcome=Outcome.ERROR, summary=f"There is no verdict: {error.message}.", error=error)
 
 

@@ -13,7 +13,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from mlops_stage.errors import InputError, UsageError
+from mlops_stage.errors import InputError, StageError, UsageError
 from mlops_stage.estimates import NotEstimable, Point
 from mlops_stage.gate import Rules, judge
 from mlops_stage.hookspecs import Plugin, hookimpl
@@ -499,3 +499,36 @@ def test_a_backend_that_is_not_installed_is_left_out_unless_it_is_required(bench
     (bench.root / "rare.yaml").write_text("target: rare\nbackend: rare\nrequired: true\n")
     with pytest.raises(MissingBackendError, match="no_such_library"):
         bench.act(workspace=place, target=["rare.yaml"])
+
+
+@pytest.mark.parametrize(
+    ("nodes", "told"),
+    [
+        (["ReduceSum", ["x"], {"keepdims": 0}], "are not one per row: 'y' has the shape ()"),
+        (["SequenceConstruct", ["x", "x"], {}], "are not one per row: 'y' has the shape (2, 20, 4)"),
+        (["Constant", [], {"value_floats": [1.0]}], "takes no input"),
+    ],
+)
+def test_a_model_that_gives_no_answer_for_each_row_is_refused_in_one_sentence(tmp_path, nodes, told):
+    kind, taken, also = nodes
+    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)]
+    if kind == "SequenceConstruct":
+        outputs = [helper.make_tensor_sequence_value_info("y", TensorProto.FLOAT, None)]
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 4])] if taken else []
+    graph = helper.make_graph([helper.make_node(kind, taken, ["y"], **also)], "g", inputs, outputs)
+    onnx.save_model(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "m.onnx")
+    with pytest.raises(StageError) as caught:
+        Bench(tmp_path).act(model="m.onnx", data=None, rows=20)
+    assert told in caught.value.message
+    assert caught.value.code == 3
+
+
+def test_a_model_that_answers_at_random_leaves_the_verdict_open(tmp_path):
+    nodes = [helper.make_node("RandomNormalLike", ["x"], ["r"]), helper.make_node("Add", ["x", "r"], ["y"])]
+    ports = [[helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 4])] for name in "xy"]
+    graph = helper.make_graph(nodes, "g", *ports)
+    onnx.save_model(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "m.onnx")
+    found = Bench(tmp_path)
+    seen = found.act(model="m.onnx", data=None, rows=20)
+    assert found.judged(seen).outcome is Outcome.INCONCLUSIVE
+    assert any("does not answer the same twice" in finding.message for finding in seen.findings)

@@ -41,6 +41,7 @@ class Rows:
     feeds: str = "feeds"
     one: str = "one"
     calibration: None = None
+    shapes: dict = field(default_factory=dict)
     labelled: None = None
 
 
@@ -127,6 +128,21 @@ def test_what_the_cache_holds_is_proven_or_built_anew_and_says_nothing_itself(gi
     assert (found.cached, found.notes, found.failure) == ((False, ("folded", told), "") if told else (True, (), ""))
     assert again.done.count("build") == bool(told)
     assert found.artefact.read_text() == "right"
+
+
+def test_of_what_the_cache_held_is_said_what_follows_from_its_target(given, tmp_path):
+    shelf, target = Shelf(tmp_path / "cache"), Target(name="t", backend="ort", native=True)
+    for folder in ("one", "two"):
+        bench = Scripted(**given | {"shelf": shelf, "reference": ANSWERS, "work": tmp_path / folder})
+        (found,) = compiled(bench, target, "", tell).variants
+    assert (found.cached, found.notes) == (True, ("optimised for this machine's processor: no other will take it",))
+
+
+def test_of_a_model_that_does_not_answer_the_same_twice_nothing_is_told(given):
+    (found,) = compiled(Scripted(**given | {"reference": ANSWERS}, fickle=True), Target(name="t", backend="trial"), "", tell).variants
+    assert found.agreement.verdict == "inconclusive"
+    told = "the model as given does not answer the same twice, so nothing can be compared with it"
+    assert found.failure == f"was not shown to answer as the model does: {told}"
 
 
 def told_of(one):

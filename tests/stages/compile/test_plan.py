@@ -5,7 +5,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from mlops_stage.errors import UsageError
-from mlops_stage.stages.compile import targets
+from mlops_stage.params import CHOOSE
+from mlops_stage.stages.compile import offers, targets
 from mlops_stage.stages.compile.init import init
 from mlops_stage.stages.compile.params import CompileParams
 from mlops_stage.stages.compile.plan import plan
@@ -47,6 +48,31 @@ def test_what_is_missing_for_a_proof_is_told(place):
     assert not any("int8" in note for note in planned(place, precision=["fp32"]).notes)
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({}, "int8 will not be tried: it takes rows to learn the ranges of numbers from, which nothing is judged on, and rows with labels to show what it costs; give train, data and label"),
+        ({"train": "train.csv", "data": "test.csv"}, "int8 will not be tried: it takes rows with labels to show what it costs; give label (the column of data that holds them)"),
+        ({"data": "test.csv", "label": "label"}, "int8 will not be tried: it takes rows to learn the ranges of numbers from, which nothing is judged on; give train"),
+    ],
+)  # fmt: skip
+def test_only_what_is_missing_for_eight_bits_is_named(place, given, told):
+    assert told in planned(place, **given).notes
+
+
+def test_what_cannot_be_judged_or_run_is_told_before(place, monkeypatch):
+    (place.root / "old.yaml").write_text('target: old\nbackend: ort\nruntime: {version: "<1.0"}\n')
+    (note, *_) = planned(place, target=["old.yaml"]).notes
+    assert note.startswith("old: fp32 with the backend ort; it is not emulated and stays inconclusive: it is for onnxruntime <1.0, and")
+    (place.root / "tvm.yaml").write_text("target: tvm\nbackend: tvm\n")
+    with pytest.raises(UsageError, match="there is no backend 'tvm'"):
+        planned(place, target=["tvm.yaml"])
+    monkeypatch.setitem(offers._RUNTIMES, "ort", "a-runtime-that-is-not-installed")
+    found = planned(place)
+    assert found.notes[0] == "host: left out, for a-runtime-that-is-not-installed is not installed"
+    assert found.cost.startswith("0 variants")
+
+
 def test_a_served_model_is_not_applicable(place):
     assert "served" in planned(place, model="https://localhost/v2/models/m").notes[0]
 
@@ -58,7 +84,10 @@ def test_what_cannot_be_is_refused(place, params):
 
 
 def test_init_names_what_lies_there(place, tmp_path):
-    assert init(place.root) == {"model": "model.onnx", "target": ["host"], "data": "test.csv", "train": "train.csv"}
+    known = {"model": "model.onnx", "target": ["host"], "data": "test.csv", "train": "train.csv"}
+    assert init(place.root) == {**known, "label": CHOOSE}
+    (place.root / "test.csv").write_text("x,y_true\n1,0\n")
+    assert init(place.root) == known
     empty = tmp_path / "empty"
     empty.mkdir()
     assert init(empty) is None

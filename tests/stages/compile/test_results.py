@@ -48,6 +48,7 @@ FULL = variant("fp32", 1.0)
     [
         (variant("int8", 0.6), "int8"),
         (variant("int8", 0.99), "fp32"),  # its upper bound is not below
+        (variant("int8", 0.97), "fp32"),  # it is below the ratio of fp32, and not below its lower bound
         (variant("int8", 0.6, passed=False), "fp32"),
         (variant("int8", 0.6, failure="costs too much"), "fp32"),
         (variant("int8", 0.6, control=1.03), "fp32"),  # the machine was too busy

@@ -112,7 +112,7 @@ def test_nothing_is_measured_of_a_foreign_target():
     assert isinstance(found["parity[target=host]"], NotEstimable)
     assert isinstance(found["latency_ratio[target=host]"], NotEstimable)
     assert "latency_ratio_budget[target=host]" not in found
-    assert "made with ONNX Runtime 1.26.0, and never run" in told(one)["compile/shipped"].message
+    assert "made with ONNX Runtime 1.26.0, and does not ship before it is judged there" in told(one)["compile/shipped"].message
     assert told(one)["compile/not-emulated"].level is Level.WARNING
 
 
@@ -135,6 +135,24 @@ def test_where_nothing_ships_the_reason_is_grave():
     one = compiled(variant("fp32", failure="does not answer as the model does: NaN"), ships=None)
     assert figures(one)["parity[target=host]"] == Point(0.0, n=500)
     assert told(one)["compile/no-artefact"].level is Level.ERROR
+
+
+def test_where_rows_show_nothing_the_verdict_stays_open():
+    found = replace(variant("fp32").agreement, verdict="inconclusive", reasons=("these rows show nothing",))
+    one = compiled(variant("fp32", agreement=found, failure="was not shown to"), ships=None)
+    assert figures(one)["parity[target=host]"] == NotEstimable(500, "these rows show nothing")
+    assert told(one)["compile/no-artefact"].level is Level.WARNING
+
+
+def test_of_a_newer_processor_answers_are_told_and_no_time():
+    one = compiled(variant("fp32", latency=None), newer="this machine's processor is newer")
+    found = figures(one)
+    assert found["parity[target=host]"] == Point(1.0, n=500)
+    assert found["latency_ratio[target=host]"] == NotEstimable(0, "this machine's processor is newer")
+    assert "latency_ratio_budget[target=host]" not in found
+    message = told(one)["compile/shipped"].message
+    assert "on a newer processor; " in message
+    assert "how long it takes there cannot be told: this machine's processor is newer" in message
 
 
 def test_latency_and_size_of_all_variants_are_drawn():

@@ -91,12 +91,17 @@ def test_a_data_set_is_tied_to_the_model_that_used_it():
 def test_figures_and_targets_come_from_reports():
     results = Results(
         figures=(figure(), figure("adversarial", name="robust_accuracy")),
-        compiled=(Compiled(target="host", name="m.onnx", path="compile/evidence/host/m.onnx", sha256=SHA, source="compile"),),
+        compiled=(
+            Compiled(target="host", name="m.onnx", path="compile/evidence/host/m.onnx", sha256=SHA, source="compile", verdict="passed"),
+            Compiled(
+                target="aarch64", name="m.onnx", path="compile/evidence/aarch64/m.onnx", sha256=SHA, source="compile", verdict="passed"
+            ),
+        ),
     )
     found = answers(inventory(), results)
     assert value(found, "operational_performance_kpis") == ("1 figure, such as accuracy 0.9", "quality", "extracted")
     assert value(found, "security_metrics")[1] == "adversarial"
-    assert value(found, "infrastructure_hardware")[0] == "compiled for host"
+    assert value(found, "infrastructure_hardware") == ("compiled for aarch64", "compile", "inferred")  # host names no hardware
     assert not answers(inventory())["operational_performance_kpis"].whole
 
 

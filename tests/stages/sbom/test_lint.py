@@ -135,6 +135,12 @@ def test_a_version_that_is_not_the_one_expected_is_found():
         (lambda d: d["components"][0].update(licenses=[{"expression": "!!"}]), "error", "sbom/licence", "cannot be read"),
         (lambda d: d["components"][0].update(licenses=[{"license": {"name": " "}}]), "error", "sbom/licence", "empty name"),
         (lambda d: d["components"][0]["hashes"][0].update(alg="SHA-512"), "error", "sbom/digest", "has 128 digits, not 64"),
+        (
+            lambda d: d["components"][0]["hashes"].append({"alg": "SHA-256", "content": "0" * 64}),
+            "error",
+            "sbom/digest",
+            "2 digests of SHA-256",
+        ),
         (lambda d: d["components"][1].pop("hashes"), "warning", "sbom/unhashed", "components[1] (d) has no digest"),
         (lambda d: metric(d).update(value="high"), "warning", "sbom/figure", "value 'high' is no number"),
         (lambda d: metric(d).update(value="0.99"), "warning", "sbom/figure", "0.99 does not lie between 0.8 and 0.95"),

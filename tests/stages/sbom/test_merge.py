@@ -99,6 +99,21 @@ def test_a_package_of_both_stands_once_with_what_either_says(both):
     assert both["vulnerabilities"][0]["affects"] == [{"ref": ours["bom-ref"]}]
 
 
+def test_what_another_document_says_of_our_model_stands_beside_what_we_measured():
+    ours = OURS["components"][0]
+    theirs = {
+        "type": "machine-learning-model",
+        "name": "theirs",
+        "bom-ref": "theirs",
+        "purl": ours["purl"],
+        "hashes": [{"alg": "SHA-256", "content": "0" * 64}],
+        "modelCard": {"quantitativeAnalysis": {"performanceMetrics": [{"type": "accuracy", "value": "0.9999"}]}},
+    }
+    both = merged(OURS, {**OTHER, "components": [*OTHER["components"], theirs]})
+    assert both["components"][0] == ours
+    assert component(both, "theirs") == theirs
+
+
 def test_our_system_depends_on_what_the_other_document_is_about(both):
     edges = {one["ref"]: one["dependsOn"] for one in both["dependencies"]}
     assert "root" in edges["system:credit-app"]

@@ -54,6 +54,10 @@ def test_a_second_run_keeps_what_is_signed(project):
     seen = act(params, workspace(project, reported(project)))
     assert files(project) == before
     assert (metric(seen, "signed"), metric(seen, "kept")) == (0, 1)
+    [told] = [one.message for one in seen.findings if one.rule == "sign/signed"]
+    assert told.startswith("1 statement signed as key ")
+    assert told.endswith(", by an earlier run")
+    assert "of them" not in told
 
 
 def test_what_changed_is_signed_again_and_nothing_else(project):
@@ -372,3 +376,14 @@ def test_the_key_of_the_example_says_so_itself_and_so_do_we(project):
     assert [one.rule for one in seen.findings] == ["sign/signed", "sign/level", "sign/example-key"]
     public = load_pem_public_key((EXAMPLE / "throw-away.pub").read_bytes())
     assert public == load_pem_private_key(content, None).public_key()
+
+
+@pytest.mark.parametrize(("params", "kind"), [({"key": "none.key"}, UsageError), ({"key": "model.onnx"}, InputError), ({}, UsageError)])
+def test_where_nothing_can_be_signed_what_an_earlier_report_said_does_not_stay(project, params, kind):
+    act(SignParams(key="signing.key"), workspace(project, reported(project), reported(project, "other")))
+    failed = reported(project, outcome=Outcome.FAILED)
+    with pytest.raises(kind, match="; what was signed of quality was of an earlier report and is taken away$"):
+        act(SignParams(**params), workspace(project, failed, reported(project, "other")))
+    made = files(project)
+    assert set(made) == {"quality.json", "other.json", "other.sigstore.json"}
+    assert b'"outcome":"failed"' in made["quality.json"]

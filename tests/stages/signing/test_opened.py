@@ -84,8 +84,15 @@ def test_an_unmet_requirement_keeps_it_closed(place):
 
 @pytest.mark.parametrize("asked", [{"path": ""}, {"require": ""}, {"key": ""}, {"assurance": "much"}, {"keys": "k"}])
 def test_what_makes_no_sense_is_refused_in_one_line(place, asked):
-    with pytest.raises(UsageError, match=f"^{'model' if 'path' in asked else next(iter(asked))}: [^\n]*$"):
+    with pytest.raises(UsageError, match=f"^{'model' if 'path' in asked else next(iter(asked))}: ") as caught:
         open_verified(**{"path": "model/m.onnx", "bundles": "bundles", "root": place, "key": "pub.pem", **asked})
+    assert "\n" not in caught.value.message
+
+
+def test_a_misspelt_argument_names_the_nearest(place):
+    with pytest.raises(UsageError, match="^identiy: there is no such argument") as caught:
+        open_verified("model/m.onnx", bundles="bundles", root=place, identiy="x")
+    assert caught.value.__notes__ == ["hint: did you mean 'identity'?"]
 
 
 def test_the_first_cause_is_told_and_where_the_others_are(place):

@@ -1,5 +1,6 @@
 """The reporter that writes statements nobody has signed."""
 
+import base64
 import json
 
 import pytest
@@ -50,3 +51,20 @@ def test_statements_and_bundles_that_an_id_says_no_longer_are_stale(tmp_path):
     assert set(stale({"compile", "quality"}, {"attestations/quality.json", "report.html"}, tmp_path)) == {home / name for name in names}
     kept = stale({"compile"}, {"attestations/compile.json", "attestations/compile.provenance.json"}, tmp_path)
     assert not list(kept)  # `sign` looks whether the bundle is of the new statement
+
+
+@pytest.mark.parametrize("place", ["quality.json", "pending/quality.json"])
+def test_a_bundle_of_another_statement_than_lies_beside_it_is_stale(tmp_path, place):
+    home = tmp_path / "attestations"
+    (home / "pending").mkdir(parents=True)
+    old, new = ({"_type": "https://in-toto.io/Statement/v1", "predicate": text} for text in ("passed", "failed"))
+    payload = base64.b64encode(json.dumps(old).encode()).decode()
+    (home / "quality.sigstore.json").write_text(json.dumps({"dsseEnvelope": {"payload": payload}}))
+    pages = {"attestations/quality.json"}
+    (home / place).write_text(json.dumps(old))
+    assert list(stale({"quality"}, pages, tmp_path)) == []
+    (home / place).write_text(json.dumps(new))
+    assert list(stale({"quality"}, pages, tmp_path)) == [home / "quality.sigstore.json"]
+    assert list(stale(set(), pages, tmp_path)) == [home / "quality.sigstore.json"]
+    (home / place).write_text('{"attested": 1}')
+    assert list(stale({"quality"}, pages, tmp_path)) == []

@@ -126,3 +126,12 @@ def test_a_key_that_comes_through_a_pipe_and_its_password_stand_nowhere(project)
     assert holding(PASSWORD, places) == []
     for name in ("signing.key", "plain.key"):
         assert holding("".join((project / name).read_text().splitlines()[1:-1]), places) == []
+
+
+def test_a_key_in_the_place_of_its_path_is_refused_and_stands_nowhere(project):
+    key = (project / "plain.key").read_text()
+    begun = cli(project, "sign", "--model", ".", "--key", key)
+    said, _ = begun.communicate(timeout=120)
+    assert begun.returncode == 2
+    assert "--key holds a key, not the path of a file" in said
+    assert holding("".join(key.splitlines()[1:-1]), {"the terminal": said.encode(), **written(project)}) == []

@@ -11,10 +11,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from making import by_identity, by_key, listing, sha256, statement, write
+from signed_project import pem, reported, workspace
 
 from mlops_stage.errors import InputError, StageError, UsageError
-from mlops_stage.report import Level
+from mlops_stage.report import Level, Outcome
 from mlops_stage.stages.signing import keys
+from mlops_stage.stages.signing.act import act
+from mlops_stage.stages.signing.params import SignParams
 from mlops_stage.stages.signing.verify import measure
 from mlops_stage.stages.signing.verifying.params import VerifyParams
 from mlops_stage.stages.signing.verifying.plan import plan
@@ -119,6 +122,47 @@ def test_a_report_that_failed_is_pointed_out_where_nobody_requires_it(verify, pl
     assert errors(verify()) == []
     assert notes(verify(), "verify/failed-report") == ["the report of quality holds, and says failed"]
     assert errors(verify(require="quality")) == ["verify/required-outcome"]
+
+
+@pytest.mark.parametrize("beside", ["0.json", "pending/0.json"])
+def test_a_bundle_that_contradicts_the_statement_beside_it_is_refused(verify, place, beside):
+    path = place / "bundles" / beside
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(statement({"m.onnx": MODEL}, outcome="failed"))
+    assert errors(verify(require="quality")) == ["verify/contradicted"]
+    for content in (statement({"m.onnx": MODEL}), b'{"attested": "by the bundle"}'):
+        path.write_bytes(content)
+        assert errors(verify(require="quality")) == []
+
+
+@pytest.mark.parametrize("now", [Outcome.FAILED, Outcome.ERROR, Outcome.PASSED])
+def test_of_its_own_run_a_bundle_of_an_earlier_report_is_refused_before_the_statement_is_written(place, now):
+    (place / "model.onnx").write_bytes(MODEL)
+    (place / "k.pem").write_bytes(pem(key := ec.generate_private_key(ec.SECP256R1())))
+    (place / "pub.pem").write_bytes(keys.public_pem(key.public_key()))
+    act(SignParams(key="k.pem"), workspace(place, reported(place)))
+    again = workspace(place, reported(place, outcome=now))
+    seen = measure(VerifyParams(model="model.onnx", key="pub.pem", require="quality"), again)
+    assert ("verify/contradicted" in errors(seen)) is (now is not Outcome.PASSED)
+
+
+def test_that_nothing_is_required_and_what_did_not_pass_is_said(verify):
+    assert len(notes(verify(), "verify/nothing-required")) == 1
+    assert notes(verify(), "verify/inconclusive-report") == ["the report of data holds, and says inconclusive"]
+    required = verify(require="quality,data=inconclusive")
+    assert notes(required, "verify/nothing-required") == notes(required, "verify/inconclusive-report") == []
+    assert len(notes(verify(require="quality"), "verify/inconclusive-report")) == 1
+
+
+@pytest.mark.parametrize(("source", "rule"), [(MODEL, "verify/made-from-these"), (b"another", "verify/other-files")])
+def test_a_provenance_of_what_was_made_from_the_model_is_no_warning(verify, place, shared_double, signer, source, rule):
+    used = [{"name": "m.onnx", "digest": {"sha256": sha256(source)}, "annotations": {"role": "model"}}]
+    predicate = {"buildDefinition": {"buildType": "https://b.example/v1", "resolvedDependencies": used}}
+    built = statement({"a.xml": b"x"}, predicateType="https://slsa.dev/provenance/v1", predicate=predicate)
+    (place / "bundles" / "9.sigstore.json").write_text(json.dumps(by_key(shared_double, built, signer)))
+    seen = verify(require="quality")
+    [(found, level)] = [(one.rule, one.level) for one in seen.findings if "9.sigstore" in one.message]
+    assert (found, level) == (rule, Level.NOTE if source == MODEL else Level.WARNING)
 
 
 def test_without_a_model_it_says_what_that_leaves_open(verify):

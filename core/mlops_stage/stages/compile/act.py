@@ -5,25 +5,24 @@ from __future__ import annotations
 import shutil
 import tempfile
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops_stage.errors import InputError, UsageError, nearest
+from mlops_stage.errors import InputError, UsageError
 from mlops_stage.evidence.digest import sha256
 from mlops_stage.evidence.redact import shown
-from mlops_stage.hookspecs import OURS, Plugin, gather
 from mlops_stage.inputs.oip.address import is_url
 from mlops_stage.report import Finding, Level, NotApplicable, Observations
-from mlops_stage.stages.compile import hookspecs, pictures, telling
+from mlops_stage.stages.compile import pictures, telling
 from mlops_stage.stages.compile.building import GIVEN, Bench, check_precisions, compiled
 from mlops_stage.stages.compile.cache import Shelf
 from mlops_stage.stages.compile.converted import Form, converted
 from mlops_stage.stages.compile.evidence import written
 from mlops_stage.stages.compile.material import gathered, open_file
+from mlops_stage.stages.compile.offers import backends_of, offered_to
 from mlops_stage.stages.compile.parity.drop import predictions_of
 from mlops_stage.stages.compile.parity.rows import ENOUGH
-from mlops_stage.stages.compile.parity.tiers import TIERS
+from mlops_stage.stages.compile.parity.tiers import TIERS, agree
 from mlops_stage.stages.compile.targets import load_targets
 from mlops_stage.workspace import WORK
 
@@ -60,8 +59,8 @@ def act(params: CompileParams, workspace: Workspace) -> Observations | NotApplic
     model = open_file(params.model, workspace.root)
     check_precisions(params)
     targets = load_targets(params.targets, workspace.root)
-    offered = gather(hookspecs, "mlops_compile_backends", (_ours(), *workspace.plugins))
-    backends = _backends(targets, offered)
+    offered = offered_to(workspace)
+    backends = backends_of(targets, offered)
     workspace.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=WORK, dir=workspace.out) as folder:
         workspace.progress(0.0, "reading rows")
@@ -113,27 +112,6 @@ def _beside_original(
     return converted(known, bench.model, forms)
 
 
-def _ours() -> Plugin:
-    return Plugin(name=OURS, distribution=OURS, version=version(OURS), load=hookspecs.Builtin)
-
-
-def _backends(targets: Sequence[Target], offered: Gathered) -> Mapping[str, str]:
-    """Name of a backend -> its reference; of two of one name the built-in one, which comes first.
-
-    Raises:
-        UsageError: a target asks for one that nobody offers.
-    """
-    known: dict[str, str] = {}
-    for offer in offered.offers:
-        if isinstance(offer.record, hookspecs.CompileBackend):
-            known.setdefault(offer.record.name, offer.record.backend)
-    for target in targets:
-        if target.backend not in known:
-            told = f"target {target.name}: there is no backend {shown(target.backend)!r}"
-            raise UsageError(told, f"{nearest(target.backend, known)}; or install the plugin that offers it")
-    return known
-
-
 def _bench(params: CompileParams, workspace: Workspace, model: Model, material: Material, ort: str) -> tuple[Bench, Outputs]:
     """What all targets have in common, the answers of the model as given among it; and those on the rows with labels or with original predictions."""
     workspace.progress(0.05, f"asking the model about {material.probes.rows:,} rows")
@@ -149,9 +127,11 @@ def _bench(params: CompileParams, workspace: Workspace, model: Model, material: 
     )
     labelled = material.labelled
     others = labelled or material.known
-    answers, _ = bench.answers(ort, GIVEN, bench.source, [material.feeds, *([others.feeds] if others else [])])
-    right = predictions_of(model, answers[1], labelled.table, labelled.question) if labelled else None
-    return replace(bench, reference=answers[0], right=right), answers[1] if others else {}
+    again = Path(shutil.copyfile(material.feeds, work / "again.npz"))
+    answers, _ = bench.answers(ort, GIVEN, bench.source, [material.feeds, again, *([others.feeds] if others else [])])
+    fickle = agree(answers[0], answers[1], "exact", decides=False).verdict == "failed"
+    right = predictions_of(model, answers[2], labelled.table, labelled.question) if labelled else None
+    return replace(bench, reference=answers[0], right=right, fickle=fickle), answers[2] if others else {}
 
 
 def shelf_of(params: CompileParams, workspace: Workspace) -> Shelf | None:

@@ -12,15 +12,24 @@ from mlops_stage.errors import LimitError, StageError, UsageError, nearest
 from mlops_stage.evidence.redact import shown
 from mlops_stage.params import Limits
 from mlops_stage.report import Failure
+from mlops_stage.report.words import listed
 from mlops_stage.stages.compile import arrays, worker
-from mlops_stage.stages.compile.backends.backend import PRECISIONS, BrokenBackendError, BuildError, Footprint, MissingBackendError
+from mlops_stage.stages.compile.backends.backend import (
+    NATIVE,
+    PRECISIONS,
+    BrokenBackendError,
+    BuildError,
+    Footprint,
+    MissingBackendError,
+    learned,
+)
 from mlops_stage.stages.compile.cache import Shelf, key_of
 from mlops_stage.stages.compile.latency import ROUNDS, Latency
 from mlops_stage.stages.compile.parity.drop import measured_drop, predictions_of
 from mlops_stage.stages.compile.parity.tiers import TIERS, agree
 from mlops_stage.stages.compile.parity.weights import is_quantised
 from mlops_stage.stages.compile.results import FULL, Compiled, Variant, chosen
-from mlops_stage.stages.compile.targets import Target, foreign, processor_features
+from mlops_stage.stages.compile.targets import Target, foreign, processor_features, surpassed
 from mlops_stage.stages.compile.targets.releases import other_release
 
 if TYPE_CHECKING:
@@ -28,13 +37,14 @@ if TYPE_CHECKING:
 
     from mlops_stage.inputs.answers import Predictions
     from mlops_stage.inputs.model import Model
-    from mlops_stage.stages.compile.material import Material
+    from mlops_stage.stages.compile.material import Labelled, Material
     from mlops_stage.stages.compile.params import CompileParams
     from mlops_stage.stages.compile.parity.tiers import Agreement, Outputs
 
 _ROUNDS = {"quick": ROUNDS, "standard": ROUNDS, "deep": 2 * ROUNDS}
 """Of the first look at latency, by effort."""
 DISBELIEVED = "what the cache held does not answer as the model does: it was thrown away, and built anew"
+_FICKLE = "the model as given does not answer the same twice, so nothing can be compared with it"
 GIVEN = Target(name="the model as given", backend="ort")
 """What artefacts are compared with: the model in ONNX Runtime, as every other stage runs it."""
 
@@ -56,6 +66,8 @@ class Bench:
     """The answers of the model as given, on the rows to compare."""
     right: Predictions | None = None
     """The same on rows with labels."""
+    fickle: bool = False
+    """Whether the model as given does not answer the same twice, so that nothing can be told of any other form of it."""
 
     @property
     def model_bytes(self) -> int:
@@ -72,7 +84,7 @@ class Bench:
         """The answers of an artefact to each file of rows, loaded in a fresh process, and what it takes; of a foreign one that alone, for no rows are given."""
         made = {str(one): str(self.work / f"answers-{place}.npz") for place, one in enumerate(feeds)}
         source = None if target is GIVEN else self.source  # the model as given went through the screen when it was opened
-        weighed = self.call("footprint", backend, target, artefact=artefact, source=source, feeds=made, rows=1)
+        weighed = self.call("footprint", backend, target, artefact=artefact, source=source, feeds=made, rows=1, shapes=self.material.shapes)
         return [arrays.load(Path(one)) for one in made.values()], Footprint(**weighed)
 
 
@@ -86,6 +98,8 @@ class _Aim:
     versions: Mapping[str, str]
     away: str
     """Why what is made for it is not run here; empty if it is."""
+    newer: str = ""
+    """Why it is not timed here; empty if it is."""
 
 
 def compiled(bench: Bench, target: Target, backend: str, progress: Callable[[float, str], None]) -> Compiled:
@@ -115,13 +129,13 @@ def _compiled(bench: Bench, target: Target, backend: str, progress: Callable[[fl
     if coverage["verdict"] == "unsupported":
         return Compiled(target=target, unsupported=tuple(coverage["reasons"]))
     versions = coverage["versions"]
-    aim = _Aim(target=target, backend=backend, versions=versions, away=unseen(target, versions))
+    aim = _Aim(target=target, backend=backend, versions=versions, away=unseen(target, versions), newer=surpassed(target))
     wanted = ladder(bench.params, target, aim.away)
     found = []
     for done, precision in enumerate(wanted):
         progress(done / len(wanted), f"{target.name}: {precision}")
         found.append(_variant(bench, aim, precision))
-    whole = Compiled(target=target, versions=tuple(versions.items()), foreign=aim.away, variants=tuple(found))
+    whole = Compiled(target=target, versions=tuple(versions.items()), foreign=aim.away, newer=aim.newer, variants=tuple(found))
     return replace(whole, shipped=chosen(whole, bench.params.prefer))
 
 
@@ -134,6 +148,24 @@ def check_precisions(params: CompileParams) -> None:
     for word in params.precision:
         if word not in PRECISIONS:
             raise UsageError(f"precision: there is no {shown(word)!r}", nearest(word, PRECISIONS))
+
+
+def lacking(params: CompileParams, *, learns: bool, labelled: bool) -> str:
+    """What eight bits take that was not given; empty where it was.
+
+    Args:
+        params: what was asked.
+        learns: whether there are rows to learn ranges from.
+        labelled: whether there are rows with labels.
+    """
+    if learns and labelled:
+        return ""
+    needs = [] if learns else ["rows to learn the ranges of numbers from, which nothing is judged on"]
+    names = [] if learns else ["train"]
+    if not labelled:
+        needs.append("rows with labels to show what it costs")
+        names += ["label (the column of data that holds them)"] if params.data else ["data", "label"]
+    return f"it takes {', and '.join(needs)}; give {listed(names)}"
 
 
 def unseen(target: Target, versions: Mapping[str, str]) -> str:
@@ -179,7 +211,7 @@ def _variant(bench: Bench, aim: _Aim, precision: str) -> Variant:
 def _from_cache(bench: Bench, aim: _Aim, taken: Variant) -> tuple[Variant | None, str]:
     """What the cache held, where it stands the same proof as all else; else why not, in our words: those of a stranger's file are not repeated."""
     try:
-        found = _checked(bench, aim, taken)
+        found = _checked(bench, aim, replace(taken, notes=_known(bench, aim, taken.precision)))
     except LimitError:
         return None, "what the cache held could not be proven within the limits: it was thrown away, and built anew"
     except BuildError:
@@ -188,6 +220,14 @@ def _from_cache(bench: Bench, aim: _Aim, taken: Variant) -> tuple[Variant | None
         return found, ""
     unlike = found.agreement is not None and not found.agreement.passed
     return None, DISBELIEVED if unlike else "what the cache held does not pass the proof: it was thrown away, and built anew"
+
+
+def _known(bench: Bench, aim: _Aim, precision: str) -> tuple[str, ...]:
+    """What follows for an artefact from its target and from what it was made of, without a word of its own."""
+    if precision == FULL and aim.target.native and aim.target.backend == "ort":
+        return (NATIVE,)
+    calibration = bench.material.calibration if precision == "int8" else None
+    return (learned(len(next(iter(arrays.load(calibration).values())))),) if calibration is not None else ()
 
 
 def _anew(bench: Bench, aim: _Aim, precision: str, folder: Path) -> Variant:
@@ -214,14 +254,12 @@ def _checked(bench: Bench, aim: _Aim, made: Variant) -> Variant:
     if aim.away:
         return replace(made, footprint=bench.answers(aim.backend, aim.target, made.artefact, [])[1])
     proven = _proven(bench, aim, made, made.artefact)
-    return proven if proven.failure else replace(proven, latency=_timed(bench, aim, made.artefact))
+    return proven if proven.failure or aim.newer else replace(proven, latency=_timed(bench, aim, made.artefact))
 
 
 def _lacking(bench: Bench) -> str:
     """What it takes to try eight bits."""
-    if bench.material.calibration is None:
-        return "it takes rows to learn the ranges of numbers from, which nothing is judged on; give train"
-    return "it takes rows with labels to show what it costs; give data and label" if bench.right is None else ""
+    return lacking(bench.params, learns=bench.material.calibration is not None, labelled=bench.right is not None)
 
 
 def _key(bench: Bench, aim: _Aim, precision: str) -> str:
@@ -246,31 +284,40 @@ def _built(bench: Bench, aim: _Aim, precision: str, folder: Path) -> Variant:
 
 
 def _proven(bench: Bench, aim: _Aim, made: Variant, artefact: Path) -> Variant:
-    """Loaded in a fresh process and compared row by row; in eight bits also by what it costs on rows with labels."""
-    eight, labelled, right = made.precision == "int8", bench.material.labelled, bench.right
-    also = [labelled.feeds] if eight and labelled is not None else []
+    """Loaded in a fresh process and compared row by row; in fewer bits also by what it costs on rows with labels."""
+    eight, right = made.precision == "int8", bench.right
+    labelled = bench.material.labelled if made.precision != FULL and right is not None else None
+    also = [labelled.feeds] if labelled is not None else []
     answers, footprint = bench.answers(aim.backend, aim.target, artefact, [bench.material.feeds, *also])
     decides, fewest = right is None or right.task != "regression", bench.params.min_denominator
     agreement = agree(bench.reference, answers[0], TIERS[made.precision], decides=decides, fewest=fewest)
+    if bench.fickle:
+        agreement = replace(agreement, verdict="inconclusive", curable=False, reasons=(_FICKLE,))
     made = replace(made, agreement=agreement, footprint=footprint)
     if not agreement.passed:
         return replace(made, failure=_differing(agreement))
-    if not eight or labelled is None or right is None:
+    if labelled is not None and right is not None:
+        made = _priced(bench, made, answers[1], labelled, right)
+    if made.failure:
+        return made
+    if not eight:
         overflow = _overflowing(bench, aim, artefact) if is_quantised(bench.model.facts) else ""
         return replace(made, notes=(*made.notes, f"{overflow}, as of the model as given")) if overflow else made
-    lossy = predictions_of(bench.model, answers[1], labelled.table, labelled.question)
-    drop = measured_drop(right, lossy, bench.params.drop, fewest=fewest)
-    made = replace(made, drop=drop)
-    if not drop.passed:
-        return replace(made, failure=f"costs too much: {'; '.join(drop.reasons)}")
     overflow = _overflowing(bench, aim, artefact)
     return replace(made, failure=f"does not answer the same on every processor: {overflow}" if overflow else "")
+
+
+def _priced(bench: Bench, made: Variant, answers: Outputs, labelled: Labelled, right: Predictions) -> Variant:
+    """With what fewer bits cost on rows with labels."""
+    lossy = predictions_of(bench.model, answers, labelled.table, labelled.question)
+    drop = measured_drop(right, lossy, bench.params.drop, fewest=bench.params.min_denominator)
+    return replace(made, drop=drop, failure="" if drop.passed else f"costs too much: {'; '.join(drop.reasons)}")
 
 
 def _differing(agreement: Agreement) -> str:
     reasons = "; ".join(agreement.reasons)
     if agreement.verdict == "inconclusive":
-        return f"was not shown to answer as the model does: {reasons}; more rows (rows, or effort) may show it"
+        return f"was not shown to answer as the model does: {reasons}{'; more rows (rows, or effort) may show it' if agreement.curable else ''}"
     return f"does not answer as the model does: {reasons}"
 
 

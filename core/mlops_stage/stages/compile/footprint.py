@@ -50,18 +50,20 @@ class Memory:
     """The file: weights and graph; and what is made of weights alone."""
     convolved: int
     """Those of them that convolutions take, which runtimes lay out anew for the processor."""
-    alive: int
-    """The most that is alive at once of inputs, outputs and what lies between."""
+    alive: int | None
+    """The most that is alive at once of inputs, outputs and what lies between; None where the size of one cannot be told."""
 
 
-def reckoned(model: onnx.ModelProto, rows: int) -> Memory:
+def reckoned(model: onnx.ModelProto, rows: int, shapes: Mapping[str, tuple[int, ...]]) -> Memory:
     """What a model takes for so many rows at once.
 
-    A tensor is alive from the node that makes it to the last that takes it. Dimensions that nobody knows count as the number of rows, which is what
-    they nearly always are. What is made of weights alone is made once, and counts as a weight.
+    A tensor is alive from the node that makes it to the last that takes it. Inputs have the shapes that are given after the first axis. A first
+    dimension that nobody knows counts as the number of rows, which is what it nearly always is. What is made of weights alone is made once, and counts as a weight.
     """
     graph = model.graph
-    sizes = _sizes(model, rows)
+    found = _sizes(model, rows, shapes)
+    unknown = None in found.values()
+    sizes = {name: size or 0 for name, size in found.items()}
     constant = {tensor.name for tensor in graph.initializer}
     alive = {port.name: sizes.get(port.name, 0) for port in graph.input if port.name not in constant}
     given = frozenset(alive)
@@ -82,13 +84,13 @@ def reckoned(model: onnx.ModelProto, rows: int) -> Memory:
             alive.pop(name, None)
     weights = {tensor.name: tensor.ByteSize() for tensor in graph.initializer}
     convolved = sum(weights.get(name, 0) for node in graph.node if "Conv" in node.op_type for name in node.input)
-    return Memory(weights=held, convolved=convolved, alive=most)
+    return Memory(weights=held, convolved=convolved, alive=None if unknown else most)
 
 
-def _sizes(model: onnx.ModelProto, rows: int) -> dict[str, int]:
-    """Bytes of each tensor: by inference anew with that number of rows, and where inference knows no operator by what the file says of shapes."""
+def _sizes(model: onnx.ModelProto, rows: int, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int | None]:
+    """Bytes of each tensor, None where they cannot be told: by inference anew with that number of rows, and where inference knows no operator by what the file says of shapes."""
     said = {port.name: _bytes(port, rows) for port in (*model.graph.value_info, *model.graph.output)}
-    found = _sized(model, rows).graph
+    found = _sized(model, rows, shapes).graph
     anew = {port.name: _bytes(port, rows) for port in (*found.value_info, *found.output) if port.type.tensor_type.HasField("shape")}
     return {**said, **anew, **{port.name: _bytes(port, rows) for port in found.input}}
 
@@ -105,22 +107,25 @@ def _taken(node: onnx.NodeProto) -> set[str]:
     return {*node.input, *within}
 
 
-def _sized(model: onnx.ModelProto, rows: int) -> onnx.ModelProto:
+def _sized(model: onnx.ModelProto, rows: int, shapes: Mapping[str, tuple[int, ...]]) -> onnx.ModelProto:
     """The model with its shapes for so many rows."""
     found = onnx.ModelProto()
     found.CopyFrom(model)
     del found.graph.value_info[:]
     for port in found.graph.input:
-        for dimension in port.type.tensor_type.shape.dim[:1]:
+        for dimension, size in zip(port.type.tensor_type.shape.dim, (rows, *shapes.get(port.name, ())), strict=False):
             if dimension.dim_value <= 0:
-                dimension.dim_value = rows
+                dimension.dim_value = size
     for port in found.graph.output:
         if port.type.HasField("tensor_type"):
             port.type.tensor_type.ClearField("shape")
     return inferred(found)
 
 
-def _bytes(port: onnx.ValueInfoProto, rows: int) -> int:
+def _bytes(port: onnx.ValueInfoProto, rows: int) -> int | None:
     kind = port.type.tensor_type
-    sizes = [dimension.dim_value if dimension.dim_value > 0 else rows for dimension in kind.shape.dim]
-    return (prod(sizes) * bits(DTYPES.get(kind.elem_type, "")) + 7) // 8
+    sizes = [dimension.dim_value for dimension in kind.shape.dim]
+    sizes[:1] = [size if size > 0 else rows for size in sizes[:1]]
+    if any(size < 0 or (size == 0 and not dimension.HasField("dim_value")) for size, dimension in zip(sizes, kind.shape.dim, strict=True)):
+        return None
+    return int(prod(sizes) * bits(DTYPES.get(kind.elem_type, "")) + 7) // 8

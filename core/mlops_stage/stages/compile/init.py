@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlops_stage.inputs.repository import TEST_WORDS, called, files, tables
+from mlops_stage.inputs.repository import TEST_WORDS, called, files, header, tables
+from mlops_stage.params import CHOOSE
+from mlops_stage.stages.compile.params import CompileParams
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,11 +14,14 @@ if TYPE_CHECKING:
 
 
 def init(root: Path) -> Mapping[str, Any] | None:
-    """Params for what lies in the repository, or None where there is no ONNX model; nothing here must be chosen by a person."""
+    """Params for what lies in the repository, or None where there is no ONNX model; what only a person can know, the label without which int8 is not tried, is `CHOOSE`."""
     paths = files(root)
     model = next((path for path in paths if path.lower().endswith(".onnx")), None)
     if model is None:
         return None
     data, train = called(tables(paths), TEST_WORDS), called(tables(paths), ("train",))
-    found = {"model": model, "target": ["host"]}
-    return found | ({"data": data} if data else {}) | ({"train": train} if train else {})
+    found: dict[str, Any] = {"model": model, "target": ["host"]}
+    found |= ({"data": data} if data else {}) | ({"train": train} if train else {})
+    if data and train and CompileParams.model_fields["label"].default not in header(root / data):
+        found["label"] = CHOOSE
+    return found

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlops_stage.errors import UsageError
+from mlops_stage.errors import InputError, UsageError
 from mlops_stage.evidence.digest import sha256
+from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.answers import Question
 from mlops_stage.inputs.arrayed import blocks
 from mlops_stage.inputs.arrays import Arrays, is_arrays, open_arrays
@@ -69,6 +70,8 @@ class Material:
     probes: Probes
     feeds: Path
     """Those of `probes`."""
+    shapes: Mapping[str, tuple[int, ...]]
+    """Of each input, after the first axis."""
     one: Path
     """One row, on which time is taken."""
     labelled: Labelled | None
@@ -93,6 +96,8 @@ def open_file(source: str, root: Path) -> Model:
     model = open_model(source, root)
     if isinstance(model, Served):
         raise UsageError("a served model has no file to compile", "give model: an ONNX file")
+    if not model.inputs:
+        raise InputError(f"{shown(model.name)} takes no input, so there is nothing to ask it", "export the model with its inputs")
     return model
 
 
@@ -152,6 +157,7 @@ def gathered(params: CompileParams, model: Model, root: Path, folder: Path) -> M
         probes=asked,
         feeds=feeds,
         one=one,
+        shapes={name: values.shape[1:] for name, values in asked.feeds.items()},
         labelled=labelled,
         calibration=calibration,
         calibration_sha256=sha256(calibration) if calibration is not None else "",

@@ -30,7 +30,7 @@ class CompileParams(Params):
     rows: Annotated[int | None, Field(ge=1, description="most rows to compare; unset: by effort")] = None
     calibration_rows: Annotated[int, Field(ge=16, le=100_000, description="most rows to learn ranges from, for int8")] = 512
     drop: Annotated[
-        float, Field(ge=0, lt=1, description="how much accuracy int8 may cost, as a share of all rows", allow_inf_nan=False)
+        float, Field(ge=0, lt=1, description="how much accuracy fp16 or int8 may cost, as a share of all rows", allow_inf_nan=False)
     ] = 0.005
     label: Label = "y_true"
     original: Annotated[
@@ -43,7 +43,9 @@ class CompileParams(Params):
     ] = None
     row_id: RowId = None
     columns: Columns = Field(default_factory=dict)
-    sensitive: Annotated[Sensitive, Field(description="columns that name groups of people: int8 may cost none of them more than drop")] = ()
+    sensitive: Annotated[
+        Sensitive, Field(description="columns that name groups of people: fp16 and int8 may cost none of them more than drop")
+    ] = ()
     build_limit: Annotated[int, Field(ge=1, description="seconds that one build or one run of the proof may take")] = 600
     cache_key_env: Annotated[
         str | None,

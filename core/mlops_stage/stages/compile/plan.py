@@ -9,10 +9,11 @@ from mlops_stage.inputs.arrays import Arrays
 from mlops_stage.inputs.oip.address import is_url
 from mlops_stage.report import Plan
 from mlops_stage.report.words import counted, listed
-from mlops_stage.stages.compile.building import check_precisions, ladder
+from mlops_stage.stages.compile.building import check_precisions, lacking, ladder
 from mlops_stage.stages.compile.material import open_file, opened
+from mlops_stage.stages.compile.offers import backends_of, installed, offered_to
 from mlops_stage.stages.compile.parity.rows import ROWS
-from mlops_stage.stages.compile.targets import foreign, load_targets
+from mlops_stage.stages.compile.targets import foreign, load_targets, surpassed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,24 +40,38 @@ def plan(params: CompileParams, workspace: Workspace) -> Plan:
     open_file(params.model, workspace.root)
     check_precisions(params)
     targets = load_targets(params.targets, workspace.root)
+    backends_of(targets, offered_to(workspace))
     table, train = opened(params, workspace.root)
-    tried = sum(len(ladder(params, target, foreign(target))) for target in targets)
+    tried = sum(len(_tried(params, target)) for target in targets)
     labelled = table is not None and params.label in (table.headers if isinstance(table, Arrays) else table.columns)
     return Plan(
         rows=params.rows or ROWS[params.effort],
         cost=f"{counted(tried, 'variant')}, about {tried * _SECONDS} s for a small model",
-        notes=tuple(_notes(params, targets, has_rows=table is not None, can_learn=train is not None and labelled)),
+        notes=tuple(_notes(params, targets, has_rows=table is not None, learns=train is not None, labelled=labelled)),
     )
 
 
-def _notes(params: CompileParams, targets: Sequence[Target], *, has_rows: bool, can_learn: bool) -> list[str]:
+def _tried(params: CompileParams, target: Target) -> tuple[str, ...]:
+    """The precisions of a target; none where nothing can be made for it."""
+    absent, other = installed(target)
+    return () if absent else ladder(params, target, foreign(target) or other)
+
+
+def _notes(params: CompileParams, targets: Sequence[Target], *, has_rows: bool, learns: bool, labelled: bool) -> list[str]:
     found = []
     for target in targets:
-        away = foreign(target)
+        absent, other = installed(target)
+        if absent:
+            found.append(f"{target.name}: left out, for {absent}")
+            continue
+        away = foreign(target) or other
         more = f"; it is not emulated and stays inconclusive: {away}" if away else ""
+        slow = surpassed(target)
+        more += f"; it is not timed: {slow}" if slow else ""
         found.append(f"{target.name}: {listed(ladder(params, target, away))} with the backend {target.backend}{more}")
     if not has_rows:
         found.append("no data: answers are compared on made-up rows, a weak proof")
-    if not can_learn and any("int8" in ladder(params, target, foreign(target)) for target in targets):
-        found.append("int8 will not be tried: it takes train to learn ranges from, and labels in data to show what it costs")
+    missing = lacking(params, learns=learns, labelled=labelled)
+    if missing and any("int8" in _tried(params, target) for target in targets):
+        found.append(f"int8 will not be tried: {missing}")
     return found

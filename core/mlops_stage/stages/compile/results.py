@@ -64,6 +64,8 @@ class Compiled:
     """Why the backend came to no end with this model; no verdict on the model can rest on that."""
     foreign: str = ""
     """Why what was made for it was not run here: it is for another machine, or for another release of the runtime."""
+    newer: str = ""
+    """How this processor surpasses those that it is for, so that time taken here says nothing of them."""
     variants: tuple[Variant, ...] = ()
     shipped: Variant | None = None
 
@@ -72,11 +74,17 @@ class Compiled:
         """The variant in full precision."""
         return next((one for one in self.variants if one.precision == FULL and one.artefact is not None), None)
 
+    @property
+    def open(self) -> Agreement | None:
+        """What was found of full precision where that is neither that it answers as the model does nor that it does not."""
+        found = self.full.agreement if self.full is not None else None
+        return found if found is not None and found.verdict == "inconclusive" else None
+
 
 def chosen(compiled: Compiled, prefer: str) -> Variant | None:
     """The variant that ships: of those that answer as the model does, fp32 unless another is better beyond doubt.
 
-    Better by `latency`: its upper bound lies below the ratio of fp32, or where that could not be timed, below that of the model as given, which is 1; by
+    Better by `latency`: its upper bound lies below the lower one of fp32, or where that could not be timed, below that of the model as given, which is 1; by
     `size`: it is smaller, and its upper bound within what the target allows. What could not be timed is not better by latency. A foreign target gets fp32: nothing else can be justified unseen.
     """
     full = compiled.full
@@ -96,7 +104,7 @@ def chosen(compiled: Compiled, prefer: str) -> Variant | None:
 
 def _faster(one: Variant, full: Variant) -> bool:
     """Beyond doubt."""
-    return one.timed is not None and one.timed.high < (full.timed.ratio if full.timed is not None else 1.0)
+    return one.timed is not None and one.timed.high < (full.timed.low if full.timed is not None else 1.0)
 
 
 def _fast_enough(one: Variant, most: float | None) -> bool:

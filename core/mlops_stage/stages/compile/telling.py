@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from mlops_stage.estimates import Estimate
     from mlops_stage.report import Slice
+    from mlops_stage.stages.compile.backends.backend import Footprint
     from mlops_stage.stages.compile.parity.drop import Drop
     from mlops_stage.stages.compile.results import Compiled, Variant
 
@@ -60,10 +61,16 @@ def _of_target(one: Compiled, source: Source) -> Iterator[Metric]:
         yield from _drops(ships.drop, where)
     if ships is not None and ships.footprint is not None:
         yield Metric(name=ARTEFACT, estimate=Point(float(ships.footprint.artifact_bytes)), unit="bytes", slice=where, direction="lower")
-        yield Metric(name=RAM, estimate=Point(float(ships.footprint.ram_bytes)), unit="bytes", slice=where, direction="lower")
+        yield Metric(name=RAM, estimate=_ram(ships.footprint), unit="bytes", slice=where, direction="lower")
         share = Point(ships.footprint.artifact_bytes / source.size)
         yield Metric(name="size_ratio", estimate=share, slice=where, direction="lower")
     yield from _budgets(one, where)
+
+
+def _ram(footprint: Footprint) -> Estimate:
+    if footprint.ram_bytes is None:
+        return NotEstimable(0, "the shapes of what lies between inputs and outputs cannot be told")
+    return Point(float(footprint.ram_bytes))
 
 
 def _drops(drop: Drop, where: Slice) -> Iterator[Metric]:
@@ -77,7 +84,7 @@ def _drops(drop: Drop, where: Slice) -> Iterator[Metric]:
 def _budgets(one: Compiled, where: Slice) -> Iterator[Metric]:
     """What the target allows, where there is something to judge by it: the size of an artefact that is there, the time of one that runs here."""
     target = one.target
-    if target.latency_ratio is not None and not one.foreign:
+    if target.latency_ratio is not None and not one.foreign and not one.newer:
         yield Metric(name=f"{LATENCY}_budget", estimate=Point(target.latency_ratio), slice=where)
     if one.shipped is None or one.shipped.footprint is None:
         return
@@ -90,6 +97,8 @@ def _parity(one: Compiled, unseen: str) -> Estimate:
     if one.foreign:
         return NotEstimable(0, unseen)
     compared = one.shipped or one.full
+    if one.shipped is None and one.open is not None:
+        return NotEstimable(one.open.rows, "; ".join(one.open.reasons))
     rows = compared.agreement.rows if compared is not None and compared.agreement is not None else None
     return Point(0.0 if one.shipped is None else 1.0, n=rows)
 
@@ -100,6 +109,8 @@ def _ratio(one: Compiled, unseen: str) -> Estimate:
         return NotEstimable(0, unseen)
     if one.shipped is None:
         return NotEstimable(0, "nothing ships")
+    if one.newer:
+        return NotEstimable(0, one.newer)
     return ratio_of(one.shipped)
 
 
@@ -150,24 +161,27 @@ def _told(one: Compiled, source: Source) -> Iterator[Finding]:
 
 
 def _shipped(one: Compiled, ships: Variant, source: Source) -> str:
-    parts = [f"{one.target.name}: {ships.precision} for {backend_name(one)} ships"]
+    parts = [f"{one.target.name}: {ships.precision} for {backend_name(one)}{'' if one.foreign else ' ships'}"]
     if ships.agreement is not None:
         ties = f", {counted(ships.agreement.ties, 'tie')} left out" if ships.agreement.ties else ""
         rows = f"{counted(ships.agreement.rows, 'row')} ({source.real:,} real; {ships.agreement.tier}{ties})"
-        parts.append(f"it answers as the model does on {rows}{_runtime(one)}")
+        parts.append(f"it answers as the model does on {rows}{_runtime(one)}{', on a newer processor' if one.newer else ''}")
     else:
-        parts.append(f"it was made{_runtime(one)}, and never run")
+        parts.append(f"it was made{_runtime(one)}, and does not ship before it is judged there")
     if ships.drop is not None and not isinstance(ships.drop.estimate, NotEstimable):
         lost = f"{100 * ships.drop.estimate.value:.2g}"
         parts.append(f"it costs {lost} points of accuracy" if ships.drop.metric == "accuracy" else f"its mean error is {lost} % larger")
     ratio = ratio_of(ships)
     if isinstance(ratio, Sampled):
         parts.append(f"it takes {ratio.value:.2f} times as long ({ratio.bound(0.025):.2f} to {ratio.bound(0.975):.2f})")
+    elif one.newer:
+        parts.append(f"how long it takes there cannot be told: {one.newer}")
     elif ships.latency is not None and isinstance(ratio, NotEstimable):
         parts.append(f"how long it takes cannot be told: {ratio.reason}")
     if ships.footprint is not None:
         size, memory = ships.footprint.artifact_bytes, ships.footprint.ram_bytes
-        parts.append(f"it has {_spelled(size)}, {size / source.size:.2f} times the model, and needs about {_spelled(memory)} of memory")
+        needs = "what memory it needs cannot be told" if memory is None else f"needs about {_spelled(memory)} of memory"
+        parts.append(f"it has {_spelled(size)}, {size / source.size:.2f} times the model, and {needs}")
     parts += ships.notes
     return "; ".join(parts)
 
@@ -188,7 +202,8 @@ def _left_out(one: Compiled, variant: Variant, source: Source) -> Finding:
     """Why a variant does not ship; that of full precision must, so it is grave when it cannot."""
     name, reason = one.target.name, shown(variant.failure, _LONG) or _slower(one, variant)
     if variant.precision == FULL and one.shipped is None:
-        return _finding("compile/no-artefact", Level.ERROR, f"{name}: nothing ships, for fp32 {reason}", source)
+        level = Level.ERROR if one.open is None else Level.WARNING
+        return _finding("compile/no-artefact", level, f"{name}: nothing ships, for fp32 {reason}", source)
     return Finding(rule="compile/left-out", level=Level.NOTE, message=f"{name}: {variant.precision} does not ship: it {reason}")
 
 

@@ -30,7 +30,7 @@ Job = dict[str, Any]
 
 - `supports`: backend, target, source -> verdict, reasons, versions (library: version); unknown for a target whose runtime is another release
 - `build`: backend, target, source, precision, calibration or null, folder -> path, precision, changed, notes
-- `footprint`: backend, target, artefact, source or null, rows, feeds -> artifact_bytes, ram_bytes; looks into the artefact first, where a source is named;
+- `footprint`: backend, target, artefact, source or null, rows, shapes, feeds -> artifact_bytes, ram_bytes; looks into the artefact first, where a source is named;
   reads the tensors in each file that `feeds` names and writes what is answered to the file that it maps it to (see `arrays`)
 - `latency`: backend, target, artefact, given (backend, target and artefact of what it is compared with), feeds, rounds, seed, limit -> `asdict(Latency)`
 - `saturation`: backend, target, artefact (an ONNX file), feeds -> `asdict(Saturation)`
@@ -272,7 +272,8 @@ def _footprint(backend: Backend, job: Job) -> dict[str, Any]:
         loaded = backend.load(artefact, target)
         for feeds, outputs in job["feeds"].items():
             arrays.save(Path(outputs), loaded.run(arrays.load(Path(feeds))))
-    return asdict(backend.footprint(artefact, target, job["rows"]))
+    shapes = {name: tuple(size) for name, size in job.get("shapes", {}).items()}
+    return asdict(backend.footprint(artefact, target, job["rows"], shapes))
 
 
 def _inspect(backend: Backend, artefact: Path, source: Path, target: Target) -> None:

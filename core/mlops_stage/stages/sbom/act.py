@@ -19,6 +19,7 @@ from mlops_stage.stages.sbom.edition import published
 from mlops_stage.stages.sbom.elements import G7
 from mlops_stage.stages.sbom.emit import About, emit
 from mlops_stage.stages.sbom.extract import gathered
+from mlops_stage.stages.sbom.extract.environment import SOURCE as ENVIRONMENT
 from mlops_stage.stages.sbom.lint import lint
 from mlops_stage.stages.sbom.page import html, markdown, page
 from mlops_stage.stages.sbom.pictures import by_cluster
@@ -76,7 +77,14 @@ def act(params: SbomParams, workspace: Workspace) -> Observations:
     workspace.progress(1.0, "done")
     return Observations(
         metrics=(*completeness.metrics(answers), *minimum.metrics(bom), *_counts(bom)),
-        findings=(*told.findings, *leaks, *more, *others, *lint(bom, params.spec), *_remarks(answers, results, withheld)),
+        findings=(
+            *told.findings,
+            *leaks,
+            *more,
+            *others,
+            *lint(bom, params.spec),
+            *_remarks(answers, results, withheld, found.libraries_from),
+        ),
         subjects=_subjects(found),
         evidence=(_written(workspace.out, BOM, content, PREDICATE), *pages),
         figures=(by_cluster(answers),),
@@ -107,7 +115,7 @@ def _withheld(answers: Sequence[Answer], found: Inventory, confidential: Sequenc
     return tuple(known)
 
 
-def _remarks(answers: Sequence[Answer], results: Results, withheld: Sequence[str]) -> Iterator[Finding]:
+def _remarks(answers: Sequence[Answer], results: Results, withheld: Sequence[str], libraries_from: str) -> Iterator[Finding]:
     """What is missing, and what was left out, in words."""
     asked = {element.name for element in G7}
     missing = [answer.element for answer in answers if answer.element.name in asked and not answer.whole]
@@ -120,6 +128,10 @@ def _remarks(answers: Sequence[Answer], results: Results, withheld: Sequence[str
             message=f"{counted(len(missing), 'element')} of {len(G7)} that the G7 names for AI are not answered in full: {listed}{more}",
             hint="what you know goes under declare in mlops.yaml; the page of the model lists all of them with what each asks for",
         )
+    if libraries_from == ENVIRONMENT:
+        message = "its libraries are those of the environment that mlops-stage runs in, itself included"
+        hint = "give lock, so that they are those that the model needs; or activate the environment that it runs in"
+        yield Finding(rule="sbom/own-environment", level=Level.NOTE, message=message, hint=hint)
     if withheld:
         message = f"the published edition withholds {', '.join(withheld)}; the complete one is {COMPLETE}"
         yield Finding(rule="sbom/withheld", level=Level.NOTE, message=message, hint="no page shows that folder, and no adapter uploads it")

@@ -128,13 +128,13 @@ def _of_system(inventory: Inventory, results: Results) -> dict[str, Said | None]
         if records
     ]
     libraries = counted(len(inventory.libraries), "library", "libraries") if inventory.libraries else ""
-    targets = list(dict.fromkeys(one.target for one in results.compiled))
+    targets = [name for name in dict.fromkeys(one.target for one in results.compiled) if name != "host"]
     ports = _ports(inventory.models[0]) if inventory.models else ""
     return {
         "system_components": _one(listed(parts) if parts else "", "this inventory"),
         "system_input_output_properties": _one(ports, inventory.models[0].name if inventory.models else ""),
         "infrastructure_software": _one(libraries, inventory.libraries_from),
-        "infrastructure_hardware": _one(f"compiled for {listed(targets)}" if targets else "", "compile"),
+        "infrastructure_hardware": _one(f"compiled for {listed(targets)}" if targets else "", "compile", Confidence.INFERRED),
     }
 
 

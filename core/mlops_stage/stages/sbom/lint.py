@@ -166,6 +166,10 @@ def _digests(component: Component, found: _Findings) -> None:
     record = component.record
     if record.get("type") not in _HASHED or ".pedigree." in f".{component.path}" or component.path == "metadata.component":
         return
+    algorithms = Counter(str(one.get("alg")) for one in records(record.get("hashes")))
+    for algorithm in [name for name, count in algorithms.items() if count > 1 and record.get("type") != "file"]:
+        message = f"{component.label} has {algorithms[algorithm]} digests of {shown(algorithm)}"
+        found.add(Level.ERROR, "sbom/digest", message, "one thing has one digest: list its files as components of their own")
     inner = records(record.get("components"))
     if not record.get("hashes") and not (inner and all(one.get("hashes") for one in inner)):
         hint = "without a digest nobody can tell whether a file is the one described here"

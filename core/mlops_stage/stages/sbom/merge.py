@@ -27,6 +27,7 @@ _LISTS = (
     "properties",
 )
 """Lists at the top of a document that are joined."""
+_MEASURED = frozenset({"machine-learning-model", "data"})
 _GROUPS = ("declarations", "definitions")
 """Objects at the top that hold lists, which are joined."""
 _OF_METADATA = frozenset({"component", "tools", "timestamp", "lifecycles", "properties"})
@@ -107,9 +108,12 @@ def _raised(value: Any) -> Any:
 
 
 def _met(ours: Document, other: Document) -> tuple[Document, Document]:
-    """Both documents with the components that both list, by Package URL, joined in ours and taken out of the other."""
+    """Both documents with the components that both list, by Package URL, joined in ours and taken out of the other.
+
+    Models and data are not joined: what we measured of them must not be told in somebody else's words, so that theirs stand beside ours.
+    """
     own, theirs = _by_purl(ours), _by_purl(other)
-    both = own.keys() & theirs.keys()
+    both = {purl for purl in own.keys() & theirs.keys() if own[purl].get("type") not in _MEASURED}
     if not both:
         return ours, other
     other = _renamed(other, {theirs[purl]["bom-ref"]: own[purl]["bom-ref"] for purl in both if "bom-ref" in theirs[purl]})

@@ -86,6 +86,10 @@ class Compiled:
     """Relative to the output directory."""
     sha256: str
     source: str
+    verdict: str
+    """The gravest of its gates."""
+    doubt: str = ""
+    """Why it did not pass, where it did not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,8 +274,20 @@ def _assessed(metric: Metric, gate: Gate, source: str) -> Assessment:
 
 
 def _compiled(report: Report) -> Iterator[Compiled]:
-    """What ships: each file lies in the folder of its target."""
+    """What was made, with what was found of it: each file lies in the folder of its target."""
     for one in report.subjects:
         parts = PurePosixPath(one.name).parts
         if one.role == _ARTEFACT and len(parts) > 2 and parts[0] == "evidence":  # noqa: PLR2004  (evidence, target, file)
-            yield Compiled(target=parts[1], name=parts[-1], path=f"{report.id}/{one.name}", sha256=one.sha256, source=report.id)
+            verdict, doubt = _found_of(parts[1], report)
+            path = f"{report.id}/{one.name}"
+            yield Compiled(target=parts[1], name=parts[-1], path=path, sha256=one.sha256, source=report.id, verdict=verdict, doubt=doubt)
+
+
+def _found_of(target: str, report: Report) -> tuple[str, str]:
+    """The gravest verdict on a target, and its sentence unless it passed; the outcome of the report where no gate is about that target alone."""
+    own = [gate for gate in report.gates if f"[target={target}]" in gate.criterion]
+    for verdict in (Verdict.FAILED, Verdict.INCONCLUSIVE):
+        worst = next((gate for gate in own if gate.verdict is verdict), None)
+        if worst:
+            return str(verdict), worst.sentence
+    return (str(Verdict.PASSED), "") if own else (str(report.outcome), "" if report.outcome is Outcome.PASSED else report.summary)

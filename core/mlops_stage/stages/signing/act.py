@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from mlops_stage.errors import StageError, UsageError
 from mlops_stage.evidence.paths import write_aside
-from mlops_stage.report.words import counted
+from mlops_stage.report.words import counted, listed
 from mlops_stage.stages.signing import dsse, gathering, telling
+from mlops_stage.stages.signing.beside import contradicted
 from mlops_stage.stages.signing.pending import PENDING, RECORD, postpone
 from mlops_stage.stages.signing.regular import read_regular
 from mlops_stage.stages.signing.signers import OutageError, Signer
@@ -17,7 +18,8 @@ from mlops_stage.stages.signing.statements import FOLDER
 from mlops_stage.stages.signing.verifying.refusal import RefusalError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from mlops_stage.report import Observations
     from mlops_stage.stages.signing.gathering import Item
@@ -75,11 +77,13 @@ def act(params: SignParams, workspace: Workspace) -> Observations:
     """
     gathered = gathering.gather(params, workspace)
     found = gathered.items
-    work = Work(_signer(params, workspace))
-    for path in gathering.stale(found, workspace):
-        path.unlink(missing_ok=True)
     for item in found:
         _write_statement(item, workspace)
+    gone = _take_away(found, workspace)
+    try:
+        work = Work(_signer(params, workspace))
+    except StageError as error:
+        raise _with(error, _told(gone)) from error
 
     def finished(item: Item, bundle: bytes) -> None:
         work.finish(item, bundle)
@@ -96,9 +100,26 @@ def act(params: SignParams, workspace: Workspace) -> Observations:
         if others:
             work.signer.sign(others, finished)
     except StageError as error:
-        raise _postponed(error, found, work, workspace) from error
+        raise _with(_postponed(error, found, work, workspace), _told(gone - {item.bundle for item in work.done})) from error
     _settle(found, work, workspace)
     return telling.observed(gathered, work, workspace)
+
+
+def _take_away(found: Sequence[Item], workspace: Workspace) -> frozenset[Path]:
+    """Remove what earlier reports said, before anything can fail: who finds it would take it for the answer. Returns the bundles of statements that say another thing now."""
+    gone = frozenset(contradicted(workspace.run_dir / FOLDER))
+    for path in (*gathering.stale(found, workspace), *gone):
+        path.unlink(missing_ok=True)
+    return gone
+
+
+def _told(gone: Iterable[Path]) -> str:
+    names = sorted(path.name.removesuffix(dsse.SUFFIX) for path in gone)
+    return f"; what was signed of {listed(names)} was of an earlier report and is taken away" if names else ""
+
+
+def _with(error: StageError, more: str) -> StageError:
+    return type(error)(error.message + more, error.hint)
 
 
 def _signer(params: SignParams, workspace: Workspace) -> Signer:

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, Self
 
 from pydantic import ValidationError
 
-from mlops_stage.errors import InputError, UsageError, nearest
+from mlops_stage.errors import InputError, UsageError, nearest, telling_hints
 from mlops_stage.evidence.paths import existing
 from mlops_stage.evidence.redact import shown
 from mlops_stage.report.words import counted
@@ -54,6 +54,7 @@ class Verified:
         with self.open(name) as stream:
             return stream.read()
 
+    @telling_hints()
     def open(self, name: str = "") -> IO[bytes]:
         """A file to read from its beginning, with a descriptor of its own.
 
@@ -78,6 +79,7 @@ class Verified:
         self.close()
 
 
+@telling_hints()
 def open_verified(path: str | Path, *, bundles: str | Path, root: str | Path = ".", memory: int = MEMORY, **asked: Any) -> Verified:
     """Verify a file or folder, and hand out the very bytes that were verified.
 
@@ -101,14 +103,21 @@ def open_verified(path: str | Path, *, bundles: str | Path, root: str | Path = "
     try:
         params = VerifyParams(model=str(path), bundles=str(bundles), **asked)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise UsageError(f"{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}") from error
+        raise _senseless(error) from error
     copies = Copies(memory)
     try:
         return _verified(params, base, copies)
     except BaseException:
         copies.close()
         raise
+
+
+def _senseless(error: ValidationError) -> UsageError:
+    first = error.errors(include_url=False)[0]
+    name = str(first["loc"][0])
+    if first["type"] == "extra_forbidden":
+        return UsageError(f"{name}: there is no such argument", nearest(name, {*VerifyParams.model_fields, "path", "root", "memory"}))
+    return UsageError(f"{name}: {first['msg'].removeprefix('Value error, ')}")
 
 
 def _verified(params: VerifyParams, root: Path, copies: Copies) -> Verified:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mlops_stage.errors import StageError
 from mlops_stage.stages.signing import statements
+from mlops_stage.stages.signing.beside import contradicted
 from mlops_stage.stages.signing.dsse import SUFFIX
 from mlops_stage.stages.signing.oms import FILE as SIGNATURE
 from mlops_stage.stages.signing.pending import left_of
@@ -32,10 +33,11 @@ def render(run: Run, read: statements.Read) -> Mapping[str, str]:
 
 
 def stale(ids: Container[str], pages: Iterable[str], out: Path) -> Iterable[Path]:
-    """Statements and bundles of what those ids say no longer; a bundle whose statement is written again stays, for `sign` to look at."""
-    home = f"{statements.FOLDER}/"
-    names = {page.removeprefix(home).removesuffix(".json") for page in pages if page.startswith(home)}
-    return left_of(out / statements.FOLDER, ids, names)
+    """Statements and bundles of what those ids say no longer; a bundle stays only beside the very statement that it is of."""
+    within = f"{statements.FOLDER}/"
+    names = {page.removeprefix(within).removesuffix(".json") for page in pages if page.startswith(within)}
+    home = out / statements.FOLDER
+    return (*left_of(home, ids, names), *contradicted(home))
 
 
 def carried(home: Path) -> Iterable[Path]:

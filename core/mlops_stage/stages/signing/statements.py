@@ -71,9 +71,9 @@ def of(report: Report, read: Read) -> tuple[Statement, ...]:
     Raises:
         StageError: evidence that is gone, changed, or no JSON object.
     """
-    if report.stage in UNATTESTED or report.outcome not in RESULTS or not report.subjects:
+    own = own_of(report)
+    if own is None:
         return ()
-    own = Statement(name=report.id, content=_canonical(_statement(report, TEST_RESULT, _test_result(report))))
     others = [_of_evidence(report, item, read(report, item)) for item in report.evidence if item.predicate_type]
     made = (own, *sorted(others, key=lambda one: one.name))
     names = [one.name for one in made]
@@ -83,11 +83,18 @@ def of(report: Report, read: Read) -> tuple[Statement, ...]:
     return made
 
 
+def own_of(report: Report) -> Statement | None:
+    """The statement that is the report itself; None when it judged nothing."""
+    if report.stage in UNATTESTED or report.outcome not in RESULTS or not report.subjects:
+        return None
+    return Statement(name=report.id, content=_canonical(_statement(report, TEST_RESULT, _test_result(report))))
+
+
 def subjects_of(subjects: Iterable[Subject]) -> list[dict[str, Any]]:
-    """What a statement speaks of: each file that was judged by its own SHA-256, and of a model the manifest that binds their names."""
+    """What a statement speaks of: each file that was judged by its own SHA-256 and with its role, and of a model the manifest that binds their names."""
     given = tuple(subjects)
     judged = _judged(given)
-    made = [_descriptor(one) for one in judged]
+    made = [_in_role(one) for one in judged]
     model = {_unicode(one.name): one.sha256 for one in judged if one.role == "model"}
     if model and len(model) == len(judged):
         made.append({"name": manifest.NAME, "digest": {"sha256": manifest.digest(manifest.from_folder(model))}})
@@ -104,6 +111,10 @@ def _judged(subjects: tuple[Subject, ...]) -> tuple[Subject, ...]:
 
 def _descriptor(subject: Subject) -> dict[str, Any]:
     return {"name": _unicode(subject.name), "digest": {"sha256": subject.sha256}}
+
+
+def _in_role(subject: Subject) -> dict[str, Any]:
+    return {**_descriptor(subject), "annotations": {"role": subject.role}}
 
 
 def _statement(report: Report, predicate_type: str, predicate: Any) -> dict[str, Any]:
@@ -126,7 +137,7 @@ def _apart(judged: Iterable[Subject]) -> dict[str, Any]:
 
 def _test_result(report: Report) -> dict[str, Any]:
     judged = _judged(report.subjects)
-    used = [{**_descriptor(one), "annotations": {"role": one.role}} for one in report.subjects if one not in judged]
+    used = [_in_role(one) for one in report.subjects if one not in judged]
     params = plain_of(report.params)
     tests: dict[str, list[str]] = {name: [] for name in _TESTS.values()}
     for gate in report.gates:

@@ -78,7 +78,7 @@ def _findings(gathered: Gathered, work: Work, signers: Sequence[str], level: lev
         yield Finding(rule="sign/unverified", level=Level.ERROR, message=message)
     if level is None:
         return
-    kept = f", {len(work.kept)} of them by an earlier run" if work.kept else ""
+    kept = "" if not work.kept else f", {len(work.kept)} of them by an earlier run" if work.signed else ", by an earlier run"
     yield Finding(rule="sign/signed", level=Level.NOTE, message=f"{counted(len(work.done), 'statement')} signed as {listed(signers)}{kept}")
     yield Finding(rule="sign/level", level=Level.NOTE, message=f"what the signatures show: {levels.WORDS[level]}")
     if keys.EXAMPLE in signers:

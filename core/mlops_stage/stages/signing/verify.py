@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mlops_stage.errors import UsageError
 from mlops_stage.estimates import Point
 from mlops_stage.evidence.paths import existing, relative, write_aside
 from mlops_stage.evidence.redact import shown
+from mlops_stage.evidence.required import parse
 from mlops_stage.inputs.oip.address import is_url
 from mlops_stage.report import Evidence, Finding, Level, Metric, Observations, Subject
 from mlops_stage.report.words import counted
+from mlops_stage.stages.signing.dsse import SUFFIX
+from mlops_stage.stages.signing.pending import id_of
+from mlops_stage.stages.signing.statements import own_of
 from mlops_stage.stages.signing.verifying import levels
 from mlops_stage.stages.signing.verifying.asking import asked_of
 from mlops_stage.stages.signing.verifying.checking import believe, compare
@@ -44,6 +49,8 @@ def measure(params: VerifyParams, workspace: Workspace) -> Observations:
     shelf = _shelf(params, workspace)
     place = _place(params, workspace.root)
     found = bundles_in(shelf, place)
+    if params.bundles is None:
+        found = tuple(_with_report(one, workspace) for one in found)
     workspace.progress(0.1, f"verifying {counted(len(found), 'bundle')}")
     believed, refused = believe(found, asked)
     tree = None
@@ -77,6 +84,18 @@ def _shelf(params: VerifyParams, workspace: Workspace) -> Path:
             "there is nothing to verify", "give bundles: the folder with the signed statements; or run sign before, into the same folder"
         )
     return place
+
+
+def _with_report(one: Found, workspace: Workspace) -> Found:
+    """A bundle of the run's own folder, with what the report of its name says now: it may be newer than the statement that lies there."""
+    name = one.name.removesuffix(SUFFIX)
+    report = next((earlier.report for earlier in workspace.reports if earlier.report.id == id_of(name)), None)
+    if report is None:
+        return one
+    own = own_of(report)
+    if own is None:  # it says nothing any more
+        return replace(one, beside=(*one.beside, b""))
+    return replace(one, beside=(*one.beside, own.content)) if name == own.name else one
 
 
 def _place(params: VerifyParams, root: Path) -> Path | None:
@@ -144,19 +163,36 @@ def _told(checked: Checked, tree: Tree | None, params: VerifyParams) -> Iterator
         # of a served model there is no file to name; elsewhere the name was forgotten, and a requirement is one on what is deployed
         level = Level.WARNING if params.model and not params.require else Level.ERROR
         yield Finding(rule="verify/no-model", level=level, message=message, hint="give model: the file or folder that is deployed")
-    for one in checked.about:
-        if one.said.outcome == "failed":
-            message = f"the report of {one.said.id or shown(one.bundle)} holds, and says failed"
-            yield Finding(
-                rule="verify/failed-report", level=Level.WARNING, message=message, hint=f"require: {one.said.id or 'what must have passed'}"
-            )
+    if checked.about and not params.require:
+        message = "nothing is required, so it would hold as well if every report had failed, or were missing"
+        hint = "give require: what must have passed, such as data,quality,scan"
+        yield Finding(rule="verify/nothing-required", level=Level.WARNING, message=message, hint=hint)
+    yield from _not_passed(checked, params)
     unchecked = sorted({what for one in checked.about for what in one.origin.unchecked})
     if unchecked:
         message = f"the bundles hold {' and '.join(unchecked)}, which nobody looked at"
         yield Finding(rule="verify/unchecked", level=Level.WARNING, message=message, hint="give trust_config: whom to trust for that")
+    delivered = {file.sha256 for file in tree.files} if tree else set()
     for one in checked.elsewhere:
+        if one.said.build_type and one.said.used and one.said.used <= delivered:
+            message = f"{shown(one.bundle)} holds, and is about what was made from these files"
+            yield Finding(rule="verify/made-from-these", level=Level.NOTE, message=message)
+            continue
         message = f"{shown(one.bundle)} holds, and is about other files than those that are delivered"
         yield Finding(rule="verify/other-files", level=Level.WARNING, message=message)
+
+
+def _not_passed(checked: Checked, params: VerifyParams) -> Iterator[Finding]:
+    """Reports about these files that hold and did not pass; of an inconclusive one a requirement may say that it will do."""
+    required = tuple(parse(text) for text in params.require)
+    for one in checked.about:
+        said = one.said
+        message = f"the report of {said.id or shown(one.bundle)} holds, and says {said.outcome}"
+        hint = f"require: {said.id or 'what must have passed'}"
+        if said.outcome == "failed":
+            yield Finding(rule="verify/failed-report", level=Level.WARNING, message=message, hint=hint)
+        elif said.outcome == "inconclusive" and not any(need.id and need.matches(said) for need in required):
+            yield Finding(rule="verify/inconclusive-report", level=Level.WARNING, message=message, hint=hint)
 
 
 def _holds(checked: Checked, tree: Tree | None) -> str:

@@ -162,6 +162,19 @@ def test_what_a_backend_lacks_is_known_or_told(zoo, build, tmp_path, host):
         build("openvino-cpu", path)
 
 
+def test_memory_is_reckoned_by_the_shapes_of_the_rows_or_not_at_all(zoo, build, tmp_path):
+    nodes = [("Transpose", ["x"], ["t"]), ("Sigmoid", ["t"], ["s"]), ("MatMul", ["x", "s"], ["y"])]
+    model = zoo.plain([helper.make_node(*node, **({"perm": [0, 2, 1]} if node[0] == "Transpose" else {})) for node in nodes])
+    for port in (*model.graph.input, *model.graph.output):
+        port.CopyFrom(helper.make_tensor_value_info(port.name, TensorProto.FLOAT, ["n", "long", 4 if port.name == "x" else "long"]))
+    path = zoo.written(model, tmp_path / "m.onnx")
+    for target, backend in BACKENDS.items():
+        (found,) = load_targets([target], tmp_path)
+        built, _ = build(target, path)
+        assert backend().footprint(built.path, found).ram_bytes is None
+        assert backend().footprint(built.path, found, 1, {"x": (2048, 4)}).ram_bytes > 2048 * 2048 * 4
+
+
 def test_memory_grows_with_rows_and_errs_upwards(specimen, build, tmp_path):
     for target, backend in BACKENDS.items():
         (found,) = load_targets([target], tmp_path)

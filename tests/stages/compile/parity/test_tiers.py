@@ -116,13 +116,52 @@ def test_a_quantity_has_no_decisions():
     assert agree({"y": values}, {"y": values * np.float32(1.1)}, "reduced").verdict == "failed"
 
 
-def test_reduced_is_measured_by_the_largest_number_of_the_row():
+def test_scores_of_classes_are_measured_by_the_largest_of_the_row():
     logits = np.tile(np.float32([[12.0, 0.001, -7]]), (ROWS, 1))
-    other = logits.copy()
+    label, other = np.zeros(ROWS, dtype=np.int64), logits.copy()
     other[:, 1] += 0.05
-    assert agree({"logits": logits}, {"logits": other}, "reduced").passed
+    assert agree({"label": label, "logits": logits}, {"label": label, "logits": other}, "reduced").passed
     other[:, 1] += 0.1
-    assert agree({"logits": logits}, {"logits": other}, "reduced").verdict == "failed"
+    assert agree({"label": label, "logits": logits}, {"label": label, "logits": other}, "reduced").verdict == "failed"
+
+
+@pytest.mark.parametrize("tier", ["exact", "reduced", "quantised"])
+def test_every_other_column_is_measured_by_its_own_size(tier):
+    draw = np.random.default_rng(6)
+    amounts = np.stack([draw.normal(2e4, 4e3, ROWS), draw.random(ROWS)], axis=1).astype(np.float32)
+    assert agree({"y": amounts}, {"y": amounts * np.float32(1 + 1e-6)}, tier).passed
+    lost = amounts * np.float32([1, 0])
+    assert agree({"y": amounts}, {"y": lost}, tier, decides=False).verdict == "failed"
+    assert agree({"y": amounts}, {"y": lost}, tier).verdict == "failed"
+
+
+@pytest.mark.parametrize("tier", ["exact", "reduced", "quantised"])
+@pytest.mark.parametrize("scale", [9e-6, 1e-12])
+def test_small_numbers_are_no_excuse_for_nothing(tier, scale):
+    small = (np.random.default_rng(7).random((ROWS, 1)) * scale).astype(np.float32)
+    assert agree({"y": small}, {"y": small * np.float32(1 + 1e-6)}, tier).passed
+    assert agree({"y": small}, {"y": np.zeros_like(small)}, tier).verdict == "failed"
+
+
+@pytest.mark.parametrize("tier", ["exact", "reduced", "quantised"])
+def test_one_number_does_not_stand_for_all_where_they_vary_little(tier):
+    years = (2000 + np.random.default_rng(8).normal(0, 0.05, (ROWS, 1))).astype(np.float32)
+    found = agree({"y": years}, {"y": np.full_like(years, years.mean())}, tier)
+    assert found.verdict == "failed"
+    assert "of its variance in noise" in found.reasons[0]
+    assert agree({"y": years}, {"y": years + np.float32(2e-3)}, tier).passed
+    constant = np.full_like(years, 7)
+    assert agree({"y": constant}, {"y": constant * np.float32(1 + 1e-6)}, tier).passed
+
+
+@pytest.mark.parametrize("tier", ["exact", "reduced", "quantised"])
+def test_rows_without_a_number_show_nothing(tier):
+    empty = np.full((ROWS, 2), np.nan, dtype=np.float32)
+    found = agree({"y": empty}, {"y": empty}, tier, decides=False)
+    assert (found.verdict, found.reasons) == (
+        "inconclusive",
+        ("output 'y' holds no finite number in any row, so these rows show nothing of it",),
+    )
 
 
 @pytest.mark.parametrize("tier", ["exact", "reduced", "quantised"])
@@ -172,6 +211,10 @@ def test_only_ties_show_nothing_about_decisions():
     label, scores = np.zeros(50, dtype=np.int64), np.full((50, 2), 0.5, dtype=np.float32)
     found = agree({"label": label, "s": scores}, {"label": 1 - label, "s": scores}, "exact")
     assert (found.ties, found.labels) == (50, NotEstimable(0, "two classes are as good as equal in every row"))
+    assert (found.verdict, found.reasons) == (
+        "inconclusive",
+        ("two classes are as good as equal in every row, so these rows show nothing of decisions",),
+    )
 
 
 def test_outputs_that_cannot_be_compared():

@@ -3,7 +3,7 @@ from packaging.specifiers import SpecifierSet
 
 from mlops_stage.errors import InputError, UsageError
 from mlops_stage.stages.compile import targets
-from mlops_stage.stages.compile.targets import Target, builtin, foreign, load_targets
+from mlops_stage.stages.compile.targets import Target, builtin, foreign, load_targets, surpassed
 from mlops_stage.stages.compile.targets.releases import other_release
 
 EDGE = """\
@@ -61,6 +61,7 @@ MISTAKES = {
     "target: \uff45dge\nbackend: ort\n": (1, "target: a name has only lower-case letters"),
     'target: "a\\n"\nbackend: ort\n': (1, "target: a name has only lower-case letters"),
     "target: a\nbackend: ort\nbudget:\n  ram: 4XB\n": (4, "write a size"),
+    "target: a\nbackned: ort\n": (2, "unknown key 'backned'"),
     "target: a\nbackend: ort\nruntime: 3\n": (3, "is no mapping"),
     "target: a\nbackend: [\n": (3, "not valid YAML"),
     "target: a\ntarget: b\n": (2, "not valid YAML"),
@@ -146,6 +147,14 @@ def test_what_this_machine_cannot_run(tmp_path, monkeypatch):
     assert [bool(foreign(target)) for target in (arm, host, old, new)] == [True, False, False, True]
     assert foreign(arm) == "it is for aarch64, and this machine is x86_64"
     assert "avx2" in foreign(new)
+    assert [surpassed(target) for target in (arm, host, old, new)] == ["", "", "", ""]
+    both = frozenset(["cx16", "lahf_lm", "popcnt", "pni", "sse4_1", "sse4_2", "ssse3", *new.features, "abm"])
+    monkeypatch.setattr(targets, "processor_features", lambda: both)
+    assert [bool(surpassed(target)) for target in (arm, host, old, new)] == [False, False, True, False]
+    assert "has avx2, f16c, fma" in surpassed(old)
+    monkeypatch.setattr(targets, "processor_features", lambda: both | {"avx512f"})
+    assert "has avx512f" in surpassed(new)
+    monkeypatch.setattr(targets, "processor_features", lambda: frozenset(["cx16", "lahf_lm", "popcnt", "pni", "sse4_1", "sse4_2", "ssse3"]))
     monkeypatch.setattr(targets, "processor_features", frozenset)
     assert "cannot be read" in foreign(old)
     monkeypatch.setattr(targets.platform, "machine", lambda: "arm64")

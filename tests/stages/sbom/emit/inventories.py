@@ -191,9 +191,22 @@ def found(inventory):
         figures=tuple(figures),
         assessments=(gap,),
         compiled=(
-            Compiled(target="host", name="m.onnx", path="compile/evidence/host/m.onnx", sha256=digest("compiled"), source="compile"),
             Compiled(
-                target="x86-64-v3", name="m.onnx", path="compile/evidence/x86-64-v3/m.onnx", sha256=digest("compiled"), source="compile"
+                target="host",
+                name="m.onnx",
+                path="compile/evidence/host/m.onnx",
+                sha256=digest("compiled"),
+                source="compile",
+                verdict="passed",
+            ),
+            Compiled(
+                target="x86-64-v3",
+                name="m.onnx",
+                path="compile/evidence/x86-64-v3/m.onnx",
+                sha256=digest("compiled"),
+                source="compile",
+                verdict="inconclusive",
+                doubt="x86-64-v3 is not emulated here.",
             ),
         ),
         judged=(

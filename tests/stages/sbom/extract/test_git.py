@@ -144,6 +144,29 @@ def test_a_change_that_only_a_filter_could_tell_is_not_known(project, name, told
     assert git_of(project.root).dirty == told
 
 
+@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+def test_a_file_that_git_is_told_to_overlook_is_not_called_unchanged(project, flag):
+    project.write("model.onnx", "1")
+    project.commit()
+    assert git_of(project.root, [project.root / "model.onnx"]).dirty == "false"
+    subprocess.run(["git", "update-index", flag, "model.onnx"], cwd=project.root, check=True)
+    project.write("model.onnx", "22")
+    assert git_of(project.root).dirty == "unknown"
+
+
+def test_of_a_model_that_is_not_in_the_commit_nobody_knows_whether_it_changed(project):
+    project.write("code.py", "1")
+    project.commit()
+    project.write("model.onnx", "1")
+    assert git_of(project.root).dirty == "false"
+    assert git_of(project.root, [project.root / "model.onnx"]).dirty == "unknown"
+
+
+@pytest.mark.parametrize("remote", ["https://h.example/" + "/" * 200_000, "https://" + "a@" * 100_000, "git@h.example:" + "/" * 200_000])
+def test_an_address_is_read_in_one_pass(remote):
+    assert address(remote) == ""
+
+
 def test_a_file_of_git_lfs_is_compared_by_its_digest(project):
     content = b"weights" * 1000
     digest = hashlib.sha256(content).hexdigest()

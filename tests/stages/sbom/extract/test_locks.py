@@ -192,7 +192,20 @@ def test_a_lock_of_another_shape_names_nothing(project, content):
     project.write("uv.lock", content)
     found = project.look(model="model.onnx")
     assert (found.libraries, found.libraries_complete) == ((), False)
-    assert ["it lists no packages" in one.message for one in found.findings] == ([] if "[[package]]" in content else [True])
+    why = "no name" if "[[package]]" in content else "it lists no packages"
+    assert [why in one.message for one in found.findings] == [True]
+
+
+def test_packages_without_a_name_are_told(project):
+    project.network()
+    project.write("uv.lock", "[[package]]\nname = 5\n\n[[package]]\nversion = '1'\n")
+    assert any("2 packages in it have no name" in one.message for one in project.look(model="model.onnx").findings)
+
+
+def test_a_line_of_blanks_is_read_in_one_pass(project):
+    project.network()
+    project.write("requirements.txt", "a" + " " * 100_000 + "%\nb [x]  == 1.0 ; python_version > '3'  # why\n")
+    assert [(one.name, one.version) for one in project.look(model="model.onnx").libraries] == [("b", "1.0")]
 
 
 def test_rubbish_that_was_named_as_the_lock_is_refused(project):

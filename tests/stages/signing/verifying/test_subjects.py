@@ -173,3 +173,44 @@ def test_the_manifest_of_a_name_that_is_no_unicode_holds_too(making, by_owner):
     report = Report(stage="quality", id="quality", outcome=Outcome.PASSED, summary="s", subjects=(subject, replace(subject, name="b")))
     [made] = statements.of(report, lambda *_: b"")
     assert "verify/subject" not in rules(by_owner(made.content, files={"b": b"graph"}))
+
+
+def reported(making, stage, subjects):
+    """The statement of a report that passed, about files (role, name, content)."""
+    given = tuple(Subject(role=role, name=name, sha256=making.sha256(content)) for role, name, content in subjects)
+    [made] = statements.of(Report(stage=stage, id=stage, outcome=Outcome.PASSED, summary="s", subjects=given), lambda *_: b"")
+    return made.content
+
+
+MODEL, ROWS = ("model", "m.onnx", b"graph"), ("data", "t.csv", b"rows")
+
+
+@pytest.mark.parametrize(
+    ("said", "counts"),
+    [
+        (("quality", [("predictions", "t.csv", b"rows")]), False),
+        (("quality", [ROWS]), False),
+        (("fairness", [("predictions", "p.csv", b"p"), ROWS]), False),
+        (("data", [ROWS]), True),
+        (("quality", [MODEL, ("predictions", "t.csv", b"rows")]), True),
+        (("data", [("data", "u.csv", b"other rows")]), False),
+    ],
+)
+@pytest.mark.parametrize("beside", [{}, {"t.csv": b"rows"}], ids=["model", "with its data"])
+def test_what_was_said_of_predictions_in_the_table_it_was_tested_on_says_nothing_of_a_model(making, by_owner, said, counts, beside):
+    scanned = reported(making, "scan", [MODEL, ROWS])
+    found = by_owner(scanned, reported(making, *said), files={"m.onnx": b"graph", **beside}, require=[said[0]])
+    assert ("verify/required-other" not in rules(found)) is counts
+    assert (said[0] in {one.said.id for one in found.about}) is counts
+
+
+@pytest.mark.parametrize(
+    ("gone", "told"),
+    [
+        (["a.json"], "a.json was signed with the folder and is not there"),
+        (["a.json", "b.json"], "a.json and 1 other file were signed with the folder and are not there"),
+    ],
+)
+def test_missing_files_are_told_in_one_sentence(shared_double, making, key, owner, checked, gone, told):
+    whole = making.by_key(shared_double, making.listing({"m.onnx": b"graph", **dict.fromkeys(gone, b"x")}), key)
+    assert [one.error.message for one in checked(owner, whole, files={"m.onnx": b"graph"}).refused] == [told]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from mlops_stage.errors import StageError
+from mlops_stage.report.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,9 +19,20 @@ if TYPE_CHECKING:
 
     Arrays = Mapping[str, np.ndarray[Any, Any]]
     """Tensors by the name of a model's input or output; all have rows as their first axis."""
+    Shapes = Mapping[str, tuple[int, ...]]
+    """Name of an input -> its shape after the first axis."""
 
 PRECISIONS = ("fp32", "fp16", "int8")
 """From the most to the least exact."""
+
+NATIVE = "optimised for this machine's processor: no other will take it"
+"""What is said of full precision for a target that is native."""
+
+
+def learned(rows: int) -> str:
+    """What is said of eight bits whose ranges come from so many rows."""
+    return f"ranges learned from {counted(rows, 'row')}"
+
 
 Verdict = Literal["supported", "unsupported", "unknown"]
 
@@ -65,8 +77,9 @@ class Footprint:
 
     artifact_bytes: int
     """On disk: all files of the artefact."""
-    ram_bytes: int
-    """In memory while it answers: weights, and the most that is alive of what lies between. An estimate that errs upwards; the runtime's own code comes on top."""
+    ram_bytes: int | None
+    """In memory while it answers: weights, and the most that is alive of what lies between. An estimate that errs upwards; the runtime's own code comes on top.
+    None where sizes of what lies between cannot be told."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,8 +152,8 @@ class Backend(Protocol):
             BuildError: the runtime refuses it.
         """
 
-    def footprint(self, artefact: Path, target: Target, rows: int = 1) -> Footprint:
-        """What the artefact takes while it answers so many rows at once."""
+    def footprint(self, artefact: Path, target: Target, rows: int = 1, shapes: Shapes | None = None) -> Footprint:
+        """What the artefact takes while it answers so many rows at once, whose inputs have these shapes after the first axis."""
 
     def largest_weight(self, artefact: Path) -> int | None:
         """The largest absolute value of a signed eight-bit weight of the artefact; 0 where there are none, None where it cannot be told.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mlops_stage.inputs.onnx.facts import OnnxFacts
-    from mlops_stage.stages.compile.backends.backend import Arrays, Runnable
+    from mlops_stage.stages.compile.backends.backend import Arrays, Runnable, Shapes
     from mlops_stage.stages.compile.lowering.model import Lowered
     from mlops_stage.stages.compile.targets import Target
 
@@ -112,12 +112,12 @@ class OpenVinoBackend:
         ports = [(port.get_any_name(), _shape(port)) for port in held.inputs]
         return Runner(ask, ports)
 
-    def footprint(self, artefact: Path, target: Target, rows: int = 1) -> Footprint:
+    def footprint(self, artefact: Path, target: Target, rows: int = 1, shapes: Shapes | None = None) -> Footprint:
         """By the sizes of its weights and of what is alive between its operations."""
         del target
         size = sum(file.stat().st_size for file in artefact.parent.iterdir())
-        weights, alive = _reckoned(openvino.Core().read_model(artefact), rows)
-        return Footprint(artifact_bytes=size, ram_bytes=_PLUGIN_BYTES + round(_KEPT * weights) + alive)
+        weights, alive = _reckoned(openvino.Core().read_model(artefact), rows, shapes or {})
+        return Footprint(artifact_bytes=size, ram_bytes=None if alive is None else _PLUGIN_BYTES + round(_KEPT * weights) + alive)
 
     def largest_weight(self, artefact: Path) -> int | None:
         """By its constants; unknown where OpenVINO itself rounds to eight bits what a product takes second, be it a constant or not."""
@@ -187,9 +187,16 @@ def _words(folder: Path) -> tuple[frozenset[str], np.ndarray[Any, Any]]:
     return frozenset(told["outputs"]), np.array(told["labels"], dtype=object)
 
 
-def _reckoned(model: openvino.Model, rows: int) -> tuple[int, int]:
+def _reckoned(model: openvino.Model, rows: int, shapes: Shapes) -> tuple[int, int | None]:
     """Bytes of constants, and of the most that is alive at once of what lies between, as `footprint.reckoned` tells them."""
-    model.reshape({port: [rows, *list(port.get_partial_shape())[1:]] for port in model.inputs if port.get_partial_shape()[0].is_dynamic})
+    model.reshape({port: _filled(port, rows, shapes) for port in model.inputs if port.get_partial_shape().is_dynamic})
+    if any(
+        dimension.is_dynamic
+        for node in model.get_ordered_ops()
+        for port in node.outputs()
+        for dimension in list(port.get_partial_shape())[1:]
+    ):
+        return 0, None
     held = now = most = 0
     constants: set[str] = set()
     left: dict[str, list[Any]] = {}
@@ -209,6 +216,13 @@ def _reckoned(model: openvino.Model, rows: int) -> tuple[int, int]:
                 left[source][1] -= 1
                 now -= left.pop(source)[0] if left[source][1] <= 0 else 0
     return held, most
+
+
+def _filled(port: Any, rows: int, shapes: Shapes) -> list[Any]:
+    """Of an input, as far as it is known."""
+    said = list(port.get_partial_shape())
+    given = (rows, *shapes.get(port.get_any_name(), said[1:]))
+    return [known if known.is_static else size for known, size in zip(said, given, strict=True)]
 
 
 def _bytes(port: Any, rows: int) -> int:

@@ -10,7 +10,7 @@ import onnxruntime
 from mlops_stage.inputs.onnx.reader import read_facts
 from mlops_stage.inputs.onnx.screen import screen
 from mlops_stage.stages.compile import static
-from mlops_stage.stages.compile.backends.backend import BuildError, Built, Coverage, Footprint, Inspection
+from mlops_stage.stages.compile.backends.backend import NATIVE, BuildError, Built, Coverage, Footprint, Inspection
 from mlops_stage.stages.compile.backends.kernels import oldest
 from mlops_stage.stages.compile.footprint import reckoned
 from mlops_stage.stages.compile.graphs import keep_metadata, read_model, write_model
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mlops_stage.inputs.onnx.facts import OnnxFacts
-    from mlops_stage.stages.compile.backends.backend import Runnable
+    from mlops_stage.stages.compile.backends.backend import Runnable, Shapes
     from mlops_stage.stages.compile.targets import Target
 
 ARTEFACT = "model.onnx"
@@ -82,7 +82,7 @@ class OrtBackend:
         """Write the optimised model; where the target's release lacks a fused operator, with standard operators only."""
         if target.native:
             optimise(model, path, LEVELS.ORT_ENABLE_ALL)
-            return ("optimised for this machine's processor: no other will take it",)
+            return (NATIVE,)
         optimise(model, path, LEVELS.ORT_ENABLE_EXTENDED)
         problems = static.faults(read_facts(path), target, onnxruntime.__version__)
         if not problems:
@@ -107,13 +107,13 @@ class OrtBackend:
         del target
         return loaded(artefact)
 
-    def footprint(self, artefact: Path, target: Target, rows: int = 1) -> Footprint:
+    def footprint(self, artefact: Path, target: Target, rows: int = 1, shapes: Shapes | None = None) -> Footprint:
         """By the sizes of its weights and of what is alive between its nodes."""
         del target
         size = sum(file.stat().st_size for file in artefact.parent.iterdir())
-        found = reckoned(read_model(artefact), rows)
+        found = reckoned(read_model(artefact), rows, shapes or {})
         held = round(_KEPT * found.weights) + _CONVOLVED * found.convolved
-        return Footprint(artifact_bytes=size, ram_bytes=_SESSION_BYTES + held + found.alive)
+        return Footprint(artifact_bytes=size, ram_bytes=None if found.alive is None else _SESSION_BYTES + held + found.alive)
 
     def largest_weight(self, artefact: Path) -> int | None:
         """By the operators that multiply."""

@@ -6,6 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mlops_stage.evidence.redact import shown
+from mlops_stage.report.words import counted
+from mlops_stage.stages.compile.backends.backend import BuildError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -34,7 +38,7 @@ class Runner:
         rows = len(next(iter(feeds.values())))
         size = self.exact or CHUNK_ROWS
         if rows <= size and not (self.exact and rows < size):
-            return self._ask(feeds)
+            return self._asked(feeds)
         pieces = [self._piece(feeds, start, size) for start in range(0, rows, size)]
         return {name: np.concatenate([piece[name] for piece in pieces])[:rows] for name in pieces[0]}
 
@@ -43,4 +47,18 @@ class Runner:
         short = size - len(next(iter(part.values())))
         if self.exact and short > 0:
             part = {name: np.concatenate([values, np.repeat(values[-1:], short, axis=0)]) for name, values in part.items()}
-        return self._ask(part)
+        return self._asked(part)
+
+    def _asked(self, feeds: Arrays) -> Arrays:
+        """All outputs for one piece.
+
+        Raises:
+            BuildError: one does not have the rows as its first axis.
+        """
+        rows = len(next(iter(feeds.values())))
+        found = self._ask(feeds)
+        for name, values in found.items():
+            if not values.ndim or len(values) != rows:
+                told = f"the model's outputs are not one per row: {shown(name)!r} has the shape {values.shape} for {counted(rows, 'row')}"
+                raise BuildError(told, "export the model so that the first axis of every output is rows")
+        return found

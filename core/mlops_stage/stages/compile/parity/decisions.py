@@ -29,6 +29,8 @@ class Decisions:
     """The output with scores; empty where there are labels alone."""
     ties: NDArray[np.bool_]
     """Shape (n,): rows in which two classes are nearer than twice what a score may differ by."""
+    shared: bool = False
+    """Whether scores are known to have one scale: there are labels beside them, or they are shares of 1."""
 
     def labels(self, outputs: Outputs) -> NDArray[Any]:
         """The decision of each row, shape (n,)."""
@@ -38,7 +40,7 @@ class Decisions:
         return np.asarray(outputs[self.scores].argmax(axis=1))
 
 
-def decisions_of(reference: Outputs, allowed: Callable[[NDArray[Any]], NDArray[np.float64]]) -> Decisions | None:
+def decisions_of(reference: Outputs, allowed: Callable[[NDArray[Any], bool], NDArray[np.float64]]) -> Decisions | None:
     """How a model decides; None where it gives quantities.
 
     Labels are the output of whole numbers or text with one value per row; scores the matrix of numbers with one column per class, or a lone column
@@ -46,7 +48,7 @@ def decisions_of(reference: Outputs, allowed: Callable[[NDArray[Any]], NDArray[n
 
     Args:
         reference: outputs of the source.
-        allowed: by how much each number of a matrix may differ.
+        allowed: by how much each number of a matrix may differ, which may have columns of one scale.
     """
     rows = len(next(iter(reference.values())))
     label = next((name for name, values in reference.items() if values.dtype.kind in "OUSiub" and values.size == rows), "")
@@ -57,10 +59,17 @@ def decisions_of(reference: Outputs, allowed: Callable[[NDArray[Any]], NDArray[n
     if not scores:
         return Decisions(label, "", np.zeros(rows, dtype=bool))
     values = matrices[scores].reshape(rows, -1).astype(np.float64)
-    near = allowed(values)
+    shared = bool(label) or _shares(values)
+    near = allowed(values, shared)
     if values.shape[1] > 1:
-        return Decisions(label, scores, _near_two(values, near))
-    return Decisions(label, scores, _near_threshold(values[:, 0], near[:, 0], reference[label].reshape(-1)))
+        return Decisions(label, scores, _near_two(values, near), shared)
+    return Decisions(label, scores, _near_threshold(values[:, 0], near[:, 0], reference[label].reshape(-1)), shared)
+
+
+def _shares(values: NDArray[np.float64]) -> bool:
+    """Whether every row that is a row of numbers sums to 1, with nothing below 0."""
+    rows = values[np.isfinite(values).all(axis=1)]
+    return bool(len(rows) and (rows >= 0).all() and np.allclose(rows.sum(axis=1), 1, atol=1e-3))
 
 
 def _near_two(values: NDArray[np.float64], near: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ from mlops_stage.gate import Rules
 from mlops_stage.gate.judging import holm
 from mlops_stage.report.words import counted
 from mlops_stage.stages.compile.parity.decisions import Decisions, decisions_of
-from mlops_stage.stages.compile.parity.near import allowed, distances, is_number, misfits, noise, otherwise
+from mlops_stage.stages.compile.parity.near import allowed, blind, distances, is_number, misfits, noise, otherwise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,7 @@ TIERS: dict[str, Tier] = {"fp32": "exact", "fp16": "reduced", "bf16": "reduced",
 LABELS: dict[Tier, float] = {"exact": 1.0, "reduced": 0.999, "quantised": 0.99}
 """The least share of rows with the same decision; shown by the one-sided 95 % bound, except that in `exact` one row is one too many."""
 NOISE = 0.1**2
-"""`quantised`: the most that differences may add to an output's variance (20 dB below it), where some number is further away than `reduced` allows."""
+"""The most that differences may add to an output's variance (20 dB below it), where single numbers show too little; see `_noisy`."""
 MOST_NAMED = 100
 """Rows that are named; the rest are counted."""
 _CONFIDENCE = 0.05
@@ -59,8 +59,10 @@ class Agreement:
     verdict: Verdict
     reasons: tuple[str, ...]
     """Why it did not pass, one line each."""
+    curable: bool = False
+    """Whether it did not pass for want of rows, so that more may show it."""
     noise: Mapping[str, Sampled | NotEstimable] = field(default_factory=dict)
-    """In `quantised`, of each output with a number further away than `reduced` allows: the variance that differences add, as a share of its own."""
+    """Of each output of which single numbers show too little: the variance that differences add, as a share of its own."""
 
     @property
     def passed(self) -> bool:
@@ -72,7 +74,7 @@ def agree(reference: Outputs, candidate: Outputs, tier: Tier, *, decides: bool =
     """Compare two forms of a model, output by output and row by row.
 
     Every output is judged: decisions by their tier; other whole numbers, booleans and text must be the same, except in ties and where the decision differs;
-    numbers must be near enough one by one, in `quantised` on the whole (`NOISE`). NaN, infinity, shapes and types must be the same in every tier.
+    numbers must be near enough one by one, in `quantised`, and where they vary less than a tier allows, on the whole (`NOISE`). NaN, infinity, shapes and types must be the same in every tier.
 
     Args:
         reference: name of an output -> tensor whose first axis is rows; labels are whole numbers or text.
@@ -84,15 +86,24 @@ def agree(reference: Outputs, candidate: Outputs, tier: Tier, *, decides: bool =
     missing = misfits(reference, candidate)
     if missing:
         return _incomparable(tier, len(next(iter(reference.values()))), missing)
-    decided = decisions_of(reference, lambda values: allowed(values, "exact" if tier == "quantised" else tier)) if decides else None
+    near: Tier = "exact" if tier == "quantised" else tier
+    decided = decisions_of(reference, lambda values, shared: allowed(values, near, shared=shared)) if decides else None
+    shared = decided.scores if decided and decided.shared else ""
     labels, ties, differing = _labels(decided, reference, candidate)
     changed = _changed(reference, candidate, decided.label if decided else "", ties | differing)
-    found = distances(reference, candidate, tier)
+    found = distances(reference, candidate, tier, shared)
     excess = np.max([np.zeros(len(ties)), *(one.excess for one in found.values())], axis=0)
     far, broken = (excess > 1) & np.isfinite(excess) & (tier != "quantised"), ~np.isfinite(excess)
-    noisy = _noisy(reference, candidate, found) if tier == "quantised" else {}
+    noisy = _noisy(reference, candidate, found, tier, shared)
     much, doubts = _noise_told(noisy, fewest)
-    reasons = (*_rows_told(tier, far, broken, changed), *_labels_told(tier, labels, differing), *much, *doubts)
+    reasons = (
+        *_rows_told(tier, far, broken, changed),
+        *_labels_told(tier, labels, differing),
+        *much,
+        *doubts,
+        *_unshown(reference, decided),
+    )
+    curable = bool(doubts or _labels_told(tier, labels, differing))
     bad = np.logical_or.reduce([far, broken, *changed.values()]) & ~differing
     decisive = bad.any() or bool(much) or _refuted(labels, tier)
     return Agreement(
@@ -107,6 +118,7 @@ def agree(reference: Outputs, candidate: Outputs, tier: Tier, *, decides: bool =
         failing=int((bad | differing).sum()),
         verdict="failed" if decisive else "inconclusive" if reasons else "passed",
         reasons=reasons,
+        curable=curable,
     )
 
 
@@ -138,9 +150,32 @@ def _changed(reference: Outputs, candidate: Outputs, label: str, excused: Flags)
     return {name: rows for name, rows in others.items() if rows.any()}
 
 
-def _noisy(reference: Outputs, candidate: Outputs, found: Mapping[str, Distance]) -> dict[str, Sampled | NotEstimable]:
-    """The noise of the outputs in which some number is further away than `reduced` allows."""
-    return {name: noise(reference[name], candidate[name]) for name, one in found.items() if (one.excess > 1).any()}
+def _noisy(
+    reference: Outputs, candidate: Outputs, found: Mapping[str, Distance], tier: Tier, shared: str
+) -> dict[str, Sampled | NotEstimable]:
+    """The noise of the outputs of which single numbers show too little.
+
+    They are those in which numbers may differ by as much as the output varies, and in `quantised` those in which one differs by more than `reduced` allows.
+    """
+    noisy = {}
+    for name, one in found.items():
+        alike = name == shared
+        far = tier == "quantised" and bool((one.excess > 1).any())
+        if far or (one.largest > 0 and blind(reference[name], tier, shared=alike)):
+            noisy[name] = noise(reference[name], candidate[name], shared=alike)
+    return noisy
+
+
+def _unshown(reference: Outputs, decided: Decisions | None) -> list[str]:
+    """What these rows show nothing about, however alike the answers are."""
+    found = [
+        f"output {shown(name)!r} holds no finite number in any row, so these rows show nothing of it"
+        for name, values in reference.items()
+        if is_number(values) and values.size and not np.isfinite(values).any()
+    ]
+    if decided is not None and decided.ties.all():
+        found.append("two classes are as good as equal in every row, so these rows show nothing of decisions")
+    return found
 
 
 def _noise_told(noisy: Mapping[str, Sampled | NotEstimable], fewest: int) -> tuple[list[str], list[str]]:

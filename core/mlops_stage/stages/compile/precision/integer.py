@@ -14,9 +14,8 @@ from onnx import version_converter
 
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.onnx.facts import QUANTISED
-from mlops_stage.report.words import counted
 from mlops_stage.stages.compile import arrays
-from mlops_stage.stages.compile.backends.backend import BuildError
+from mlops_stage.stages.compile.backends.backend import BuildError, learned
 from mlops_stage.stages.compile.graphs import graphs, opset
 from mlops_stage.stages.compile.normalise import inferred
 
@@ -67,7 +66,7 @@ def quantised(model: onnx.ModelProto, calibration: Path | None) -> tuple[onnx.Mo
     if not count:
         return None, ("no operator of the model takes whole numbers",)
     given = len(next(iter(rows.values())))
-    return found, (f"ranges learned from {counted(given, 'row')}",)
+    return found, (learned(given),)
 
 
 def _static(model: onnx.ModelProto, rows: dict[str, np.ndarray[Any, Any]]) -> onnx.ModelProto:

@@ -20,6 +20,9 @@ _MACHINES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}
 """Other words for an architecture."""
 OTHER_WORDS = {"neon": "asimd", "sse3": "pni", "lzcnt": "abm"}
 """Features that the Linux kernel knows under another name."""
+_VECTORS = ("avx2", "avx512", "avx_vnni", "avx_ifma", "amx", "fma", "f16c", "asimddp", "asimdhp", "asimdfhm", "bf16", "i8mm", "sve", "sme")
+"""How features begin that arithmetic gets faster by."""
+_NAMED = 3
 _SUFFIXES = (".yaml", ".yml")
 RESERVED = frozenset({"private", "provenance"})
 """Names that no target can have: files and folders of the evidence are called so."""
@@ -97,6 +100,17 @@ def foreign(target: Target) -> str:
         return "the features of this machine's processor cannot be read"
     missing = [name for name in target.features if OTHER_WORDS.get(name, name) not in present]
     return f"it is for processors with {', '.join(missing)}, which this machine's lacks" if missing else ""
+
+
+def surpassed(target: Target) -> str:
+    """What this machine's processor computes with and the target's do not have, so that how long something takes here says nothing of them; empty if nothing."""
+    if target.arch == HOST or foreign(target):
+        return ""
+    named = {OTHER_WORDS.get(name, name) for name in target.features}
+    more = sorted(name for name in processor_features() - named if name.startswith(_VECTORS))
+    if not more:
+        return ""
+    return f"this machine's processor is newer than those that it is for: it has {', '.join(more[:_NAMED])}"
 
 
 def machine() -> str:

@@ -173,8 +173,8 @@ def _parsed(file: Path, source: str) -> CommentedMap:
 
 
 def _told(error: ValidationError, top: CommentedMap, source: str) -> UsageError:
-    """The first mistake, at its line."""
-    first = error.errors()[0]
+    """The first mistake, at its line; an unknown key before one that is missing, for it may be that one misspelt."""
+    first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
     path = [str(part) for part in first["loc"] if str(part) in _KEYS or first["type"] == "extra_forbidden"]
     where = f"{shown(source)}:{_line(top, path)}"
     key = ".".join(path) or "the file"

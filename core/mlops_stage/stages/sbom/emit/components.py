@@ -98,6 +98,7 @@ def compiled(sha256: str, artefacts: Sequence[Compiled], source: Model) -> Compo
     """A file that was compiled from a model, for one or more targets; its terms and its maker are the model's."""
     first = artefacts[0]
     more = [("mlops:target", one.target) for one in artefacts] + [("mlops:path", one.path) for one in artefacts]
+    more += [(f"mlops:verdict:{one.target}", f"{one.verdict}: {one.doubt}" if one.doubt else one.verdict) for one in artefacts]
     more += [
         ("mlops:role", "compiled"),
         ("mlops:source:target", "; ".join(sorted({f"extracted: report {one.source}" for one in artefacts}))),

@@ -98,7 +98,7 @@ def gathered(params: Asked, workspace: Workspace) -> Gathered:
         if source:
             workspace.progress(0.3, f"reading {key}")
             parts[key] = table_part(key, source, workspace.root)
-    git, epoch = git_of(workspace.root), epoch_of(workspace.env)
+    git, epoch = git_of(workspace.root, parts["model"].paths.values() if "model" in parts else ()), epoch_of(workspace.env)
     scene = Scene(
         root=workspace.root,
         parts=parts,

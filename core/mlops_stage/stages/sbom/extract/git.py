@@ -22,7 +22,7 @@ from mlops_stage.stages.sbom.extract.scene import LATEST, claim, moment
 from mlops_stage.stages.sbom.facts import Changed, Confidence, Git
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mlops_stage.stages.sbom.extract.scene import Found, Scene
 
@@ -34,7 +34,9 @@ _SSH = re.compile(r"(?:ssh://)?[\w.-]+@([\w.-]+)(?::\d+/|[:/])(.+)")
 _WEB = re.compile(rf"(?:https?|git)://(?:\S*@)?{_HOST}/([^?#;]+)")
 _LFS = re.compile(r"version https://git-lfs\.github\.com/spec/v1\noid sha256:([0-9a-f]{64})\nsize ")
 _MOST_POINTER = 1024
+_MOST_ADDRESS = 2048
 _MOST_FILTERED = 100
+_SUBMODULE = "160000"
 _QUIET = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_OPTIONAL_LOCKS": "0",
@@ -65,8 +67,13 @@ class _Repository:
         return _asked(self.top, self.env, *words, given=given)
 
 
-def git_of(root: Path) -> Git | None:
-    """What is known of the repository around a folder; None where there is none, no commit, or no git."""
+def git_of(root: Path, files: Iterable[Path] = ()) -> Git | None:
+    """What is known of the repository around a folder; None where there is none, no commit, or no git.
+
+    Args:
+        root: the folder.
+        files: those that the document is about: of one that the commit does not hold, nobody can say that it did not change since.
+    """
     with _opened(root) as git:
         told = _TOLD.fullmatch((git.asked("log", "-1", "--format=%H %ct") or "") if git else "")
         if git is None or told is None:
@@ -77,7 +84,7 @@ def git_of(root: Path) -> Git | None:
             committed=int(told[3]) if int(told[3]) <= LATEST else None,
             remote=address(git.remote),
             tag=tags[0].strip() if tags else "",
-            dirty=_changed(git),
+            dirty=_changed(git, tuple(files)),
         )
 
 
@@ -97,15 +104,15 @@ def address(remote: str) -> str:
 
     User, password, query and port of ssh are left out: `git@host:owner/name.git` is `https://host/owner/name`.
     """
-    found = _WEB.fullmatch(remote) or _SSH.fullmatch(remote)
+    found = (_WEB.fullmatch(remote) or _SSH.fullmatch(remote)) if len(remote) <= _MOST_ADDRESS else None
     if found is None:
         return ""
-    path = re.sub(r"(\.git)?/*$", "", found[2])
+    path = found[2].rstrip("/").removesuffix(".git").rstrip("/")
     return without_credentials(f"https://{found[1]}/{path}") if path and found[1].partition(":")[0] != "localhost" else ""
 
 
-def _changed(git: _Repository) -> Changed:
-    """Whether tracked files differ from the commit.
+def _changed(git: _Repository, files: Sequence[Path]) -> Changed:
+    """Whether tracked files differ from the commit; not known where the index is told to overlook some, or does not hold the files that matter.
 
     Files that a filter rewrites on the way can only be compared by running it, but for those of Git LFS: where no other file differs, it is not known.
     """
@@ -122,7 +129,23 @@ def _changed(git: _Repository) -> Changed:
     if len(entries) > _MOST_FILTERED:
         return Changed.UNKNOWN
     rewritten = {_of_lfs(git, entry[3:]) for entry in entries}
+    if _overlooked(git) or not _tracked(git, files):
+        rewritten.add(Changed.UNKNOWN)
     return next((answer for answer in (Changed.YES, Changed.UNKNOWN) if answer in rewritten), Changed.NO)
+
+
+def _overlooked(git: _Repository) -> bool:
+    """Whether the index has entries that git does not compare: `assume-unchanged` and `skip-worktree`, or submodules."""
+    entries = (git.asked("ls-files", "-v", "-s", "-z") or "").split("\0")
+    return any(entry[:1].islower() or entry[:1] == "S" or entry[2:8] == _SUBMODULE for entry in entries if entry)
+
+
+def _tracked(git: _Repository, files: Sequence[Path]) -> bool:
+    if not files:
+        return True
+    common = os.path.commonpath([os.path.abspath(file) for file in files])  # noqa: PTH100  (lexical: git knows links by their own names)
+    listed = (git.asked("ls-files", "-z", "--full-name", "--", f":(literal){common}") or "").split("\0")
+    return {os.path.abspath(file) for file in files} <= {str(git.top / name) for name in listed if name}  # noqa: PTH100
 
 
 def _of_lfs(git: _Repository, path: str) -> Changed:

@@ -74,6 +74,9 @@ def extract(scene: Scene) -> Iterator[Found]:
     direct = lock.asked or _asked_for(scene.root)
     complete = lock.complete and lock.listed and all(_NAME.fullmatch(entry.name) for entry in lock.entries)
     yield Packages(source=source, libraries=_libraries(lock.entries, direct), complete=complete)
+    nameless = sum(not _NAME.fullmatch(entry.name) for entry in lock.entries)
+    if nameless:
+        yield unread(source, f"{counted(nameless, 'package')} in it {'has' if nameless == 1 else 'have'} no name")
     if not lock.listed and not lock.unread:
         yield unread(source, "it lists no packages")
     for place, (file, number) in enumerate(lock.unread[:_MOST_TOLD], 1):

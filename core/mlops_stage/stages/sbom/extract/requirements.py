@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SHA256 = re.compile(r"sha256[:=]([0-9a-f]{64})")
-_LINE = re.compile(r"([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(?:===?\s*([\w.!+*-]+))?\s*(?:(?:[<>~!,;@]|--).*)?")
+_LINE = re.compile(r"([A-Za-z0-9][\w.-]*) ?(?:\[[^\]]*\])? ?(?:===? ?([\w.!+*-]+))? ?(?:(?:[<>~!,;@]|--).*)?")
+"""Of a line whose blanks are single spaces, so that it is read in one pass."""
 _NAMELESS = re.compile(r"\.|/|file:|[\w+]{1,20}://|\S+\.(whl|zip|tar\.gz)(\s|$)")
 """A file, a folder or an address: pip takes them, and their names are not known without opening them."""
 _OPTION = re.compile(r"(-[A-Za-z]|--[a-z-]+)[\s=]*(.*)")
@@ -72,7 +73,7 @@ class Requirements:
         if "\0" in text or self._left < 0:
             raise UnreadableError("it is no text" if "\0" in text else f"it has more than {MOST_LOCK_BYTES:,} characters")
         for number, line in _logical(text):
-            asked = re.sub(r"(^|\s)#.*$", "", line).strip()
+            asked = re.sub(r"(^| )#.*$", "", " ".join(line.split()))
             if asked and not self._understood(asked, path):
                 self.unread.append((relative(self.root, path), number))
 

@@ -161,6 +161,12 @@ def _believed(found: Found, asked: Asked) -> Believed:
             f"the signature shows less than is asked: {level.value}, not {asked.assurance.value}",
             "give trust_config, or sign it so that it shows more" if origin.unchecked else "sign it so that it shows more",
         )
+    if any(other != bundle.payload for other in found.beside):
+        raise RefusalError(
+            "verify/contradicted",
+            "it is of an earlier report than the one that lies beside it",
+            "run sign again",
+        )
     said = statement.read(bundle)
     if said.build_type in asked.conversions:
         said = replace(said, used=said.used | said.materials)

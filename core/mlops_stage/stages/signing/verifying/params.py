@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mlops_stage.fields import PATH
-from mlops_stage.params import Model, Params, TextList
+from mlops_stage.params import DemandList, Model, Params, TextList
 from mlops_stage.stages.signing.params import TrustConfig
 
 
@@ -40,7 +40,7 @@ class VerifyParams(Params):
     ] = None
     trust_config: TrustConfig = None
     require: Annotated[
-        TextList,
+        DemandList,
         Field(
             description="statements that must be there: run ids, as in data,fairness=inconclusive (passed if unsaid), or predicate types"
         ),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mlops_stage.errors import InputError
 from mlops_stage.evidence.redact import shown
+from mlops_stage.stages.signing.beside import beside
 from mlops_stage.stages.signing.dsse import MOST_BUNDLE_BYTES, SUFFIX
 from mlops_stage.stages.signing.oms import FILE as SIGNATURE
 
@@ -31,6 +32,8 @@ class Found:
     name: str
     """The file's name; of one among several lines `attestations.jsonl:3`."""
     raw: bytes
+    beside: tuple[bytes, ...] = ()
+    """What is known of what it should be of, such as the statements of its name that lie beside it and wait there to be signed: it must be of these very bytes."""
 
 
 def bundles_in(shelf: Path, delivered: Path | None = None) -> tuple[Found, ...]:
@@ -96,7 +99,7 @@ def bundles_at(place: Path) -> tuple[Found, ...]:
 def _in_file(path: Path) -> Iterator[Found]:
     content = _content(path)
     if not path.name.endswith(LINES):
-        yield Found(name=path.name, raw=content)
+        yield Found(name=path.name, raw=content, beside=tuple(beside(path)))
         return
     if len(content) > MOST_BUNDLE_BYTES:
         raise InputError(f"{shown(path.name)} has more than {MOST_BUNDLE_BYTES:,} bytes", "write its bundles into several files")

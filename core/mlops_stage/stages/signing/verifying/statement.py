@@ -26,8 +26,9 @@ _RULE = "verify/statement"
 _HEX = re.compile(r"[0-9a-f]{64}")
 _ITSELF = "."
 """How a model signature names the file that it is of, where it is of no folder."""
-_UPWARD = frozenset({"model", "data"})
-"""Roles of what a statement leads up to: the source that something was made of, and the data that it was tested on."""
+_MODEL, _DATA = "model", "data"
+"""Roles of what a statement leads up to: the source that something was made of, and the data that it was tested on. Also the stage that judges data."""
+_OF_A_MODEL = frozenset({"", _MODEL, "artefact"})
 PROVENANCE = "https://slsa.dev/provenance/v1"
 STAGES = frozenset({"data", "quality", "fairness", "scan", "adversarial", "compile", "sbom", "sign", "verify"})
 """Built-in stages: a run that is called as one of them must be of it, or a requirement would be met by another."""
@@ -40,6 +41,8 @@ class Named:
 
     name: str
     sha256: str
+    role: str = ""
+    """As what it was judged; empty where that is not said, as in statements of others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +55,12 @@ class Said:
     """The run whose report it is; empty for every other statement."""
     outcome: str = ""
     """`passed`, `inconclusive` or `failed`; empty for a statement that is no report."""
+    stage: str = ""
+    """What made the report; empty for every other statement."""
     used: frozenset[str] = frozenset()
-    """Digests of what the predicate names as tested on or built from."""
+    """Digests of the models that the predicate names as compiled or built from."""
+    tested_on: frozenset[str] = frozenset()
+    """Digests of the data that the predicate names."""
     build_type: str = ""
     """Of a provenance: what kind of build it was of."""
     materials: frozenset[str] = frozenset()
@@ -62,6 +69,16 @@ class Said:
     """Names of files that belong together, where the statement is about several products that were made apart."""
     listing: tuple[Named, ...] | None = None
     """The complete list of a folder's files, where the statement is one."""
+
+    @property
+    def of_a_model(self) -> bool:
+        """Whether it judges a model or what was made of one, and not predictions or rows alone, which may be of any model."""
+        return not self.of_data and {one.role for one in self.subjects} <= _OF_A_MODEL
+
+    @property
+    def of_data(self) -> bool:
+        """Whether it judges data as such; a report of another stage on data alone judges what some model said of them."""
+        return self.stage == _DATA and {one.role for one in self.subjects} <= {"", _DATA}
 
 
 def read(bundle: Bundle) -> Said:
@@ -85,13 +102,15 @@ def read(bundle: Bundle) -> Said:
             return Said(predicate_type=predicate_type, subjects=(replace(listed[0], name=subjects[0].name),))
         return Said(predicate_type=predicate_type, subjects=(), listing=listed)
     predicate = whole.inner("predicate") if whole.has("predicate") else Reader({}, _RULE, "the predicate")
-    told = _report(predicate) if predicate_type == TEST_RESULT else ("", "")
+    told = _report(predicate) if predicate_type == TEST_RESULT else ("", "", "")
     return Said(
         predicate_type=predicate_type,
         subjects=subjects,
         id=told[0],
         outcome=told[1],
-        used=frozenset(_used(predicate)),
+        stage=told[2],
+        used=frozenset(_used(predicate, _MODEL)),
+        tested_on=frozenset(_used(predicate, _DATA)),
         **(_build(predicate) if predicate_type == PROVENANCE else {}),
         apart=_apart(predicate_type, predicate, subjects),
     )
@@ -109,10 +128,10 @@ def _subjects(whole: Reader) -> tuple[Named, ...]:
         digest = subject.inner("digest").text("sha256") if subject.has("digest") else ""
         if not _HEX.fullmatch(digest):
             raise RefusalError("verify/subject", f"the statement names {shown(name or 'a subject')} without a SHA-256 digest")
-        found.append(Named(name=name, sha256=digest))
+        found.append(Named(name=name, sha256=digest, role=_role(item) or ""))
     if not found:
         raise RefusalError("verify/subject", "the statement speaks of nothing: it has no subject")
-    names = [one.name for one in set(found) if one.name]
+    names = [name for name, _ in {(one.name, one.sha256) for one in found} if name]
     if len(set(names)) < len(names):
         twice = doubled(names)
         raise RefusalError("verify/subject", f"the statement names {shown(twice)} with two different digests")
@@ -144,11 +163,11 @@ def _apart(predicate_type: str, predicate: Reader, subjects: tuple[Named, ...]) 
     return tuple(frozenset(names) for names in folders.values())
 
 
-def _report(predicate: Reader) -> tuple[str, str]:
-    """Id and outcome of a report of ours; a test result of another tool has neither."""
+def _report(predicate: Reader) -> tuple[str, str, str]:
+    """Id, outcome and stage of a report of ours; a test result of another tool has an outcome alone."""
     result = predicate.text("result")
     if not predicate.has(EXTENSION):
-        return "", next((outcome for outcome, word in _OUTCOMES.items() if word == result), "")
+        return "", next((outcome for outcome, word in _OUTCOMES.items() if word == result), ""), ""
     own = predicate.inner(EXTENSION)
     outcome, name = own.text("outcome"), own.text("id")
     if not ID.fullmatch(name):
@@ -157,13 +176,13 @@ def _report(predicate: Reader) -> tuple[str, str]:
         raise RefusalError(_RULE, f"the statement of {name} says {shown(result)} and {shown(outcome)} at once")
     if name in STAGES and own.text("stage") != name:
         raise RefusalError(_RULE, f"the statement is of a report with the id {name}, and the stage {shown(own.text('stage'))} made it")
-    return name, outcome
+    return name, outcome, own.text("stage") if own.has("stage") else ""
 
 
-def _used(predicate: Reader) -> Iterator[str]:
-    """Digests in test-result's `configuration` and in SLSA's `resolvedDependencies`, of such roles as lead up: a baseline does not."""
+def _used(predicate: Reader, role: str) -> Iterator[str]:
+    """Digests in test-result's `configuration` and in SLSA's `resolvedDependencies` of one role; a baseline leads nowhere."""
     for item in (*_items(predicate.plain, "configuration"), *_dependencies(predicate)):
-        if _role(item) in _UPWARD:
+        if _role(item) == role:
             yield from _digest(item)
 
 

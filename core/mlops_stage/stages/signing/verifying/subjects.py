@@ -38,19 +38,23 @@ def about(files: Sequence[File], statements: Sequence[Believed]) -> tuple[Believ
     """The statements about these files, and those about what they were made of or tested with: the source of a compiled model, the test data.
 
     A statement counts only if all that it names is here: two versions of a model may share a file, and what was said of one says nothing of
-    the other. From a file it goes up, to what a statement about it says was used, and never down again: what else was made of the same source
-    is another thing.
+    the other. From a file it goes up, to the model that a statement about it says was used, and never down again: what else was made of the
+    same source is another thing. Of the data that it was tested with, only what was said of data as such counts: predictions of another
+    model may lie in the same table, and were judged under its digest.
     """
     delivered = {file.sha256 for file in files}
     owns = [digests(one) for one in statements]
-    found = {place for place, one in enumerate(statements) if _here(one, delivered)}
+    models = [place for place, one in enumerate(statements) if one.said.of_a_model]
+    found = {place for place in models if _here(statements[place], delivered)}
     reached = set(found)
     known: set[str] = set()
     while reached:
         known = known.union(*(statements[place].said.used for place in reached))
-        reached = {place for place, own in enumerate(owns) if place not in found and own and own <= delivered | known}
+        reached = {place for place in models if place not in found and owns[place] and owns[place] <= delivered | known}
         found |= reached
-    return tuple(one for place, one in enumerate(statements) if place in found)
+    tested_on = delivered.union(*(statements[place].said.tested_on for place in found))
+    data = {place for place, one in enumerate(statements) if one.said.of_data and owns[place] and owns[place] <= tested_on}
+    return tuple(one for place, one in enumerate(statements) if place in found | data)
 
 
 def digests(one: Believed) -> frozenset[str]:
@@ -161,13 +165,13 @@ def _changed(name: str, signed: Collection[str]) -> RefusalError:
 
 def _incomplete(names: Sequence[str]) -> RefusalError:
     more = f" and {counted(len(names) - 1, 'other file')}" if len(names) > 1 else ""
-    told = f"{shown(names[0])}{more} was signed together with files that are not delivered, or not as they were"
+    told = f"{shown(names[0])}{more} {'were' if more else 'was'} signed together with files that are not delivered, or not as they were"
     return RefusalError(_INCOMPLETE, told, "deliver all files of one model, as they were tested", tuple(names))
 
 
 def _missing(names: Sequence[str]) -> RefusalError:
     more = f" and {counted(len(names) - 1, 'other file')}" if len(names) > 1 else ""
-    told = f"{shown(names[0])}{more} was signed with the folder and is not there"
+    told = f"{shown(names[0])}{more} {'were signed with the folder and are' if more else 'was signed with the folder and is'} not there"
     return RefusalError(_MISSING, told, "deliver the whole folder", tuple(names))
 
 
