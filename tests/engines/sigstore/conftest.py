@@ -15,7 +15,7 @@ sys.path.insert(0, str(HERE))
 
 import issuer  # noqa: E402  (a neighbour that is no package)
 
-_REQUIRED = os.environ.get("MLOPS_STAGE_REQUIRE_ENGINES") == "1"
+_REQUIRED = "sigstore" in os.environ.get("MLOPS_STAGE_REQUIRE_ENGINES", "").split()
 
 
 class Deployment:

@@ -39,7 +39,7 @@ _PROGRAM = f'#!/bin/sh\nexec {_INSIDE}/venv/bin/python -P -m mlops_stage "$@"\n'
 def start(bench: Bench) -> Tekton:
     """With the release's Tasks and those that were generated for the trial plugin."""
     if os.geteuid() != 0:
-        required = os.environ.get("MLOPS_STAGE_REQUIRE_ENGINES") == "1"
+        required = "tekton" in os.environ.get("MLOPS_STAGE_REQUIRE_ENGINES", "").split()
         (pytest.fail if required else pytest.skip)("only root may give a container its own root and user")
     return Tekton(
         tools=bench.engine("tekton", "taskpod"),
