@@ -36,6 +36,10 @@ class Way:
     values: Mapping[str, Any]
 
 
+JUDGES = ("(every stage that judges)",)
+"""A value of a `Way` in whose place `init` writes the names of the stages beside it that judge rather than make something."""
+
+
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 _SPANS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
 

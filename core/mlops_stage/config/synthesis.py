@@ -11,7 +11,7 @@ from mlops_stage.config.file import NAME, VERSION
 from mlops_stage.errors import StageError, UsageError
 from mlops_stage.evidence.paths import write_aside
 from mlops_stage.host import resolve
-from mlops_stage.params import CHOOSE, Examples, Way
+from mlops_stage.params import CHOOSE, JUDGES, Examples, Way
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +48,8 @@ def text(root: Path, catalogue: Catalogue) -> str:
     """The content of a first mlops.yaml."""
     found = [(stage, _found(stage, root)) for stage in catalogue.stages.values()]
     entries = [_block(stage, one, catalogue) for stage, one in found if isinstance(one, Mapping)]
-    ways = [_way(stage, way, catalogue) for stage, one in found if isinstance(one, tuple) for way in one]
+    judges = [stage.name for stage, one in found if isinstance(one, Mapping) and stage.measure]
+    ways = [_way(stage, way, judges, catalogue) for stage, one in found if isinstance(one, tuple) for way in one]
     return _HEADER + "\nstages:\n" + "\n".join([*filter(None, entries), *filter(None, ways)]) if any(entries) else _HEADER + NOTHING
 
 
@@ -84,9 +85,10 @@ def _block(stage: Stage, values: Mapping[str, Any], catalogue: Catalogue, *, gat
     return "\n".join(lines) + "\n"
 
 
-def _way(stage: Stage, way: Way, catalogue: Catalogue) -> str:
+def _way(stage: Stage, way: Way, judges: list[str], catalogue: Catalogue) -> str:
     """A whole part as comments: it becomes one when `# ` is taken from the beginning of its lines."""
-    lines = _block(stage, way.values, catalogue, gates=False).splitlines()
+    values = {name: judges if value is JUDGES else value for name, value in way.values.items()}
+    lines = _block(stage, values, catalogue, gates=False).splitlines()
     return "".join(f"  # {line}\n" for line in (*way.when, *(line[2:] for line in lines))) if lines else ""
 
 

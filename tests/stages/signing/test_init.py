@@ -9,6 +9,9 @@ from signed_project import metric, pem, reported, workspace
 from mlops_stage.config import synthesis
 from mlops_stage.config.file import load
 from mlops_stage.host import Catalogue
+from mlops_stage.params import JUDGES
+from mlops_stage.stages.quality import STAGE as QUALITY
+from mlops_stage.stages.sbom import STAGE as SBOM
 from mlops_stage.stages.scan import STAGE as SCAN
 from mlops_stage.stages.signing import SIGN, VERIFY
 from mlops_stage.stages.signing.act import act
@@ -48,7 +51,8 @@ def test_what_is_written_changes_nothing_until_a_person_chooses(project):
 def test_each_way_works_without_its_marks(project):
     found = list(taken(project))
     assert [SignParams(**values) for name, values in found if name == "sign"] == [SignParams(**way.values) for way in sign(project)]
-    assert [VerifyParams(**values) for name, values in found if name == "verify"] == [VerifyParams(**way.values) for way in verify(project)]
+    ways = [{**way.values, "require": ["scan"]} for way in verify(project)]
+    assert [VerifyParams(**values) for name, values in found if name == "verify"] == [VerifyParams(**values) for values in ways]
     assert len(found) == 5
 
 
@@ -97,7 +101,16 @@ def test_the_identity_is_that_of_this_repository_s_pipeline(project, origin, fil
         (project / name).write_text("")
     way, _ = verify(project)
     assert (way.values["identity"], way.values["issuer"]) == (identity, issuer)
-    assert (way.values["model"], way.values["require"]) == ("model.onnx", ["scan"])
+    assert (way.values["model"], way.values["require"]) == ("model.onnx", JUDGES)
+
+
+def test_every_stage_beside_it_that_judges_is_required(project):
+    (project / "predictions.csv").write_text("y_true,y_pred\n1,1\n0,0\n")
+    known = Catalogue(stages={**CATALOGUE.stages, "quality": QUALITY, "sbom": SBOM})
+    written = synthesis.text(project, known)
+    assert "\n  quality:" in written
+    assert "\n  sbom:" in written
+    assert "  #   require:\n  #     - scan\n  #     - quality\n  #   # " in written
 
 
 def test_without_a_repository_and_a_model_it_says_how_it_would_look(tmp_path):

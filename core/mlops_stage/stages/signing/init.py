@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from mlops_stage.inputs.repository import files, weights
-from mlops_stage.params import Way
+from mlops_stage.params import JUDGES, Way
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +46,7 @@ def sign(_root: Path) -> tuple[Way, ...]:
 def verify(root: Path) -> tuple[Way, ...]:
     """An identity as this repository's pipeline has it, or a public key."""
     model = weights(files(root))
-    what: dict[str, Any] = {"model": model, "require": ["scan"]} if model else {}
+    what: dict[str, Any] = {"model": model, "require": JUDGES} if model else {}
     identity, issuer = _signer(root)
     return (
         Way(
