@@ -35,7 +35,9 @@ def engine():
         found = subprocess.run(["bash", ROOT / ".ci" / "engines" / f"{name}.sh", "--where"], capture_output=True, text=True, check=False)
         path = Path(found.stdout.strip() or "/nowhere")
         if not (path / program).exists():
-            (pytest.fail if name in _REQUIRED else pytest.skip)(f"{name} is not there: .ci/engines.sh {name} fetches it {found.stderr.strip()}")
+            (pytest.fail if name in _REQUIRED else pytest.skip)(
+                f"{name} is not there: .ci/engines.sh {name} fetches it {found.stderr.strip()}"
+            )
         return path
 
     return folder

@@ -75,7 +75,9 @@ def provenance(root, precision):
     digests = {name: hashlib.sha256((root / name).read_bytes()).hexdigest() for name in files}
     model = Model(path=root / "model.onnx", name="model.onnx", facts=OnnxFacts, digests=(("model.onnx", digests["model.onnx"]),))
     tables = tuple(Subject(role=role, name=name, sha256=digests[name]) for role, name in (("data", "test.csv"), ("train", "train.csv")))
-    material = Material(probes=PROBES, feeds=root, one=root, labelled=None, calibration=root, calibration_sha256="e" * 64, subjects=tables)
+    material = Material(
+        probes=PROBES, feeds=root, one=root, labelled=None, calibration=root, calibration_sha256="e" * 64, subjects=tables, shapes={}
+    )
     bench = Bench(params=params, model=model, source=root, ort="", material=material, shelf=None, work=root)
     ships = Variant(precision=precision, artefact=root / files[-1])
     found = [Compiled(target=one, foreign="far away", variants=(ships,), shipped=ships) for one in load_targets(params.targets, root)]
