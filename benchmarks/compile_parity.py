@@ -247,6 +247,11 @@ def simulation_holds(told: list[dict[str, Any]]) -> bool:
     ) and all(row["error_95"] <= 0.02 for row in told)  # fmt: skip
 
 
+def shares(verdicts: list[str]) -> dict[str, float]:
+    """How often each verdict was reached."""
+    return {name: verdicts.count(name) / len(verdicts) for name in ("passed", "failed", "inconclusive")}
+
+
 def drop_error_rates(draws: int) -> list[dict[str, Any]]:
     """How often a variant that truly loses so much passes a budget of half a point, fails it, and stays undecided; 1 % of the rows change at random."""
     found = []
@@ -262,7 +267,7 @@ def drop_error_rates(draws: int) -> list[dict[str, Any]]:
                 source = Predictions(prediction=mended.astype(np.int64), **shared)  # type: ignore[arg-type]  # as above
                 verdicts.append(measured_drop(source, Predictions(prediction=broken.astype(np.int64), **shared)).verdict)  # type: ignore[arg-type]
             row: dict[str, Any] = {"rows": rows, "true_drop": lost}
-            found.append(row | {name: verdicts.count(name) / draws for name in ("passed", "failed", "inconclusive")})  # type: ignore[arg-type]
+            found.append(row | shares(verdicts))
     return found
 
 
@@ -288,7 +293,7 @@ def noise_error_rates(draws: int) -> list[dict[str, Any]]:
                 other = values + values.std() * share**0.5 * rng.standard_t(5, (rows, 1)) * 0.6**0.5
                 verdicts.append(agree({"y": values}, {"y": other}, "quantised").verdict)
             row: dict[str, Any] = {"rows": rows, "true_share": share}
-            found.append(row | {name: verdicts.count(name) / draws for name in ("passed", "failed", "inconclusive")})  # type: ignore[arg-type]
+            found.append(row | shares(verdicts))
     return found
 
 

@@ -15,6 +15,7 @@ from mlops_stage.adapter import Adapter
 from mlops_stage.errors import StageError, UsageError, nearest
 from mlops_stage.hookspecs import Broken, Plugin, registered, told
 from mlops_stage.reporter import Reporter
+from mlops_stage.stage import NAME as PATTERN
 from mlops_stage.stage import Stage
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ RESERVED = frozenset(
 """Options of the invocation; no stage may have a field of such a name."""
 BUILTIN = ("mlops_stage.reporters", "mlops_stage.stages")
 
-NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+NAME = re.compile(PATTERN)
 _WORDS = re.compile(r"[a-z][a-z0-9-]*( [a-z][a-z0-9-]*)*")
 
 

@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+NAME = r"[a-z][a-z0-9]*(_[a-z0-9]+)*"
+"""What names of stages, fields and outputs and the ids of runs look like."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Command:
     """A further verb of a stage, such as `mlops-stage data contract synth`. Its module is imported by the parent process, so it stays light."""

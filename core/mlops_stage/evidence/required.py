@@ -8,8 +8,9 @@ from typing import Protocol
 
 from mlops_stage.errors import UsageError, nearest
 from mlops_stage.evidence.redact import shown
+from mlops_stage.stage import NAME
 
-ID = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+ID = re.compile(NAME)
 """What the id of a run looks like."""
 OUTCOMES = ("failed", "inconclusive", "passed")
 """From the worst to the best."""

@@ -14,6 +14,7 @@ from mlops_stage import estimates
 from mlops_stage.errors import ExitCode
 from mlops_stage.estimates import Estimate
 from mlops_stage.report.figures import Figure
+from mlops_stage.stage import NAME
 
 Slice = tuple[tuple[str, str], ...]
 """`(("sex", "female"), ("region", "north"))`: the rows on which every column has that value; `()` is all rows."""
@@ -32,7 +33,7 @@ class Level(StrEnum):
         return list(Level).index(self)
 
 
-Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$")]
+Identifier = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
 """Lower-case words joined by underscores: ids, stages and outputs become file names and variables."""
 
 Direction = Literal["", "higher", "lower"]

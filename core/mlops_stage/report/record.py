@@ -38,6 +38,11 @@ class Report:
     schema_version: int = SCHEMA_VERSION
 
     @property
+    def told(self) -> Mapping[str, str]:
+        """Its outputs for later steps of a pipeline, its outcome among them."""
+        return {"outcome": str(self.outcome), **self.outputs}
+
+    @property
     def exit_code(self) -> ExitCode:
         """This report's own exit code; `on_inconclusive` of its params maps `inconclusive`."""
         if self.error is not None:
@@ -79,7 +84,11 @@ class Run:
     schema_version: int = SCHEMA_VERSION
 
     @property
+    def own(self) -> tuple[Report, ...]:
+        """The reports of this run, without those of earlier ones."""
+        return tuple(report for report in self.reports if report.id in self.ids)
+
+    @property
     def exit_code(self) -> ExitCode:
         """The first present of 130, 4, 3, 2, 1, 5 over this run's reports and failures; otherwise 0."""
-        own = (report.exit_code for report in self.reports if report.id in self.ids)
-        return worst([*own, *(failure.code for failure in self.failures)])
+        return worst([*(report.exit_code for report in self.own), *(failure.code for failure in self.failures)])

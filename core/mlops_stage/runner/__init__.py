@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from mlops_stage.evidence.paths import relative
 from mlops_stage.params import Refusal, Request
 from mlops_stage.report import Cost, Failure, Report, Run
 from mlops_stage.report.words import counted
-from mlops_stage.runner import folders, handed, pages, policy, process, unchanged, verdict
+from mlops_stage.runner import circumstances, folders, handed, pages, policy, process, unchanged, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -121,7 +120,7 @@ class _Recorder:
         self._settings = settings
         self._watch = watch
         self._asked = asked
-        self._started = since[0].isoformat(timespec="seconds").replace("+00:00", "Z")
+        self._started = circumstances.stamp(since[0])
         self._begun = since[1]
         self._finished: dict[str, Report] = {}
         self._cost: dict[str, Cost] = {}
@@ -249,7 +248,6 @@ class _Recorder:
         return self._run(), terminal
 
     def _run(self) -> Run:
-        versions = {"mlops-stage": __version__, "python": platform.python_version(), **self._catalogue.plugins}
         earlier, unreadable = folders.others(self._settings.out, self._asked)
         return Run(
             reports=(*self._finished.values(), *earlier),
@@ -257,7 +255,7 @@ class _Recorder:
             started=self._started,
             seconds=round(time.monotonic() - self._begun, 3),
             cost=dict(self._cost),
-            versions=dict(sorted(versions.items())),
+            versions=circumstances.versions(self._catalogue),
             reused=dict(self._reused),
             failures=tuple(self._failures),
             unreadable=tuple(unreadable),

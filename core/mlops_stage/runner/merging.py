@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import platform
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from mlops_stage import __version__
 from mlops_stage.errors import ExitCode, InputError, StageError, UsageError
 from mlops_stage.evidence.foreign import read_foreign
 from mlops_stage.evidence.paths import inside, write_aside
 from mlops_stage.evidence.redact import shown
 from mlops_stage.host import resolve
 from mlops_stage.report import Failure, Report, Run
-from mlops_stage.runner import folders, handed, pages, policy, process, required
+from mlops_stage.runner import circumstances, folders, handed, pages, policy, process, required
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -66,9 +64,9 @@ def merge(asked: Asked, catalogue: Catalogue, env: Mapping[str, str]) -> tuple[R
     record = Run(
         reports=(*reports, *judged, *earlier),
         ids=ids,
-        started=started.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        started=circumstances.stamp(started),
         seconds=round(time.monotonic() - begun, 3),
-        versions=dict(sorted({"mlops-stage": __version__, "python": platform.python_version(), **catalogue.plugins}.items())),
+        versions=circumstances.versions(catalogue),
         failures=tuple(failures),
         unreadable=tuple(unreadable),
     )

@@ -158,6 +158,5 @@ def _outputs(run: Run) -> str:
     """`<id>_<output>=value`, one per line, for dotenv artifacts and shells; a line end in a value becomes a space."""
     lines: list[str] = []
     for report in run.reports:
-        values = {"outcome": str(report.outcome), **report.outputs}
-        lines += [f"{report.id}_{name}={' '.join(value.split())}" for name, value in sorted(values.items())]
+        lines += [f"{report.id}_{name}={' '.join(value.split())}" for name, value in sorted(report.told.items())]
     return "".join(f"{line}\n" for line in lines)

@@ -51,8 +51,8 @@ def annotated(run: Run) -> str:
 
 def outputs(run: Run, env: Mapping[str, str]) -> dict[str, str]:
     """The step's outputs; those of the only stage of a run stand by their own names too."""
-    own = [report for report in run.reports if report.id in run.ids]
-    every = {f"{report.id}_{name}": value for report in own for name, value in {"outcome": str(report.outcome), **report.outputs}.items()}
+    own = run.own
+    every = {f"{report.id}_{name}": value for report in own for name, value in report.told.items()}
     found = {
         "outcome": str(headline(own, run.failures).outcome),
         "exit-code": str(int(run.exit_code)),

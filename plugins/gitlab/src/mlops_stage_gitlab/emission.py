@@ -36,10 +36,9 @@ def emit(run: Run, env: Mapping[str, str]) -> dict[str, str]:
 
 def outputs(run: Run) -> list[str]:
     """`<id>_<output>=value` of the reports of this run, outcomes first; a line end in a value becomes a space."""
-    own = [report for report in run.reports if report.id in run.ids]
-    outcomes = [f"{report.id}_outcome={report.outcome}\n" for report in own]
+    outcomes = [f"{report.id}_outcome={report.outcome}\n" for report in run.own]
     return outcomes + [
-        f"{report.id}_{name}={' '.join(value.split())}\n" for report in own for name, value in sorted(report.outputs.items())
+        f"{report.id}_{name}={' '.join(value.split())}\n" for report in run.own for name, value in sorted(report.outputs.items())
     ]
 
 

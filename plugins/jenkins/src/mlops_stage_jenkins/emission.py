@@ -27,8 +27,7 @@ def emit(run: Run, env: Mapping[str, str]) -> dict[str, str]:
 
 def outputs(run: Run) -> dict[str, str]:
     """The outcome of the run, then the outputs of each report as in outputs.env."""
-    own = [report for report in run.reports if report.id in run.ids]
-    found = {"outcome": str(headline(own, run.failures).outcome)}
-    for report in own:
-        found |= {f"{report.id}_{name}": value for name, value in {"outcome": str(report.outcome), **report.outputs}.items()}
-    return found | dict(own[0].outputs) if len(own) == 1 else found
+    found = {"outcome": str(headline(run.own, run.failures).outcome)}
+    for report in run.own:
+        found |= {f"{report.id}_{name}": value for name, value in report.told.items()}
+    return found | dict(run.own[0].outputs) if len(run.own) == 1 else found

@@ -12,7 +12,7 @@ from mlops_stage.report import Outcome, Verdict, to_json
 from mlops_stage.reporters.words import headline
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from mlops_stage.report import Report, Run
 
@@ -55,10 +55,9 @@ def emit(run: Run, env: Mapping[str, str]) -> dict[str, str]:
 
 def results(run: Run, env: Mapping[str, str]) -> dict[str, str]:
     """Every result by its name, the ones that must not be missing first; a stage's own stand beside them where only one ran."""
-    own = [report for report in run.reports if report.id in run.ids]
-    found = {"outcome": str(headline(own, run.failures).outcome), "TEST_OUTPUT": _compact(_test_output(run, own))}
-    if len(own) == 1:
-        found = {**found, **{name: value for name, value in _of_report(own[0], env).items() if name not in found}}
+    found = {"outcome": str(headline(run.own, run.failures).outcome), "TEST_OUTPUT": _compact(_test_output(run))}
+    if len(run.own) == 1:
+        found = {**found, **{name: value for name, value in _of_report(run.own[0], env).items() if name not in found}}
     return found
 
 
@@ -74,10 +73,10 @@ def _of_report(report: Report, env: Mapping[str, str]) -> dict[str, str]:
     return found | {name.replace("_", "-"): value for name, value in report.outputs.items() if name.replace("_", "-") not in found}
 
 
-def _test_output(run: Run, own: Iterable[Report]) -> dict[str, object]:
+def _test_output(run: Run) -> dict[str, object]:
     """As Konflux's ADR 30 has it: one word, how many gates say what, when, and a note for people."""
-    said = headline(own, run.failures)
-    verdicts = [gate.verdict for report in own for gate in report.gates]
+    said = headline(run.own, run.failures)
+    verdicts = [gate.verdict for report in run.own for gate in report.gates]
     return {
         "result": _VERDICTS[said.outcome],
         "timestamp": run.started,
