@@ -5,6 +5,7 @@
 #   .ci/engines/github.sh --where  only say where it would be
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. .ci/place.sh
 
 act=v0.2.87
 actionlint=v1.7.12
@@ -13,22 +14,15 @@ schemas=0.39.0
 languageservice=0.3.61
 esbuild=0.28.2
 
-for tool in go node npm python3; do
-    command -v "$tool" >/dev/null || {
-        echo "github.sh: $tool is needed (Go 1.26, Node 20, Python 3.11 or newer)" >&2
-        exit 1
-    }
-done
-key=$({ go version; node --version; echo "$act $actionlint $zizmor $schemas $languageservice $esbuild"; cat tests/engines/github/language/check.mjs; } | sha256sum | cut -c1-16)
-folder=${XDG_CACHE_HOME:-$HOME/.cache}/mlops-stage/engines/github-$key
-if [ "${1:-}" = --where ]; then
-    echo "$folder"
-    exit
-fi
-
+require "Go 1.26, Node 20, Python 3.11 or newer" go node npm python3
+place github "${1:-}" < <(
+    go version
+    node --version
+    echo "$act $actionlint $zizmor $schemas $languageservice $esbuild"
+    cat tests/engines/github/language/check.mjs
+)
 mkdir -p "$folder"
-aside=$(mktemp -d "$folder/.build.XXXXXX")
-trap 'rm -rf "$aside"' EXIT
+beside
 
 tool() { # tool NAME PACKAGE: a Go program, whole or not at all
     [ ! -x "$folder/$1" ] || return 0

@@ -5,31 +5,20 @@
 #   .ci/engines/gitlab.sh --where  only say where it would be
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. .ci/place.sh
 
 local=4.73.0 # later ones call Set.union, which Node 20 lacks
 sha512=LfpNTCjMelgy/OoD0cEV1iATBj7OxoFxTrlFb92Mbk8lakvbGrUI7r1/o9XCVnNNClgd+xAoo39kPkZ6yg9IZw==
 schemas=0.39.0
 
-command -v rsync >/dev/null || { # gitlab-ci-local copies with it
-    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && [ "${1:-}" != --where ] &&
-        apt-get -qq update >&2 && apt-get -qq install --yes --no-install-recommends rsync >/dev/null
-} || true
-for tool in git node npm openssl python3 rsync; do
-    command -v "$tool" >/dev/null || {
-        echo "gitlab.sh: $tool is needed (Node 20, Python 3.11 or newer)" >&2
-        exit 1
-    }
-done
-key=$({ node --version; echo "$local $sha512 $schemas jobStatus"; } | sha256sum | cut -c1-16)
-folder=${XDG_CACHE_HOME:-$HOME/.cache}/mlops-stage/engines/gitlab-$key
-if [ "${1:-}" = --where ]; then
-    echo "$folder"
-    exit
-fi
-
+[ "${1:-}" = --where ] || command -v rsync >/dev/null || debian rsync # gitlab-ci-local copies with it
+require "Node 20, Python 3.11 or newer" git node npm openssl python3 rsync
+place gitlab "${1:-}" < <(
+    node --version
+    echo "$local $sha512 $schemas jobStatus"
+)
 mkdir -p "$folder"
-aside=$(mktemp -d "$folder/.build.XXXXXX")
-trap 'rm -rf "$aside"' EXIT
+beside
 
 if [ ! -x "$folder/package/dist/index.js" ]; then
     echo "fetching gitlab-ci-local" >&2

@@ -5,29 +5,18 @@
 #   .ci/engines/image.sh --where  only say where it would be
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. .ci/place.sh
 
 uv=0.13.9
 flavours=quality
 
 locks=$(for flavour in $flavours; do cat "core/mlops_stage/native/locks/$flavour.txt"; done | sha256sum | cut -c1-16)
 suite=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
-key=$(echo "$uv $suite" | sha256sum | cut -c1-16)
-folder=${XDG_CACHE_HOME:-$HOME/.cache}/mlops-stage/engines/image-$key
-if [ "${1:-}" = --where ]; then
-    echo "$folder"
-    exit
-fi
-
-if ! command -v buildah >/dev/null || ! command -v mmdebstrap >/dev/null; then
-    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || {
-        echo "image.sh: buildah and mmdebstrap are needed, on Debian or a kin of it" >&2
-        exit 1
-    }
-    apt-get -qq update >&2 && apt-get -qq install --yes --no-install-recommends buildah mmdebstrap >/dev/null
-fi
+place image "${1:-}" <<<"$uv $suite"
+command -v buildah >/dev/null && command -v mmdebstrap >/dev/null || debian buildah mmdebstrap
+require "on Debian or a kin of it" buildah mmdebstrap
 mkdir -p "$folder"
-aside=$(mktemp -d "$folder/.build.XXXXXX")
-trap 'rm -rf "$aside"' EXIT
+beside
 
 if [ ! -x "$folder/uv" ]; then
     echo "installing uv" >&2

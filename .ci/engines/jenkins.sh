@@ -5,34 +5,25 @@
 #   .ci/engines/jenkins.sh --where  only say where it would be
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. .ci/place.sh
 
 maven_plugin=2.8
 carrier=18.0.0 # npm-groovy-lint, of which only the jars are used: CodeNarc and a Groovy to read with
 integrity=sha512-ymxG13cNrVX4PbWayJ2SIjT8/Zdl8yNC1D0cXrAVW3Y20y1NmGps5cLkQ3LSVsFa7/s0qeqzuDhEiCVRxAOcqw==
 host=tests/engines/jenkins/host
 
-for tool in java javac mvn npm; do
-    command -v "$tool" >/dev/null || {
-        echo "jenkins.sh: $tool is needed (JDK 17, Maven 3.8, npm)" >&2
-        exit 1
-    }
-done
-key=$({ java -version 2>&1 | head -n 1; cat "$0" 2>/dev/null || cat .ci/engines/jenkins.sh; find "$host" -type f | LC_ALL=C sort | xargs cat; } | sha256sum | cut -c1-16)
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/mlops-stage/engines
-folder=$cache/jenkins-$key
-if [ "${1:-}" = --where ]; then
-    echo "$folder"
-    exit
-fi
-
-aside=$(mktemp -d)
-trap 'rm -rf "$aside"' EXIT
+require "JDK 17, Maven 3.8" java javac mvn npm openssl
+place jenkins "${1:-}" < <(
+    java -version 2>&1 | head -n 1
+    echo "$maven_plugin $carrier $integrity"
+    find "$host" -type f | LC_ALL=C sort | xargs cat
+)
+beside
 jars=$cache/jenkins-jars-$(sha256sum "$host/jars.sha256" | cut -c1-16)
 lint=$cache/jenkins-lint-$carrier
 
 if [ ! -d "$jars" ]; then
     echo "fetching groovy-cps and Groovy" >&2
-    mkdir -p "$cache"
     mvn -B -q -f "$host/pom.xml" "org.apache.maven.plugins:maven-dependency-plugin:$maven_plugin:copy-dependencies" \
         -DincludeScope=runtime -DoutputDirectory="$aside/jars" >&2
     (cd "$aside/jars" && sha256sum --quiet --check --strict) <"$host/jars.sha256" >&2

@@ -12,14 +12,14 @@ CATALOGUE = host.discover({host.ALLOW_LIST: "none"})
 def test_a_stage_offers_all_its_params_and_those_of_the_invocation(name):
     found = inputs.of_stage(CATALOGUE, CATALOGUE.stages[name])
     assert {item.variable for item in found} >= {field.variable for field in CATALOGUE.fields(name)}
-    assert [item.name for item in found[-4:]] == ["id", "config", "out", "reports"]
+    assert [item.name for item in found[-5:]] == ["id", "config", "out", "reports", "if-changed"]
     assert len({item.name for item in found}) == len({item.variable for item in found}) == len(found)
     assert all(item.help and "\n" not in item.help for item in found)
 
 
 def test_a_run_offers_what_all_stages_share():
     names = [item.name for item in inputs.of_run()]
-    assert names[:4] == ["stages", "config", "out", "reports"]
+    assert names[:5] == ["stages", "config", "out", "reports", "if-changed"]
     assert {"model", "data", "effort", "on-inconclusive"} <= set(names)
     assert "gates" not in names
 

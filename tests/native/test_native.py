@@ -68,6 +68,22 @@ def test_files_of_a_stage_that_is_gone_go_too_and_those_of_others_stay(catalogue
     assert mine.read_text() == "mine"
 
 
+@pytest.mark.parametrize(
+    ("kept", "gone", "elsewhere"),
+    [
+        ("templates/data.yml", "templates/scan.yml", "notes/scan.md"),
+        ("data/action.yml", "scan/action.yml", "scan/notes.yml"),
+        ("task/data/1/data.yaml", "task/scan/1/scan.yaml", "bin/scan.yaml"),
+        ("plugins/bell/data.yml", "plugins/bell/scan.yml", "plugins/gong/scan.yml"),
+    ],
+)
+def test_what_is_generated_no_more_is_found_wherever_it_lies_and_nothing_else(tmp_path, kept, gone, elsewhere):
+    every = dict.fromkeys((kept, gone, elsewhere), text.heading(LAYOUT))
+    assert native.write(tmp_path, every) == (tuple(every), ())
+    assert native.write(tmp_path, {kept: every[kept]}) == ((), (gone,))
+    assert (tmp_path / elsewhere).is_file()
+
+
 def test_a_file_of_somebody_else_is_left_and_nothing_is_half_written(catalogue, tmp_path):
     file = tmp_path / "plugins/bell/scan/step.yml"
     file.parent.mkdir(parents=True)

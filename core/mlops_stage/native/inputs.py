@@ -38,6 +38,12 @@ REPORTS = Input(
     name="reports", variable="MLOPS_INPUT_REPORTS", help="output directories of earlier jobs whose reports this one reads, joined by colons"
 )
 ID = Input(name="id", variable="MLOPS_INPUT_ID", help="id of this run and its output folder, so that two of one stage never meet")
+IF_CHANGED = Input(
+    name="if-changed",
+    variable="MLOPS_INPUT_IF_CHANGED",
+    help="pass over a stage if nothing has changed that its earlier report, in the output directory or in reports, was made from",
+    kind="flag",
+)
 STAGES = Input(name="stages", variable="MLOPS_INPUT_STAGES", help="ids of mlops.yaml to run, joined by commas", default="all of them")
 
 PYTHON = Input(
@@ -55,12 +61,12 @@ BOOTSTRAP = (PYTHON, REQUIREMENTS, WHEELS)
 
 def of_stage(catalogue: Catalogue, stage: Stage) -> tuple[Input, ...]:
     """Inputs of the step that runs one stage: its params, then those of the invocation."""
-    return (*(_input(item) for item in catalogue.fields(stage.name) if not item.argument), ID, CONFIG, OUT, REPORTS)
+    return (*(_input(item) for item in catalogue.fields(stage.name) if not item.argument), ID, CONFIG, OUT, REPORTS, IF_CHANGED)
 
 
 def of_run() -> tuple[Input, ...]:
     """Inputs of the step that runs what mlops.yaml names: which ids, then what all stages share."""
-    return (STAGES, CONFIG, OUT, REPORTS, *(_input(item) for item in describe(RunWide) if item.name in RUN_WIDE))
+    return (STAGES, CONFIG, OUT, REPORTS, IF_CHANGED, *(_input(item) for item in describe(RunWide) if item.name in RUN_WIDE))
 
 
 def _input(item: Field) -> Input:

@@ -331,6 +331,7 @@ static Map<String, Map<String, List<String>>> inputs() {
             config: ['text', 'MLOPS_INPUT_CONFIG'],
             out: ['text', 'MLOPS_INPUT_OUT'],
             reports: ['text', 'MLOPS_INPUT_REPORTS'],
+            ifChanged: ['flag', 'MLOPS_INPUT_IF_CHANGED'],
             model: ['text', 'MLOPS_INPUT_MODEL'],
             modelTokenEnv: ['text', 'MLOPS_INPUT_MODEL_TOKEN_ENV'],
             data: ['text', 'MLOPS_INPUT_DATA'],
@@ -390,6 +391,7 @@ static Map<String, Map<String, List<String>>> inputs() {
             config: ['text', 'MLOPS_INPUT_CONFIG'],
             out: ['text', 'MLOPS_INPUT_OUT'],
             reports: ['text', 'MLOPS_INPUT_REPORTS'],
+            ifChanged: ['flag', 'MLOPS_INPUT_IF_CHANGED'],
         ],
         compile: [
             model: ['text', 'MLOPS_INPUT_MODEL'],
@@ -420,6 +422,7 @@ static Map<String, Map<String, List<String>>> inputs() {
             config: ['text', 'MLOPS_INPUT_CONFIG'],
             out: ['text', 'MLOPS_INPUT_OUT'],
             reports: ['text', 'MLOPS_INPUT_REPORTS'],
+            ifChanged: ['flag', 'MLOPS_INPUT_IF_CHANGED'],
         ],
         data: [
             data: ['text', 'MLOPS_INPUT_DATA'],
@@ -443,6 +446,7 @@ static Map<String, Map<String, List<String>>> inputs() {
             config: ['text', 'MLOPS_INPUT_CONFIG'],
             out: ['text', 'MLOPS_INPUT_OUT'],
             reports: ['text', 'MLOPS_INPUT_REPORTS'],
+            ifChanged: ['flag', 'MLOPS_INPUT_IF_CHANGED'],
         ],
         fairness: [
             sensitive: ['list', 'MLOPS_INPUT_SENSITIVE'],
@@ -477,6 +481,7 @@ static Map<String, Map<String, List<String>>> inputs() {
             config: ['text', 'MLOPS_INPUT_CONFIG'],
             out: ['text', 'MLOPS_INPUT_OUT'],
             reports: ['text', 'MLOPS_INPUT_REPORTS'],
+            ifChanged: ['flag', 'MLOPS_INPUT_IF_CHANGED'],
         ],
         quality: [
             train: ['text', 'MLOPS_INPUT_TRAIN'],
@@ -510,6 +515,7 @@ static Map<String, Map<String, List<String>>> inputs() {
             config: ['text', 'MLOPS_INPUT_CONFIG'],
             out: ['text', 'MLOPS_INPUT_OUT'],
             reports: ['text', 'MLOPS_INPUT_REPORTS'],
+            ifChanged: ['flag', 'MLOPS_INPUT_IF_CHANGED'],
         ],
         sbom: [
             model: ['text', 'MLOPS_INPUT_MODEL'],
@@ -534,6 +540,7 @@ static Map<String, Map<String, List<String>>> inputs() {
             config: ['text', 'MLOPS_INPUT_CONFIG'],
             out: ['text', 'MLOPS_INPUT_OUT'],
             reports: ['text', 'MLOPS_INPUT_REPORTS'],
+            ifChanged: ['flag', 'MLOPS_INPUT_IF_CHANGED'],
         ],
         scan: [
             model: ['text', 'MLOPS_INPUT_MODEL'],
@@ -550,6 +557,7 @@ static Map<String, Map<String, List<String>>> inputs() {
             config: ['text', 'MLOPS_INPUT_CONFIG'],
             out: ['text', 'MLOPS_INPUT_OUT'],
             reports: ['text', 'MLOPS_INPUT_REPORTS'],
+            ifChanged: ['flag', 'MLOPS_INPUT_IF_CHANGED'],
         ],
         sign: [
             model: ['text', 'MLOPS_INPUT_MODEL'],
@@ -571,6 +579,7 @@ static Map<String, Map<String, List<String>>> inputs() {
             config: ['text', 'MLOPS_INPUT_CONFIG'],
             out: ['text', 'MLOPS_INPUT_OUT'],
             reports: ['text', 'MLOPS_INPUT_REPORTS'],
+            ifChanged: ['flag', 'MLOPS_INPUT_IF_CHANGED'],
         ],
         verify: [
             model: ['text', 'MLOPS_INPUT_MODEL'],
@@ -594,6 +603,7 @@ static Map<String, Map<String, List<String>>> inputs() {
             config: ['text', 'MLOPS_INPUT_CONFIG'],
             out: ['text', 'MLOPS_INPUT_OUT'],
             reports: ['text', 'MLOPS_INPUT_REPORTS'],
+            ifChanged: ['flag', 'MLOPS_INPUT_IF_CHANGED'],
         ],
         merge: [
             from: ['list', 'MLOPS_STAGE_FROM'],
