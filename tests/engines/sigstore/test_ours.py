@@ -50,6 +50,13 @@ def test_we_verify_it_without_any_interface(signed):
     assert any(IDENTITIES[shape] in finding["message"] for finding in report["findings"])
 
 
+def test_signing_twice_signs_nothing_anew(signed):
+    project, shape = signed
+    before = {bundle: bundle.read_bytes() for bundle in project.bundles}
+    project.sign(shape)
+    assert {bundle: bundle.read_bytes() for bundle in project.bundles} == before
+
+
 def test_model_signing_verifies_the_model(signed):
     project, shape = signed
     signature = project.root / "mlops-out" / "attestations" / "model.sig"

@@ -44,7 +44,7 @@ def test_a_service_that_hangs_costs_the_deadline_and_no_statement(project, servi
     go_on = stopped(project.sigstore, service)
     try:
         begun = time.monotonic()
-        asked = ["sign", "--model", "model", "--identity-token-file", "token", "--deadline", "12"]
+        asked = ["sign", "--model", "model", "--identity-token-file", "token", "--deadline", "6"]
         (project.root / "token").write_text(project.sigstore.token())
         done = project.stage(*asked, "--trust-config", project.sigstore.folder / "trust_config.json", check=False)
         waited = time.monotonic() - begun
@@ -52,18 +52,10 @@ def test_a_service_that_hangs_costs_the_deadline_and_no_statement(project, servi
         go_on()
     assert done.returncode == 3, done.stdout
     assert "Traceback" not in done.stderr + done.stdout
-    assert waited < 40
+    assert waited < 30
     assert (project.root / "mlops-out" / "attestations" / "pending" / "scan.json").is_file()
     time.sleep(1)  # what was halted catches up
     project.sign()
     assert not (project.root / "mlops-out" / "attestations" / "pending").exists()
     assert json.loads((project.root / "mlops-out" / "sign" / "report.json").read_text())["outcome"] == "passed"
     project.verify("--require", "scan", alone=True)
-
-
-@pytest.mark.parametrize("shape", ["github", "gitlab", "uri", "kubernetes", "email"])
-def test_signing_twice_signs_nothing_anew(project, shape):
-    project.sign(shape)
-    before = {bundle: bundle.read_bytes() for bundle in project.bundles}
-    project.sign(shape)
-    assert {bundle: bundle.read_bytes() for bundle in project.bundles} == before
