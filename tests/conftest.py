@@ -63,6 +63,17 @@ def warm() -> Warm:
     return started
 
 
+@pytest.fixture
+def channel() -> int:
+    """The descriptor that leads fixtures/command/mlops-stage, in a shell, to that process."""
+    return warm().channel.fileno()
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores, for some tests wait for what they have started."""
+    return (os.cpu_count() or 1) + 1
+
+
 @dataclass
 class Command:
     """`mlops-stage` in a folder of its own, as a user would run it."""

@@ -57,15 +57,17 @@ def name(path: Path) -> str:
 def environment(home: Path) -> dict[str, str]:
     """The reader's shell: `mlops-stage` and `python` on PATH, no setting of ours, no colour, a terminal of 100 columns."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLOPS_", "PYTHON", "GIT_", "CI", "GITHUB_"))}
-    path = f"{sysconfig.get_path('scripts')}{os.pathsep}{kept.get('PATH', '')}"
+    path = os.pathsep.join((str(ROOT / "tests/fixtures/command"), sysconfig.get_path("scripts"), kept.get("PATH", "")))
     return {**kept, "PATH": path, "HOME": str(home), "NO_COLOR": "1", "COLUMNS": "100", "LC_ALL": "C.UTF-8"}
 
 
-def shell(command: str, folder: Path, home: Path) -> tuple[int, str]:
+def shell(command: str, folder: Path, home: Path, channel: int) -> tuple[int, str]:
+    """What a block exits with and prints; its `mlops-stage` runs in a process that has imported it already, to which `channel` leads."""
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", command],
         cwd=folder,
-        env=environment(home),
+        env={**environment(home), "WARM": str(channel)},
+        pass_fds=(channel,),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -106,7 +108,7 @@ def told_to_run(page: Path) -> bool:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if told_to_run(page)], ids=name)
-def test_page_does_what_it_says(page: Path, tmp_path: Path):
+def test_page_does_what_it_says(page: Path, tmp_path: Path, channel: int):
     text = page.read_text(encoding="utf-8")
     folder, home = tmp_path / "work", tmp_path / "home"
     home.mkdir()
@@ -122,10 +124,10 @@ def test_page_does_what_it_says(page: Path, tmp_path: Path):
         if found and found["path"]:
             write(folder / found["path"], block.text)
             if Path(found["path"]).name == "mlops.yaml":
-                code, printed = shell("mlops-stage run --explain-config", folder, home)
+                code, printed = shell("mlops-stage run --explain-config", folder, home, channel)
                 assert code == 0, f"{where}: not a valid configuration\n{printed}"
         elif block.mark.startswith("run"):
-            code, printed = shell(block.text, folder, home)
+            code, printed = shell(block.text, folder, home, channel)
             assert code == int(found["exit"] or 0) if found else False, f"{where}: exit {code}\n{block.text}\n{printed}"
         elif block.mark == "output":
             plain = "\n".join(line.rstrip() for line in printed.splitlines())
@@ -146,9 +148,9 @@ def test_links_between_pages_lead_somewhere(page: Path):
             assert (page.parent / path).exists(), f"{name(page)} links to {target}, which does not exist"
 
 
-def test_a_page_with_a_wrong_command_is_found(tmp_path: Path):
+def test_a_page_with_a_wrong_command_is_found(tmp_path: Path, channel: int):
     page = blocks("<!-- run: exit 3 -->\n```sh\nexit 4\n```\n")[0]
-    assert shell(page.text, tmp_path, tmp_path)[0] == 4
+    assert shell(page.text, tmp_path, tmp_path, channel)[0] == 4
     assert re.search(as_pattern("a … c\n…\nlast"), "a b c\n1\n2\nlast", re.DOTALL)
     assert not re.search(as_pattern("a … c"), "a b\nc", re.DOTALL)
 
