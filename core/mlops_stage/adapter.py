@@ -48,7 +48,10 @@ class Adapter:
     detect: str = ""
     """`(env) -> bool`: whether this process runs in that system."""
     emit: str = ""
-    """`(run, env) -> {file to append to: text}`, `-` for standard output: annotations, summary and outputs; pure."""
+    """`(run, env) -> {file to append to: text}`, `-` for standard output: annotations, summary and outputs; pure. `env` is that of the process, with the
+    real output directory in `MLOPS_INPUT_OUT`."""
+    anew: bool = False
+    """Whether the files that `emit` names hold nothing but what it says: what stands in one already, whoever put it there, is not handed on."""
     comment: str = ""
     """`(summary, env) -> text`: write the summary, Markdown, where the change under review is discussed; says what was done. Only `report comment` calls it."""
     distribution: str = ""

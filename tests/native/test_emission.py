@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mlops_stage.adapter import Adapter
-from mlops_stage.errors import ExitCode
+from mlops_stage.errors import ExitCode, UsageError
 from mlops_stage.host import Catalogue
 from mlops_stage.native import emission
 from mlops_stage.report import Run
@@ -18,13 +18,21 @@ def rings(run, env):
     return {"-": f"::ring {run.started}\n", env["BELL_FILE"]: "rung=1\n"}
 
 
+def whispers(_, env):
+    return {env["BELL_FILE"]: ""}
+
+
 def breaks(*_):
     raise ValueError("no rope\nat all")
 
 
+def refuses(*_):
+    raise UsageError("BELL is no number", "give one")
+
+
 @pytest.fixture(autouse=True)
 def _resolved(monkeypatch):
-    known = {"here": lambda env: "BELL" in env, "rings": rings, "breaks": breaks}
+    known = {"here": lambda env: "BELL" in env, "rings": rings, "whispers": whispers, "breaks": breaks, "refuses": refuses}
     monkeypatch.setattr(emission, "resolve", lambda *args: known[args[0]])
 
 
@@ -54,3 +62,20 @@ def test_an_adapter_that_breaks_is_named_and_the_others_speak(tmp_path):
 def test_a_file_that_cannot_be_written_is_told(tmp_path):
     _, failures = emission.emit(RUN, Catalogue(adapters={"bell": BELL}), {"BELL": "1", "BELL_FILE": str(tmp_path / "no" / "rung")})
     assert "FileNotFoundError" in failures[0].message
+
+
+def test_a_file_that_belongs_to_the_run_alone_hands_on_nothing_else(tmp_path):
+    file, other = tmp_path / "rung", tmp_path / "other"
+    other.write_text("LD_PRELOAD=./evil.so\n")
+    file.symlink_to(other)
+    emission.emit(RUN, Catalogue(adapters={"bell": replace(BELL, anew=True)}), {"BELL": "1", "BELL_FILE": str(file)})
+    assert file.read_text() == "rung=1\n"
+    assert other.read_text() == "LD_PRELOAD=./evil.so\n"
+    emission.emit(RUN, Catalogue(adapters={"bell": replace(BELL, anew=True, emit="whispers")}), {"BELL": "1", "BELL_FILE": str(file)})
+    assert not file.exists()
+
+
+def test_a_wrong_value_that_an_adapter_reads_is_no_bug(tmp_path):
+    adapters = {"bad": replace(BELL, name="bad", emit="refuses")}
+    _, failures = emission.emit(RUN, Catalogue(adapters=adapters), {"BELL": "1", "BELL_FILE": str(tmp_path / "rung")})
+    assert [(failure.code, failure.message, failure.hint) for failure in failures] == [(ExitCode.USAGE, "BELL is no number", "give one")]

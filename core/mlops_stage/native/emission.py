@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops_stage.errors import ExitCode
+from mlops_stage.errors import ExitCode, StageError
+from mlops_stage.evidence.paths import write_aside
 from mlops_stage.hookspecs import told
 from mlops_stage.host import resolve
 from mlops_stage.report import Failure
@@ -20,7 +21,7 @@ TERMINAL = "-"
 
 
 def emit(run: Run, catalogue: Catalogue, env: Mapping[str, str]) -> tuple[str, tuple[Failure, ...]]:
-    """Append what the adapters of this CI system have to say to its files; returns what belongs on standard output, and what failed."""
+    """Write what the adapters of this CI system have to say to its files; returns what belongs on standard output, and what failed."""
     said = ""
     failures: list[Failure] = []
     for adapter in catalogue.adapters.values():
@@ -32,8 +33,19 @@ def emit(run: Run, catalogue: Catalogue, env: Mapping[str, str]) -> tuple[str, t
             said += texts.get(TERMINAL, "")
             for name, text in texts.items():
                 if name != TERMINAL:
-                    with Path(name).open("a", encoding="utf-8", newline="") as stream:
-                        stream.write(text)
+                    _write(Path(name), text, anew=adapter.anew)
+        except StageError as error:
+            failures.append(Failure(code=error.code, message=error.message, hint=error.hint))
         except Exception as error:  # noqa: BLE001  (an adapter may be anybody's; the reports are complete without it)
             failures.append(Failure(code=ExitCode.INTERNAL, message=f"{owner} failed: {told(error)}", hint="the reports are complete"))
     return said, tuple(failures)
+
+
+def _write(file: Path, text: str, *, anew: bool) -> None:
+    if anew and text:
+        write_aside(file, text)  # a link that stands there is replaced, not followed
+    elif anew:
+        file.unlink(missing_ok=True)  # nothing is handed on, nor made in a folder that holds nothing else
+    else:
+        with file.open("a", encoding="utf-8", newline="") as stream:
+            stream.write(text)

@@ -163,9 +163,9 @@ def artifacts(project: Path, name: str) -> Path:
 
 
 def variables(file: Path) -> dict[str, str]:
-    """A dotenv report as GitLab reads it: what follows the first equals sign, nothing quoted."""
+    """A dotenv report as GitLab reads it: what follows the first equals sign, nothing quoted but `$$`, which is `$`."""
     lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
-    return dict(line.split("=", 1) for line in lines)
+    return dict(line.replace("$$", "$").split("=", 1) for line in lines)
 
 
 def commit(project: Path) -> None:

@@ -2,6 +2,8 @@
 
 import pytest
 
+import mlops_stage_gitlab
+from mlops_stage.errors import UsageError
 from mlops_stage.report import Outcome, Report, Run
 from mlops_stage_gitlab import emission
 
@@ -31,16 +33,31 @@ def test_no_value_can_set_another_variable():
     assert texts["f"] == "quality_outcome=passed\nquality_rows=3 quality_outcome=passed\n"
 
 
-def test_gitlab_takes_fifty_and_the_log_says_how_many_are_left():
-    texts = emission.emit(run(report(**{f"o{place:02}": "x" for place in range(60)})), {"MLOPS_STAGE_DOTENV": "f"})
-    assert len(texts["f"].splitlines()) == 50
-    assert texts["-"] == "mlops-stage: GitLab hands on 50 variables; 11 more are in outputs.env\n"
+def test_no_value_names_a_variable_of_a_later_job():
+    texts = emission.emit(run(report(groups="group=b / group=$CI_JOB_TOKEN ${HOME} $$")), {"MLOPS_STAGE_DOTENV": "f"})
+    assert texts["f"] == "quality_outcome=passed\nquality_groups=group=b / group=$$CI_JOB_TOKEN $${HOME} $$$$\n"
 
 
-def test_five_kibibytes_are_all_and_what_is_too_long_makes_room_for_others():
-    lines = emission.fitting(["a=ü\n", "b=" + "x" * 6000 + "\n", "c=" + "x" * (5 * 1024 - 5 - 3) + "\n", "d=1\n"])
+@pytest.mark.parametrize(("env", "most"), [({}, 20), ({emission.ROOM: ""}, 20), ({emission.ROOM: "50"}, 50)])
+def test_gitlab_takes_twenty_or_what_it_is_set_to_and_the_log_says_how_many_are_left(env, most):
+    texts = emission.emit(run(report(**{f"o{place:02}": "x" for place in range(60)})), {"MLOPS_STAGE_DOTENV": "f", **env})
+    assert len(texts["f"].splitlines()) == most
+    assert texts["-"] == f"mlops-stage: GitLab hands on {most} variables; {61 - most} more are in outputs.env\n"
+
+
+def test_a_room_that_is_no_number_is_told():
+    with pytest.raises(UsageError, match="MLOPS_STAGE_DOTENV_VARIABLES is no number: many"):
+        emission.emit(run(report()), {emission.ROOM: "many"})
+
+
+def test_less_than_five_kibibytes_are_all_and_what_is_too_long_makes_room_for_others():
+    lines = emission.fitting(["a=ü\n", "b=" + "x" * 6000 + "\n", "c=" + "x" * (5 * 1024 - 1 - 5 - 3) + "\n", "d=1\n"])
     assert [line[0] for line in lines] == ["a", "c"]
-    assert sum(len(line.encode()) for line in lines) == 5 * 1024
+    assert sum(len(line.encode()) for line in lines) == 5 * 1024 - 1
+
+
+def test_what_stood_in_the_file_of_variables_is_not_handed_on():
+    assert mlops_stage_gitlab.ADAPTER.anew
 
 
 def test_outside_the_component_no_file_is_written_and_the_log_links_to_the_page():

@@ -10,6 +10,7 @@ ADAPTER = Adapter(
     snippet="mlops_stage_gitlab.project:snippet",
     detect="mlops_stage_gitlab.emission:detect",
     emit="mlops_stage_gitlab.emission:emit",
+    anew=True,
 )
 
 

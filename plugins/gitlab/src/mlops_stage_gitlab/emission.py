@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlops_stage.errors import UsageError
+from mlops_stage.evidence.redact import shown
 from mlops_stage.report.words import counted
 
 if TYPE_CHECKING:
@@ -11,9 +13,11 @@ if TYPE_CHECKING:
 
     from mlops_stage.report import Run
 
-MOST_VARIABLES = 50
-MOST_BYTES = 5 * 1024
-"""GitLab refuses a dotenv report with more (on gitlab.com without a subscription), and the job then fails whatever it found."""
+MOST_VARIABLES = 20
+MOST_BYTES = 5 * 1024 - 1
+"""GitLab refuses a dotenv report with more (by default where an organisation runs it itself), and hands on none of it."""
+ROOM = "MLOPS_STAGE_DOTENV_VARIABLES"
+"""Names how many variables this GitLab takes, where its limits are others."""
 
 
 def detect(env: Mapping[str, str]) -> bool:
@@ -24,7 +28,7 @@ def detect(env: Mapping[str, str]) -> bool:
 def emit(run: Run, env: Mapping[str, str]) -> dict[str, str]:
     """Texts for standard output (`-`) and for the file that the component names."""
     values = outputs(run)
-    kept = fitting(values)
+    kept = fitting(values, _most(env))
     said = [f"mlops-stage: {page}" for page in _pages(env)]
     if len(kept) < len(values):
         said.append(f"mlops-stage: GitLab hands on {counted(len(kept), 'variable')}; {len(values) - len(kept)} more are in outputs.env")
@@ -35,20 +39,30 @@ def emit(run: Run, env: Mapping[str, str]) -> dict[str, str]:
 
 
 def outputs(run: Run) -> list[str]:
-    """`<id>_<output>=value` of the reports of this run, outcomes first; a line end in a value becomes a space."""
+    """`<id>_<output>=value` of the reports of this run, outcomes first."""
     outcomes = [f"{report.id}_outcome={report.outcome}\n" for report in run.own]
-    return outcomes + [
-        f"{report.id}_{name}={' '.join(value.split())}\n" for report in run.own for name, value in sorted(report.outputs.items())
-    ]
+    return outcomes + [f"{report.id}_{name}={_plain(value)}\n" for report in run.own for name, value in sorted(report.outputs.items())]
 
 
-def fitting(lines: list[str]) -> list[str]:
+def _plain(value: str) -> str:
+    """In one line, and with nothing in it that a later job would take for a variable of its own: GitLab reads `$$` as `$`."""
+    return " ".join(value.split()).replace("$", "$$")
+
+
+def _most(env: Mapping[str, str]) -> int:
+    text = env.get(ROOM) or str(MOST_VARIABLES)
+    if not text.isdecimal():
+        raise UsageError(f"{ROOM} is no number: {shown(text)}", "give how many variables this GitLab takes of a dotenv report")
+    return int(text)
+
+
+def fitting(lines: list[str], most: int = MOST_VARIABLES) -> list[str]:
     """As many as GitLab takes; one that is too long for what is left is left out."""
     kept: list[str] = []
     left = MOST_BYTES
     for line in lines:
         size = len(line.encode())
-        if len(kept) < MOST_VARIABLES and size <= left:
+        if len(kept) < most and size <= left:
             kept.append(line)
             left -= size
     return kept
