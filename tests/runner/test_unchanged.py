@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -235,6 +236,40 @@ def test_a_report_of_an_earlier_job_is_taken_over(bench, again, would, tmp_path)
     (tmp_path / "fetched/trial/evidence/proof.txt").write_text("forged")
     shutil.rmtree(tmp_path / "out")
     assert "is not the file that the report names" in would()
+
+
+def _git(folder, *arguments):
+    subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments], cwd=folder, check=True, capture_output=True)
+
+
+COMMITTED = "its earlier report is one of the repository's own files, and is not used"
+
+
+@pytest.mark.parametrize("name", ["report.json", "inputs.json"])
+def test_a_report_that_comes_with_the_checkout_is_never_taken(bench, again, would, tmp_path, name):
+    again()
+    _git(tmp_path, "init", "-q")
+    assert would() == ""
+    (tmp_path / ".gitignore").write_text("out/\n")
+    _git(tmp_path, "add", "-f", f"out/trial/{name}")
+    assert would() == COMMITTED
+    shutil.copytree(tmp_path / "out", tmp_path / "of-a-job")
+    assert would() == COMMITTED
+    shutil.rmtree(tmp_path / "out")
+    bench.settings = replace(bench.settings, reports=folders.earlier([tmp_path / "of-a-job"]))
+    assert would() == ""
+    _git(tmp_path, "add", "of-a-job")
+    assert would() == COMMITTED
+    assert again() == set()
+
+
+def test_where_git_cannot_tell_what_comes_with_the_checkout_the_stage_runs(bench, again, would, tmp_path):
+    again()
+    _git(tmp_path, "init", "-q")
+    bench.settings = replace(bench.settings, env={"PATH": str(tmp_path)})
+    assert would() == "whether its earlier report comes with the repository cannot be told: git is not installed"
+    shutil.rmtree(tmp_path / ".git")
+    assert would() == ""
 
 
 def test_a_file_that_changes_while_the_stage_runs_is_not_taken_for_what_it_read(bench, tmp_path):

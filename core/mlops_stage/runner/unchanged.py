@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from mlops_stage import __version__
 from mlops_stage.errors import InputError, StageError
+from mlops_stage.evidence import git
 from mlops_stage.evidence.digest import of_json, sha256, sha256_many
 from mlops_stage.evidence.foreign import read_foreign
 from mlops_stage.evidence.paths import write_aside
@@ -93,9 +94,12 @@ def earlier(name: str, stage: str, now: Before, settings: Settings) -> Found:
     for place in places:
         if os.path.lexists(place / folders.REPORT):
             try:
-                return _matching(place, (name, stage), now, settings)
+                found = _matching(place, (name, stage), now, settings)
+                _refuse_committed(found.folder, settings)
             except (InputError, ChangedError) as error:
                 reason = error.message
+            else:
+                return found
     raise ChangedError(reason)
 
 
@@ -149,6 +153,20 @@ def _matching(place: Path, called: tuple[str, str], now: Before, settings: Setti
     _refuse_changed(now.named, known.named)
     _refuse_changed({key: _read(key, settings) for key in known.read}, known.read)
     return found
+
+
+def _refuse_committed(folder: Path, settings: Settings) -> None:
+    """Refuse a report that comes with the checkout: a change under review could bring the verdict on itself.
+
+    Raises:
+        ChangedError: Git tracks it, or whether it does cannot be told.
+    """
+    try:
+        committed = git.tracks(folder, (folders.REPORT, handed.INPUTS), settings.env)
+    except StageError as error:
+        raise ChangedError(f"whether its earlier report comes with the repository cannot be told: {error.message}") from error
+    if committed:
+        raise ChangedError("its earlier report is one of the repository's own files, and is not used")
 
 
 def _refuse_changed(now: Mapping[str, str], known: Mapping[str, str]) -> None:

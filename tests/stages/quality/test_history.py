@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -103,6 +104,17 @@ def test_outside_a_repository_it_says_so(tmp_path):
 
 def test_variables_of_git_do_not_lead_elsewhere(root, tmp_path):
     env = {**ENV, "GIT_DIR": "/nonexistent", "GIT_INDEX_FILE": "/nonexistent"}
+    assert fetched("git:main:a b.csv", root, tmp_path, env).exists()
+
+
+def test_it_does_not_matter_who_owns_the_repository(root, tmp_path):
+    own = tmp_path / "bin" / "git"
+    own.parent.mkdir()
+    own.write_text(f'#!/bin/sh\nGIT_TEST_ASSUME_DIFFERENT_OWNER=1 exec {shutil.which("git")} "$@"\n')
+    own.chmod(0o755)
+    env = {**ENV, "PATH": f"{own.parent}:{ENV['PATH']}"}
+    refused = subprocess.run(["git", "log"], cwd=root, env=env, check=False, capture_output=True, text=True)
+    assert "dubious ownership" in refused.stderr
     assert fetched("git:main:a b.csv", root, tmp_path, env).exists()
 
 

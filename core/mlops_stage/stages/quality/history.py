@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from mlops_stage.errors import InputError, StageError, UsageError
+from mlops_stage.evidence import git
 from mlops_stage.evidence.redact import shown
 
 if TYPE_CHECKING:
@@ -20,14 +21,6 @@ PREFIX = "git:"
 _REF = re.compile(r"[A-Za-z0-9_@][A-Za-z0-9_@./^~+{}-]*")
 _ENTRY = re.compile(r"(\d{6}) (\w+) ([0-9a-f]{40,64})\t(.*)", re.DOTALL)
 _REGULAR = {"100644", "100755"}
-_SECONDS = 120
-_QUIET = {
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_NO_LAZY_FETCH": "1",
-    "GIT_NO_REPLACE_OBJECTS": "1",
-    "LC_ALL": "C",
-}
 _FORM = "write git:<ref>:<path>, for example git:origin/main:models/model.onnx"
 
 
@@ -53,17 +46,17 @@ def fetched(source: str, root: Path, folder: Path, env: Mapping[str, str]) -> Pa
         StageError: Git is not there or fails.
     """
     ref, path = _parsed(source)
-    git = _Git(root, {**{name: value for name, value in env.items() if not name.startswith("GIT_")}, **_QUIET})
-    commit = _commit(ref, git)
-    kind, sha = _entry(commit, path, git, source)
+    repository = _Git(root, env)
+    commit = _commit(ref, repository)
+    kind, sha = _entry(commit, path, repository, source)
     if kind == "tree":
         path = path / "report.json"
-        kind, sha = _entry(commit, path, git, source)
+        kind, sha = _entry(commit, path, repository, source)
     if kind != "blob":
         raise InputError(f"baseline: {shown(source)} is no file", "name a file of that commit, or a folder with a report.json")
     target = folder / path.name
     with target.open("wb") as stream:
-        git.run("cat-file", "blob", sha, stdout=stream.fileno())
+        repository.run("cat-file", "blob", sha, stdout=stream.fileno())
     return target
 
 
@@ -77,21 +70,21 @@ def _parsed(source: str) -> tuple[str, PurePosixPath]:
     return ref, path
 
 
-def _commit(ref: str, git: _Git) -> str:
-    found = git.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}", missing_is_fine=True)
+def _commit(ref: str, repository: _Git) -> str:
+    found = repository.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}", missing_is_fine=True)
     if not found:
         hint = "fetch it before: fetch-depth: 0 in actions/checkout, GIT_DEPTH: 0 in GitLab, a full clone in Jenkins; a branch may need origin/"
         raise UsageError(f"baseline: this clone has no commit {shown(ref)!r}", hint)
     return found.strip()
 
 
-def _entry(commit: str, path: PurePosixPath, git: _Git, source: str) -> tuple[str, str]:
+def _entry(commit: str, path: PurePosixPath, repository: _Git, source: str) -> tuple[str, str]:
     """Kind and id of what the commit has at that path."""
-    found = _ENTRY.fullmatch(git.run("ls-tree", "-z", commit, "--", str(path)).removesuffix("\0"))
+    found = _ENTRY.fullmatch(repository.run("ls-tree", "-z", commit, "--", str(path)).removesuffix("\0"))
     if found is None:
         raise UsageError(
             f"baseline: {shown(source)} has no {shown(path)} in commit {commit[:12]}",
-            _nearest(commit, path, git) or "check the path; it is relative to the project's root",
+            _nearest(commit, path, repository) or "check the path; it is relative to the project's root",
         )
     mode, kind, sha, _ = found.groups()
     if kind == "blob" and mode not in _REGULAR:
@@ -99,10 +92,10 @@ def _entry(commit: str, path: PurePosixPath, git: _Git, source: str) -> tuple[st
     return kind, sha
 
 
-def _nearest(commit: str, path: PurePosixPath, git: _Git) -> str:
+def _nearest(commit: str, path: PurePosixPath, repository: _Git) -> str:
     """What the commit has in the same folder under a similar name, as a hint."""
     folder = [f"{path.parent}/"] if path.parent.parts else []
-    names = git.run("ls-tree", "-z", "--name-only", commit, *(["--", *folder] if folder else [])).split("\0")
+    names = repository.run("ls-tree", "-z", "--name-only", commit, *(["--", *folder] if folder else [])).split("\0")
     near = get_close_matches(str(path), [name for name in names if name], 1)
     return f"did you mean {shown(near[0])}?" if near else ""
 
@@ -116,22 +109,10 @@ class _Git:
 
     def run(self, *arguments: str, stdout: int = subprocess.PIPE, missing_is_fine: bool = False) -> str:
         """The output of one command."""
-        command = ["git", "--literal-pathspecs", "--no-pager", *arguments]
         try:
-            done = subprocess.run(
-                command,
-                cwd=self.root,
-                env=self.env,
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=subprocess.PIPE,
-                timeout=_SECONDS,
-                check=False,
-            )
-        except FileNotFoundError as error:
-            raise StageError("baseline: git is not installed", "install Git, or give the baseline as a file") from error
-        except subprocess.TimeoutExpired as error:
-            raise StageError(f"baseline: git gave no answer within {_SECONDS} s", "give the baseline as a file") from error
+            done = git.ask(self.root, *arguments, env=self.env, stdout=stdout)
+        except StageError as error:
+            raise StageError(f"baseline: {error.message}", f"{error.hint}, or give the baseline as a file".removeprefix(", or ")) from error
         if done.returncode == 1 and missing_is_fine:
             return ""
         if done.returncode != 0:
@@ -143,6 +124,4 @@ def _refusal(command: str, said: str) -> StageError:
     line = next(iter(said.strip().splitlines()), "no message")
     if "not a git repository" in said:
         return UsageError("baseline: the project is not in a Git repository", "check the repository out, or give the baseline as a file")
-    owned = "safe.directory" in said
-    hint = 'git config --global --add safe.directory "$PWD"' if owned else "give the baseline as a file"
-    return StageError(f"baseline: git {command} failed: {shown(line, 160)}", hint)
+    return StageError(f"baseline: git {command} failed: {shown(line, 160)}", "give the baseline as a file")
