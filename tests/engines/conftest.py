@@ -133,7 +133,7 @@ def _machine(folder: Path, release: Path) -> dict[str, str]:
 
 def _keys(release: Path) -> list[str]:
     """The keys under which the bootstrap looks for the environments of a checkout, with the interpreter that it finds."""
-    locks = [file.stem for file in (release / "core/mlops_stage/native/locks").glob("*.txt")]
+    locks = ["report", *(file.stem for file in (release / "core/mlops_stage/native/locks").glob("*.txt"))]  # `report merge` is no stage
     code = (
         "import json, sys; sys.path.insert(0, sys.argv[1] + '/core/mlops_stage/native'); import bootstrap;"
         "print(json.dumps([bootstrap.Order({'MLOPS_STAGE_SOURCE': sys.argv[1]}, name).key() for name in sys.argv[2:]]))"

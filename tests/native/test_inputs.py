@@ -24,5 +24,13 @@ def test_a_run_offers_what_all_stages_share():
     assert "gates" not in names
 
 
+def test_merging_takes_what_the_command_reads():
+    assert [(item.name, item.variable) for item in inputs.of_merge()] == [
+        ("from", "MLOPS_INPUT_FROM"),
+        ("require", "MLOPS_INPUT_REQUIRE"),
+        ("out", "MLOPS_INPUT_OUT"),
+    ]
+
+
 def test_bootstrap_inputs_never_reach_the_params():
     assert all(item.variable.startswith("MLOPS_STAGE_") for item in inputs.BOOTSTRAP)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +22,23 @@ if TYPE_CHECKING:
 
 _PLACE = Place(path_type=Path)
 _MOST_SUMMARY = 2 * 2**20
+_FROM, _REQUIRE = "MLOPS_INPUT_FROM", "MLOPS_INPUT_REQUIRE"
+
+
+class _Places(Place):
+    """Output directories. From a variable they come as a list, and a pattern in it stands for the folders that it names, as in a shell."""
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        from mlops_stage.params import TextList
+
+        return [place for text in _list(TextList, rv, _FROM) for place in _folders(text)]
+
+
+class _Demands(click.types.StringParamType):
+    """What must be there, as it is written: `_requirements` reads it, wherever it comes from."""
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        return [rv]
 
 
 def command(suite: Suite) -> click.Group:
@@ -40,10 +58,12 @@ def command(suite: Suite) -> click.Group:
         return tell(suite, record, terminal, asked.out, os.environ).exit_code
 
     params: list[click.Parameter] = [
-        click.Argument(["places"], nargs=-1, required=True, type=_PLACE, metavar="DIR..."),
+        click.Argument(["places"], nargs=-1, required=True, type=_Places(path_type=Path), envvar=_FROM, metavar="DIR..."),
         click.Option(
             ["--require"],
             multiple=True,
+            type=_Demands(),
+            envvar=_REQUIRE,
             metavar="A,B",
             help="ids that must be there, as in data,fairness=inconclusive (passed if unsaid), or predicate types; repeats",
         ),
@@ -83,9 +103,23 @@ def _comment(suite: Suite) -> click.Command:
 def _requirements(texts: Sequence[str]) -> tuple[Requirement, ...]:
     """What `--require` says; the same may be said twice."""
     from mlops_stage.evidence import required
-    from mlops_stage.params import EMPTY
+    from mlops_stage.params import DemandList
 
-    found = [part.strip() for text in texts for part in text.split(",") if part.strip()]
-    if texts and not found:
-        raise UsageError(f"--require: {EMPTY}")
-    return tuple(dict.fromkeys(required.parse(part) for part in found))
+    return tuple(dict.fromkeys(required.parse(part) for text in texts for part in _list(DemandList, text, "--require")))
+
+
+def _list(kind: Any, text: str, name: str) -> tuple[str, ...]:
+    """A list as every param takes it."""
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        found: tuple[str, ...] = TypeAdapter(kind).validate_python(text)
+    except ValidationError as error:
+        raise UsageError(f"{name}: {error.errors(include_url=False)[0]['msg'].removeprefix('Value error, ')}") from error
+    return found
+
+
+def _folders(text: str) -> list[str]:
+    """What a shell would make of it: the folders that a pattern names, in order, or the text itself where it names none."""
+    matches = [] if os.path.lexists(text) else sorted(glob.glob(text))  # noqa: PTH207  (a pattern may be absolute)
+    return [match for match in matches if Path(match).is_dir()] or [text]

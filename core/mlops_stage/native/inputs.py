@@ -44,6 +44,18 @@ IF_CHANGED = Input(
     help="pass over a stage if nothing has changed that its earlier report, in the output directory or in reports, was made from",
     kind="flag",
 )
+FROM = Input(
+    name="from",
+    variable="MLOPS_INPUT_FROM",
+    help="output directories of earlier jobs, or patterns such as reports/*; several are joined by commas",
+    kind="list",
+)
+REQUIRE = Input(
+    name="require",
+    variable="MLOPS_INPUT_REQUIRE",
+    help="ids that must be there and must have passed, as in data,fairness=inconclusive, or predicate types",
+    kind="list",
+)
 STAGES = Input(name="stages", variable="MLOPS_INPUT_STAGES", help="ids of mlops.yaml to run, joined by commas", default="all of them")
 
 PYTHON = Input(
@@ -67,6 +79,11 @@ def of_stage(catalogue: Catalogue, stage: Stage) -> tuple[Input, ...]:
 def of_run() -> tuple[Input, ...]:
     """Inputs of the step that runs what mlops.yaml names: which ids, then what all stages share."""
     return (STAGES, CONFIG, OUT, REPORTS, IF_CHANGED, *(_input(item) for item in describe(RunWide) if item.name in RUN_WIDE))
+
+
+def of_merge() -> tuple[Input, ...]:
+    """Inputs of the step that makes one page and one verdict of what separate jobs reported."""
+    return (FROM, REQUIRE, OUT)
 
 
 def _input(item: Field) -> Input:

@@ -127,11 +127,7 @@ static Map<String, Object> read(String text, int code) {
 @NonCPS
 static String command(String stage, Map<String, Object> given) {
     String program = origin(given) ? 'sh "$MLOPS_STAGE_LIBRARY/bootstrap.sh" ' : 'mlops-stage '
-    if (stage == 'merge') {
-        String words = 'report merge ${MLOPS_STAGE_REQUIRE:+"--require=$MLOPS_STAGE_REQUIRE"} -- $MLOPS_STAGE_FROM'
-        return "IFS='\n'\nset -f\n" + program + words // folders stand in lines, and are split nowhere else
-    }
-    return program + stage.replace('_', '-')
+    return program + (stage == 'merge' ? 'report merge' : stage.replace('_', '-'))
 }
 
 /** Variables for withEnv, which expands what follows a dollar: a second one makes it stand for itself. */
@@ -143,7 +139,7 @@ static List<String> environment(String stage, Map<String, Object> given, String 
     for (Map.Entry<String, Object> entry in given.entrySet()) {
         String variable = variables.get(entry.key.toString())
         if (variable != null) {
-            made.add(variable + '=' + (stage == 'merge' ? joined(entry.value, variable == 'MLOPS_STAGE_FROM' ? '\n' : ',') : text(entry.value)))
+            made.add(variable + '=' + text(entry.value))
         }
     }
     List<String> escaped = []
@@ -157,19 +153,6 @@ static List<String> environment(String stage, Map<String, Object> given, String 
 @NonCPS
 static String text(Object value) {
     return value == null ? '' : value instanceof Map || value instanceof Collection ? json(value) : value.toString()
-}
-
-/** Lists for the command that merges, which takes words. */
-@NonCPS
-static String joined(Object value, String between) {
-    if (!(value instanceof Collection)) {
-        return text(value)
-    }
-    List<String> words = []
-    for (Object item in value) {
-        words.add(item.toString())
-    }
-    return String.join(between, words)
 }
 
 @NonCPS
@@ -606,8 +589,8 @@ static Map<String, Map<String, List<String>>> inputs() {
             ifChanged: ['flag', 'MLOPS_INPUT_IF_CHANGED'],
         ],
         merge: [
-            from: ['list', 'MLOPS_STAGE_FROM'],
-            require: ['list', 'MLOPS_STAGE_REQUIRE'],
+            from: ['list', 'MLOPS_INPUT_FROM'],
+            require: ['list', 'MLOPS_INPUT_REQUIRE'],
             out: ['text', 'MLOPS_INPUT_OUT'],
         ],
     ]

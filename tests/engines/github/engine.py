@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sysconfig
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,9 @@ HERE = Path(__file__).parent
 STUBS = {f"{name}@{commit}": HERE / "stubs" / name.split("/")[1] for name, (commit, _) in PINNED.items() if name != "actions/checkout"}
 """Actions of others, which need GitHub's servers; act checks out by itself."""
 UPLOAD = next(name for name in STUBS if "upload" in name)
+
+_NETWORK = ("SSL_CERT_FILE", "SSL_CERT_DIR", "HTTPS_PROXY", "NO_PROXY", "UV_DEFAULT_INDEX")
+"""How this machine reaches the package index."""
 
 
 @dataclass
@@ -69,7 +73,7 @@ class Act:
         given = {"GITHUB_REPOSITORY": "acme/models", "KEEP": str(keep), **self.env}
         argv += [word for name, value in given.items() for word in ("--env", f"{name}={value}")]
         argv += [word for name, folder in local.items() for word in ("--local-repository", f"{name}={folder}")]
-        clean = {"PATH": os.environ["PATH"], "HOME": str(self.home), "LC_ALL": "C.UTF-8"}
+        clean = {"PATH": f"{os.environ['PATH']}:{self.home / 'bin'}", "HOME": str(self.home), "LC_ALL": "C.UTF-8"}
         done = subprocess.run(
             [*argv, *options], cwd=project, env=clean, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=800
         )
@@ -94,7 +98,11 @@ class Act:
 def start(bench: Bench) -> Act:
     """act, with the release and the plugin's actions under their published names."""
     binary = bench.engine("github", "act") / "act"
-    return Act(binary=binary, release=bench.release, home=bench.home, env=bench.machine, actions={"acme/trial@v1": bench.trial})
+    (bench.home / "bin").mkdir()
+    (bench.home / "bin/uv").symlink_to(Path(sysconfig.get_path("scripts")) / "uv")  # with pip the bootstrap is tried in tests of its own
+    network = {name: value for name, value in os.environ.items() if name.upper() in _NETWORK}
+    env = {**bench.machine, **network, "UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR") or str(Path.home() / ".cache/uv")}
+    return Act(binary=binary, release=bench.release, home=bench.home, env=env, actions={"acme/trial@v1": bench.trial})
 
 
 def commit(project: Path) -> None:
@@ -118,7 +126,7 @@ def _workflow(jobs: Sequence[Job]) -> dict[str, Any]:
 
 def _steps(job: Job) -> list[dict[str, Any]]:
     calls = [
-        {"id": f"call{place}", "if": "always()", "uses": uses(call.stage), "with": {**call.inputs, "out": f"kept-{place}"}}
+        {"id": f"call{place}", "if": "always()", "uses": uses(call.stage), "with": {"out": f"kept-{place}", **call.inputs}}
         for place, call in enumerate(job.calls)
     ]
     seen = {
@@ -158,10 +166,16 @@ def _read(done: subprocess.CompletedProcess[str]) -> Done:
     for line in done.stdout.splitlines():
         told = json.loads(line)
         if "jobResult" in told:
-            jobs[told["jobID"]] = told["jobResult"]
+            jobs[_job(told)] = told["jobResult"]
         if "stepID" in told and told.get("stage") == "Main":
-            _note(steps.setdefault((told["jobID"], *told["stepID"]), Step()), told)
+            _note(steps.setdefault((_job(told), *told["stepID"]), Step()), told)
     return Done(code=done.returncode, jobs=jobs, steps=steps, stderr=done.stderr)
+
+
+def _job(told: Mapping[str, Any]) -> str:
+    """The name of a job, of one of a matrix with its values, as GitHub shows it: `quality (north)`."""
+    values = ", ".join(map(str, (told.get("matrix") or {}).values()))
+    return f"{told['jobID']} ({values})" if values else str(told["jobID"])
 
 
 def _note(step: Step, told: Mapping[str, Any]) -> None:

@@ -10,6 +10,9 @@ import stages
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
+AGAIN = {"if-changed": "true", "out": "kept-0"}
+"""Where the job kept what an earlier run of it made, nothing runs that would say the same."""
+
 
 @pytest.fixture(scope="module")
 def ran(act, once):
@@ -22,6 +25,7 @@ def ran(act, once):
         (project / "mlops.yaml").write_text("version: 1\n")
         asked = {"passed": {}, "failed": {"gates": "accuracy >= 0.99"}, "inconclusive": {"gates": "accuracy[sex=female] >= 0.5"}}
         jobs = [Job(name=name, calls=(Call(stage="trial", inputs=inputs),)) for name, inputs in asked.items()]
+        jobs.append(Job(name="again", calls=(Call(stage="trial", inputs=AGAIN), Call(stage="trial", inputs=AGAIN))))
         return act.done(project, jobs, keep)
 
     return once("actions-github", execute)
@@ -47,6 +51,13 @@ def test_a_gate_that_did_not_pass_is_an_annotation(ran, job, command):
 def test_the_summary_of_the_job_is_the_page(ran):
     step = ran[0].steps["failed", "call0", "run"]
     assert step.summary == (ran[1]["failed"][0].out / "summary.md").read_text()
+
+
+def test_what_has_not_changed_does_not_run_again(ran):
+    first, second = ran[1]["again"]
+    assert ["not run again: nothing has changed" in one.log for one in (first, second)] == [False, True], second.log
+    assert (second.state, second.outputs) == ("passed", first.outputs)
+    assert json.loads((first.out / "run.json").read_text())["reused"] == {"trial": "kept-0/trial"}
 
 
 def test_nothing_is_left_to_the_next_step(ran):

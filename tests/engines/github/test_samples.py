@@ -1,20 +1,27 @@
 """The workflows of docs/examples/github, executed as they are."""
 
+import json
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import forge
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat, PublicFormat
+from forge import Forge
 
 import stages
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
-SAMPLES = Path(__file__).parents[3] / "docs/examples/github"
+ROOT = Path(__file__).parents[3]
+SAMPLES = ROOT / "docs/examples/github"
+PAGES = ("README.md", "docs/how-to/use-in-github-actions.md", "docs/how-to/comment-on-pull-requests.md")
 PASSWORD = "sesame"
+COMMENTS = f"/repos/{forge.REPOSITORY}/issues/{forge.NUMBER}/comments"
 CONFIG = """\
 version: 1
 model: model.onnx
@@ -43,6 +50,8 @@ def made(tmp_path_factory):
     profile = [sys.executable, "-P", "-m", "mlops_stage", "data", "profile", "train.csv", "--output", "profile.json"]
     subprocess.run(profile, cwd=root, check=True, capture_output=True)
     (root / "mlops.yaml").write_text(CONFIG)
+    for name, table in (("north", "test"), ("south", "train")):
+        shutil.copy(root / f"{table}.csv", root / f"{name}.csv")
     (root / "train.sh").write_text('mkdir -p "$KEEP/ran" && echo trained > "$KEEP/ran/train"\n')
     (root / "deploy.sh").write_text('mkdir -p "$KEEP/ran" && echo deployed > "$KEEP/ran/deploy"\n')
     return root
@@ -67,9 +76,48 @@ def execute(act, project, load, tmp_path):
     return run
 
 
-def test_a_pull_request_that_passes(execute):
-    done, keep = execute("pull-request", "pull_request")
+@pytest.fixture
+def review(execute, tmp_path):
+    """The same for a pull request, with what GitHub tells of it; `of` is the repository that it comes from."""
+
+    def run(name, *options, of=forge.REPOSITORY):
+        told = {"number": forge.NUMBER, "pull_request": {"number": forge.NUMBER, "head": {"repo": {"full_name": of}}}}
+        (tmp_path / "event.json").write_text(json.dumps(told))
+        return execute(name, "pull_request", "--eventpath", str(tmp_path / "event.json"), *options)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def discussion():
+    """GitHub itself, and the options that lead a job to it."""
+    one = Forge()
+    with forge.served(one) as env:
+        options = [word for name, value in env.items() for word in ("--env", f"{name}={value}")]
+        yield one, [*options, "-s", f"GITHUB_TOKEN={forge.TOKEN}"]
+
+
+def test_every_sample_is_executed_here_and_pages_show_nothing_else():
+    executed = set(re.findall(r"\b(?:execute|review)\(\"([\w-]+)\"", Path(__file__).read_text(encoding="utf-8")))
+    assert {path.stem for path in SAMPLES.glob("*.yml")} == executed
+    for page in PAGES:
+        fences = re.findall(r"^(.*)\n```ya?ml\n(.*?)^```$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+        shown = [mark for mark, text in fences if page != "README.md" or "mlops/evaluate@" in text]
+        own = [mark for mark in shown if mark != "<!-- file: mlops.yaml -->"]
+        assert own
+        assert [mark for mark in own if not re.fullmatch(r"<!-- from: examples/github/[\w-]+\.yml -->", mark)] == []
+
+
+def test_the_least(review, project):
+    (project / "mlops.yaml").write_text("version: 1\nmodel: model.onnx\nstages:\n  scan: {}\n")
+    done, _ = review("one-step")
     assert done.jobs == {"evaluate": "success"}
+
+
+def test_a_pull_request_that_passes_and_then_one_that_does_not(review, project, discussion, tmp_path):
+    one, options = discussion
+    done, keep = review("pull-request", *options)
+    assert done.jobs == {"evaluate": "success", "comment": "success"}, done.stderr[-2000:]
     assert {path.name for path in (keep / "mlops-out").iterdir()} >= {
         "scan",
         "quality",
@@ -79,19 +127,47 @@ def test_a_pull_request_that_passes(execute):
         "junit.xml",
     }
     assert not list(keep.rglob("private"))
-
-
-def test_a_pull_request_that_does_not(execute, project):
+    (first,) = [dict(comment) for comment in one.comments]
+    keep.rename(tmp_path / "before")
     (project / "mlops.yaml").write_text(CONFIG.replace("quality: {gates: [accuracy >= 0.5]}", "quality: {gates: [accuracy >= 0.999]}"))
-    done, keep = execute("pull-request", "pull_request")
-    assert done.jobs == {"evaluate": "failure"}
+    done, keep = review("pull-request", *options)
+    assert done.jobs == {"evaluate": "failure", "comment": "success"}, done.stderr[-2000:]
     assert (keep / "mlops-out/report.html").is_file()
     assert (keep / "mlops-out/fairness/report.json").is_file()
+    (second,) = one.comments
+    assert (second["id"], second["user"]["login"]) == (first["id"], forge.BOT)
+    assert first["body"] != second["body"]
+    assert second["body"].endswith((keep / "mlops-out/summary.md").read_text())
+    assert [asked for asked in one.asked if asked[1] != "/user"] == [
+        ("GET", COMMENTS),
+        ("POST", COMMENTS),
+        ("GET", COMMENTS),
+        ("PATCH", f"{COMMENTS.replace(f'/{forge.NUMBER}/comments', '/comments')}/{first['id']}"),
+    ]
 
 
-def test_one_stage_hands_out_what_it_found(execute):
-    done, _ = execute("one-stage", "pull_request")
-    assert done.jobs == {"fairness": "success"}
+def test_separate_jobs_become_one_page_and_one_verdict(review, project):
+    (project / "south.csv").unlink()
+    done, keep = review("separate-jobs")
+    assert done.jobs == {
+        "scan": "success",
+        "quality (north)": "success",
+        "quality (south)": "failure",
+        "evaluate": "failure",
+    }, done.stderr[-2000:]
+    merged = done.steps["evaluate", "1", "run"]
+    assert (merged.exit_code, merged.outputs["outcome"], merged.outputs["exit-code"]) == (2, "error", "2")
+    assert merged.summary == (keep / "mlops-out/summary.md").read_text()
+    assert {told[2]["title"] for told in merged.commands if told[0] == "error"} >= {"required/gate"}
+    assert json.loads(merged.outputs["outputs"])["quality_north_outcome"] == "passed"
+    assert {path.parent.name for path in (keep / "mlops-out").glob("*/report.json")} == {"scan", "quality_north", "quality_south"}
+    for job, name in (("scan", "scan"), ("quality-north", "quality_north")):
+        assert (keep / f"mlops-out/{name}/report.json").read_bytes() == (keep / f"reports-{job}/{name}/report.json").read_bytes()
+
+
+def test_one_stage_hands_out_what_it_found(review):
+    done, _ = review("one-stage")
+    assert done.jobs == {"fairness": "success"}, done.steps["fairness", "fairness", "run"].log
     said = "\n".join(line for step in done.steps.values() for line in step.log)
     gap = done.steps["fairness", "fairness", "run"].outputs["worst-gap"]
     assert float(gap) > 0

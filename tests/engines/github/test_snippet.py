@@ -1,5 +1,7 @@
 """What `mlops-stage init` tells the user of GitHub to add."""
 
+from pathlib import Path
+
 import pytest
 from ruamel.yaml import YAML
 
@@ -19,12 +21,19 @@ def test_one_job_that_may_read(tmp_path):
     assert told["evaluate"]["steps"][-1] == {"uses": "mlops/evaluate@v1"}
 
 
+def test_it_is_the_sample_of_the_least(tmp_path):
+    (tmp_path / "mlops.yaml").write_text("version: 1\nstages:\n  quality: {}\n")
+    sample = Path(__file__).parents[3] / "docs/examples/github/one-step.yml"
+    assert sample.read_text().endswith("jobs:\n" + snippet(tmp_path))
+
+
 def test_what_proves_who_it_is_runs_in_a_job_of_its_own(tmp_path):
     (tmp_path / "mlops.yaml").write_text("version: 1\nruns:\n  - {id: a, stage: quality}\n  - {id: b, stage: sign}\n")
     told = jobs(tmp_path)
     assert told["evaluate"]["permissions"] == {"contents": "read"}
     assert told["evaluate"]["steps"][1]["with"] == {"stages": "a"}
     assert told["sign"] == {
+        "name": "Sign",
         "needs": "evaluate",
         "permissions": {"contents": "read", "id-token": "write"},
         "uses": "mlops/evaluate/.github/workflows/sign.yml@v1",

@@ -1,4 +1,4 @@
-"""Composite actions: one for what mlops.yaml names, and one for each stage."""
+"""Composite actions: one for each stage, one for what mlops.yaml names, one that merges what separate jobs reported, and one that comments."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_stage.native import bootstrapping as bootstrap
 from mlops_stage.native import inputs, text
+from mlops_stage.native.inputs import Input
 from mlops_stage_github_actions import workflows
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
     from mlops_stage.adapter import Layout
     from mlops_stage.host import Catalogue
-    from mlops_stage.native.inputs import Input
 
 OUTPUTS = {
     "outcome": "passed, failed, inconclusive, not_applicable or error",
@@ -23,6 +23,9 @@ OUTPUTS = {
     "outputs": "outputs of all stages that ran, as JSON: fromJSON(…).fairness_worst_gap",
 }
 """Those of every action; see emission.outputs."""
+TOKEN = Input(name="token", variable="GITHUB_TOKEN", help="token that may write on pull requests", default="that of the job")
+_OTHERWISE = {TOKEN.name: " || github.token"}
+"""What an expression says for an input that is empty."""
 _FOLDER = "plugins/github_actions"
 _RUN = "run.sh"
 
@@ -45,17 +48,38 @@ def native(catalogue: Catalogue, layout: Layout) -> dict[str, str]:
         )
         made[f"{folder}{stage.kebab}/action.yml"] = text.heading(layout) + text.yaml(action)
     if layout.kind != "plugin":
-        run = _action(
+        made |= {path: text.heading(layout) + text.yaml(action) for path, action in _of_no_stage(folder).items()}
+    if own:
+        made |= workflows.reusable(catalogue, layout, described)
+    return made
+
+
+def _of_no_stage(folder: str) -> dict[str, dict[str, Any]]:
+    """What is ours alone; whoever ships a stage of his own has these beside him."""
+    script = f'"$MLOPS_STAGE_ACTION/../{_RUN}"'
+    return {
+        "action.yml": _action(
             "mlops-stage evaluate",
             "Data, quality, fairness, attacks, bill of materials and signatures: run the stages that mlops.yaml names.",
             inputs.of_run(),
             OUTPUTS,
             f'"$MLOPS_STAGE_ACTION/{folder}{_RUN}" run',
-        )
-        made["action.yml"] = text.heading(layout) + text.yaml(run)
-    if own:
-        made |= workflows.reusable(catalogue, layout, described)
-    return made
+        ),
+        f"{folder}merge/action.yml": _action(
+            "mlops-stage merge",
+            "Make one page and one verdict of what separate jobs reported.",
+            inputs.of_merge(),
+            OUTPUTS,
+            f"{script} report merge",
+        ),
+        f"{folder}comment/action.yml": _action(
+            "mlops-stage comment",
+            "Write the summary on the pull request, as one comment that is kept up to date.",
+            (inputs.OUT, TOKEN),
+            {},
+            f"{script} report comment",
+        ),
+    }
 
 
 def _action(name: str, description: str, offered: Iterable[Input], outputs: Mapping[str, str], command: str) -> dict[str, Any]:
@@ -66,9 +90,13 @@ def _action(name: str, description: str, offered: Iterable[Input], outputs: Mapp
         "author": "The mlops-stage authors",
         "branding": {"icon": "shield", "color": "blue"},
         "inputs": {item.name: {"description": described(item), "required": False, "default": ""} for item in every},
-        "outputs": {key: {"description": told, "value": f"${{{{ steps.run.outputs.{key} }}}}"} for key, told in outputs.items()},
+        **({"outputs": {key: _output(key, told) for key, told in outputs.items()}} if outputs else {}),
         "runs": {"using": "composite", "steps": [_step(every, command)]},
     }
+
+
+def _output(key: str, told: str) -> dict[str, str]:
+    return {"description": told, "value": f"${{{{ steps.run.outputs.{key} }}}}"}
 
 
 def described(item: Input) -> str:
@@ -80,7 +108,7 @@ def described(item: Input) -> str:
 
 def _step(every: Iterable[Input], command: str) -> dict[str, Any]:
     """Values travel by the step's environment alone: nothing of a user's stands in the script. Exit code 5 is amber, which GitHub shows as a warning."""
-    given = {item.variable: f"${{{{ inputs.{item.name} }}}}" for item in every}
+    given = {item.variable: f"${{{{ inputs.{item.name}{_OTHERWISE.get(item.name, '')} }}}}" for item in every}
     return {
         "id": "run",
         "shell": "bash",

@@ -37,8 +37,8 @@ def _evaluating(entries: list[tuple[str, Stage]], *, apart: bool) -> str:
     checkout = workflows.PINNED["actions/checkout"]
     only = f"        with:\n          stages: {','.join(name for name, _ in entries)}\n" if apart else ""
     return (
-        "  evaluate:\n    runs-on: ubuntu-latest\n"
-        + _permissions(workflows.permissions(needs))
+        "  evaluate:\n    name: Evaluate\n    runs-on: ubuntu-latest\n"
+        + _permissions(workflows.permissions(needs), "judged")
         + f"    steps:\n      - uses: actions/checkout@{checkout[0]} # {checkout[1]}\n        with:\n          persist-credentials: false\n"
         + f"      - uses: mlops/evaluate@{workflows.RELEASE}\n{only}"
         + (_upload() if apart else "")
@@ -55,11 +55,12 @@ def _upload() -> str:
 
 def _apart(stage: Stage) -> str:
     called = f"mlops/evaluate/{WORKFLOWS}/{stage.kebab}.yml@{workflows.RELEASE}"
-    return f"  {stage.kebab}:\n    needs: evaluate\n{_permissions(workflows.permissions(stage.needs))}    uses: {called}\n"
+    head = f"  {stage.kebab}:\n    name: {stage.kebab.capitalize()}\n    needs: evaluate\n"
+    return head + _permissions(workflows.permissions(stage.needs), "signed") + f"    uses: {called}\n"
 
 
-def _permissions(allowed: Mapping[str, str]) -> str:
-    return "    permissions:\n" + "".join(f"      {name}: {level}\n" for name, level in allowed.items())
+def _permissions(allowed: Mapping[str, str], done: str) -> str:
+    return "    permissions:\n" + workflows.explained(allowed, done)
 
 
 def _entries(root: Path) -> list[tuple[str, str]]:

@@ -23,11 +23,18 @@ PINNED = {
 RELEASE = "v1"
 ARTIFACT = "mlops-out"
 _TOKEN = {"oidc": ("id-token", "write")}
+_IDENTITY = "the identity that signs; no other job has it"
 
 
 def permissions(needs: tuple[str, ...]) -> dict[str, str]:
     """What the token of a job must be allowed for a stage with these needs; an action cannot ask for it, its job must."""
     return {"contents": "read", **dict(_TOKEN[need] for need in needs if need in _TOKEN)}
+
+
+def explained(allowed: Mapping[str, str], done: str) -> str:
+    """Permissions as lines of a job, each with its reason; `done` is what is done to the files: judged, signed."""
+    reasons = {"contents": f"the files that are {done}", "id-token": _IDENTITY}
+    return "".join(f"      {name}: {level} # {reasons[name]}\n" for name, level in allowed.items())
 
 
 def alone(stage: Stage) -> bool:
@@ -39,7 +46,7 @@ def reusable(catalogue: Catalogue, layout: Layout, described: Callable[[Input], 
     """`.github/workflows/<stage>.yml`, to be called as `mlops/evaluate/.github/workflows/<stage>.yml@v1`."""
     stages = [stage for stage in catalogue.stages.values() if alone(stage)]
     made = {f".github/workflows/{stage.kebab}.yml": text.yaml(_workflow(catalogue, stage, described)) for stage in stages}
-    return {path: text.heading(layout) + _commented(written, catalogue) for path, written in made.items()}
+    return {path: text.heading(layout) + _commented(written) for path, written in made.items()}
 
 
 def pinned(action: str) -> str:
@@ -101,10 +108,10 @@ def _job(stage: Stage, names: list[str], outputs: tuple[str, ...]) -> Mapping[st
     }
 
 
-def _commented(written: str, catalogue: Catalogue) -> str:
+def _commented(written: str) -> str:
     """The release of each commit, and why a permission is asked for."""
-    del catalogue
     for commit, release in PINNED.values():
         written = written.replace(commit, f"{commit} # {release}")
-    written = written.replace("      contents: read\n", "      contents: read # the files that are signed\n")
-    return written.replace("      id-token: write\n", "      id-token: write # the identity that signs; no other job has it\n")
+    asked = permissions(tuple(_TOKEN))
+    plain = "".join(f"      {name}: {level}\n" for name, level in asked.items())
+    return written.replace(plain, explained(asked, "signed"))

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_stage.errors import StageError
 from mlops_stage.native import inputs, text
-from mlops_stage.native.inputs import Input
 from mlops_stage_gitlab import pipeline, spec
 from mlops_stage_gitlab.job import BILLS, REPORTS, job
 
@@ -18,11 +17,6 @@ if TYPE_CHECKING:
 PIPELINE, MERGE = "full-pipeline", "merge"
 _BILLS = "sbom"
 """The stage whose report GitLab reads as a bill of materials."""
-_REQUIRE = Input(
-    name="require",
-    variable="MLOPS_STAGE_REQUIRE",
-    help="ids that must be there and have passed, or fairness=inconclusive, or predicate types",
-)
 
 
 def native(catalogue: Catalogue, layout: Layout) -> dict[str, str]:
@@ -58,12 +52,12 @@ def _merge(layout: Layout) -> tuple[dict[str, Any], dict[str, Any]]:
     """Header and body of the job after all others; what they reported already is not reported twice."""
     header = spec.header(
         "Make one page and one verdict of the reports of all earlier jobs, also of those that failed.",
-        {"require": {"type": "string", "description": f"{_REQUIRE.help}, joined by commas", "default": ""}},
+        spec.declared([inputs.REQUIRE]),
         _named(MERGE, ".post"),
         spec.installing(layout),
     )
-    made = job(layout, f'report merge ${{{_REQUIRE.variable}:+"--require=${_REQUIRE.variable}"}} mlops-out/*/', {})
-    variables = {**made["variables"], **spec.given([_REQUIRE])}
+    made = job(layout, "report merge mlops-out/*/", {})
+    variables = {**made["variables"], **spec.given([inputs.REQUIRE])}
     return header, {spec.asked("job-name"): {"stage": spec.asked("stage"), "when": "always", **made, "variables": variables}}
 
 

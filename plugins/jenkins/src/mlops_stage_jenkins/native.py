@@ -26,16 +26,6 @@ _SWITCHES = (
 )
 RUN, MERGE = "run", "merge"
 """What `mlopsStage` runs when no stage is named; and what makes one page of reports from several agents."""
-_MERGED = (
-    inputs.Input(name="from", variable="MLOPS_STAGE_FROM", kind="list", help="output directories to make one of"),
-    inputs.Input(
-        name="require",
-        variable="MLOPS_STAGE_REQUIRE",
-        kind="list",
-        help="ids that must be there and must have passed; data=inconclusive lets that one be unclear",
-    ),
-    inputs.OUT,
-)
 
 
 def native(catalogue: Catalogue, layout: Layout) -> dict[str, str]:
@@ -45,7 +35,7 @@ def native(catalogue: Catalogue, layout: Layout) -> dict[str, str]:
     offered = {stage.name: inputs.of_stage(catalogue, stage) for stage in catalogue.stages.values()}
     told = {stage.name: (f"{stage.summary}.", stage.outputs) for stage in catalogue.stages.values()}
     if layout.distribution == "mlops-stage":
-        offered = {RUN: inputs.of_run(), **offered, MERGE: _MERGED}
+        offered = {RUN: inputs.of_run(), **offered, MERGE: inputs.of_merge()}
         told[MERGE] = ("Make one page and one verdict of the output directories of several agents.", {})
     made = {
         f"vars/{shared}.groovy": _library(layout, offered),

@@ -112,17 +112,12 @@ def merge_task(layout: Layout) -> dict[str, Any]:
         name="mlops-merge",
         title="merge",
         summary="Make one page and one verdict of the output directories of several Tasks.",
-        command='report merge ${MLOPS_STAGE_REQUIRE:+"--require=$MLOPS_STAGE_REQUIRE"} -- "$@"',
-        inputs=(inputs.OUT,),
+        command='report merge -- "$@"',
+        inputs=(inputs.REQUIRE, inputs.OUT),
     )
     made = task(unit, layout)
-    required = "ids that must be there and must have passed, joined by commas; data=inconclusive lets that one be unclear"
-    made["spec"]["params"] += [
-        {"name": "folders", "description": "output directories of earlier Tasks", "type": "array"},
-        {"name": "require", "description": required, "type": "string", "default": ""},
-    ]
+    made["spec"]["params"].append({"name": "folders", "description": "output directories of earlier Tasks", "type": "array"})
     (step,) = made["spec"]["steps"]
-    step["env"].append({"name": "MLOPS_STAGE_REQUIRE", "value": "$(params.require)"})
     step["args"] = ["$(params.folders[*])"]
     return made
 

@@ -1,0 +1,6 @@
+"""The double of GitHub lies among the fixtures."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "fixtures"))
