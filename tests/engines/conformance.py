@@ -72,9 +72,9 @@ def page(ran: Mapping[str, Mapping[str, Sequence[Ran]]], ends: Iterable[str], re
     """The page, of what every job left on every system."""
     systems = list(ran)
     titles = [KINDS[name].title for name in systems]
-    rows = [(job, *(_shown(ran[name][job][0]) for name in systems)) for job in ends]
-    rows.append(("hostile values", *(_arrived(KINDS[name], ran[name]["hostile"]) for name in systems)))
-    rows.append(("two calls in one job", *("apart" if _apart(ran[name]["twice"]) else "mixed" for name in systems)))
+    rows = [(job, *(_shown(ran[name][job][-1]) for name in systems)) for job in ends]
+    rows.append(("hostile values", *(_arrived(KINDS[name], ran[name]["passed"][0]) for name in systems)))
+    rows.append(("two calls in one job", *("apart" if _apart(ran[name]["passed"]) else "mixed" for name in systems)))
     own = [(f"`{stage}`", *(_pair(ran[name], stage) for name in systems)) for stage in stages.STAGES]
     same = [stage for stage in stages.STAGES if stage in set(reproducible)]
     return (
@@ -106,9 +106,9 @@ def _pair(jobs: Mapping[str, Sequence[Ran]], stage: str) -> str:
     return " · ".join(_shown(jobs[f"{stage}-{colour}"][0]) for colour in ("passed", "failed"))
 
 
-def _arrived(kind: Kind, calls: Sequence[Ran]) -> str:
-    pairs = zip(calls, HOSTILE.items(), strict=True)
-    found = sum(one.report(name)["params"]["label"] == text for one, (name, text) in pairs)
+def _arrived(kind: Kind, one: Ran) -> str:
+    params = one.report()["params"]
+    found = sum(params[f"say_{name}"] == text for name, text in HOSTILE.items())
     but = f"; {kind.rewrites}" if kind.rewrites else ""
     return f"{found} of {len(HOSTILE)} as given{but}"
 

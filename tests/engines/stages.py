@@ -42,7 +42,8 @@ STAGES = {
     "fairness": Pair(green=JUDGED | {"sensitive": "group", "gates": "accuracy >= 0.5"}, red={"gates": "accuracy >= 0.999"}),
     "scan": Pair(green={"model": "model.onnx"}, red={"model": "hostile.pkl"}),
     "adversarial": Pair(
-        green=JUDGED | {"train": "train.csv", "effort": "quick", "gates": "clean_accuracy >= 0.5"}, red={"gates": "clean_accuracy >= 0.999"}
+        green=JUDGED | {"train": "train.csv", "attacks": "linear", "effort": "quick", "gates": "clean_accuracy >= 0.5"},
+        red={"gates": "clean_accuracy >= 0.999"},
     ),
     "compile": Pair(
         green={"model": "model.onnx", "effort": "quick", "precision": "fp32", "gates": "size_ratio[target=host] <= 2"},
