@@ -26,6 +26,8 @@ SELF = "mlops-stage"
 LOCKS = Path("mlops_stage/native/locks")
 ALL, CORE = "all", "core"
 HASHED = ("--require-hashes", "--only-binary", ":all:")
+FRESH = "MLOPS_STAGE_FRESH"
+"""Set for what signs: an environment for the one run, which no other job of this machine could have changed before."""
 KEPT = 20
 """So many environments stay; of those beyond, the ones that were used longest ago go."""
 _DAY = 24 * 3600
@@ -76,20 +78,32 @@ class CannotInstall(Exception):  # noqa: N818  (told to the user, never seen by 
 def main(arguments: list[str]) -> None:
     """Build the environment if need be, and become the command in it."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    env = dict(os.environ)
     try:
-        python = environment(dict(os.environ), flavour(arguments))
+        if env.get(FRESH):
+            sys.exit(once(env, arguments))
+        python = environment(env, flavour(arguments))
     except CannotInstall as error:
         _leave(str(error), error.hint)
     except OSError as error:
         _leave(f"cannot prepare the environment: {error}", f"is there room on the disk? If not, {_ELSEWHERE}")
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
-    os.execv(python, [str(python), "-P", "-m", "mlops_stage", *arguments])  # noqa: S606  (argv, no shell)
+    os.execv(python, _command(python, arguments))  # noqa: S606  (argv, no shell)
+
+
+def _command(python: Path, arguments: list[str]) -> list[str]:
+    return [str(python), "-P", "-m", "mlops_stage", *arguments]
 
 
 def _leave(message: str, hint: str) -> None:
-    print(f"error: {message}\nhint: {hint}", file=sys.stderr)  # noqa: T201  (there is nothing else here to say it with)
+    print(f"error: {_line(message)}\nhint: {_line(hint)}", file=sys.stderr)  # noqa: T201  (there is nothing else here to say it with)
     sys.exit(_FAILED)
+
+
+def _line(text: str) -> str:
+    """One line that no CI system takes for a command to itself, whoever wrote the text: GitHub looks for `##[` anywhere in it."""
+    return "".join(mark if mark.isprintable() else " " for mark in text).replace("##[", "## [")
 
 
 def flavour(arguments: list[str]) -> str:
@@ -103,26 +117,42 @@ class Order:
     def __init__(self, env: dict[str, str], stage: str) -> None:
         self.env = env
         self.stage = stage
-        self.source = _named(env, "MLOPS_STAGE_SOURCE")
-        self.wheels = _named(env, "MLOPS_STAGE_WHEELS")
-        self.plugins = _named(env, "MLOPS_STAGE_REQUIREMENTS")
-        self.lock = _named(env, "MLOPS_STAGE_LOCK")
+        self.source = _named(env, "MLOPS_STAGE_SOURCE", "folder")
+        self.wheels = _named(env, "MLOPS_STAGE_WHEELS", "folder")
+        self.plugins = _named(env, "MLOPS_STAGE_REQUIREMENTS", "file")
+        self.lock = _named(env, "MLOPS_STAGE_LOCK", "file")
         self.wheel = "" if self.source else _wheel(env)
 
     def key(self) -> str:
         """The same for the same interpreter, lock, plugins and source, whatever else has changed."""
         total = hashlib.sha256()
-        given = [file.read_text(encoding="utf-8") if file else "" for file in (self.plugins, self.lock)]
-        for part in (sys.version, sys.executable, self.stage, self.wheel, _digest(self.source) if self.source else "", *given):
-            total.update(f"{len(part)}:{part}".encode())
+        said = (sys.version, sys.executable, self.stage, self.wheel, _digest(self.source) if self.source else "")
+        for part in (*map(os.fsencode, said), *map(_requirements, (self.plugins, self.lock))):
+            total.update(b"%d:%b" % (len(part), part))
         return total.hexdigest()[:32]
 
     def locked(self, place: Path) -> Path:
         """The lock of the stage: its own, or the one for stages that bring their own requirements; that of a release lies in its wheel."""
         if self.lock:
             return self.lock
-        locks = self.source / "core" / LOCKS if self.source else next(place.glob(f"lib/python*/site-packages/{LOCKS}"))
-        return next(file for file in (locks / f"{self.stage}.txt", locks / f"{CORE}.txt") if file.is_file())
+        places = [self.source / "core" / LOCKS] if self.source else place.glob(f"lib/python*/site-packages/{LOCKS}")
+        found = next((file for locks in places for name in (self.stage, CORE) if (file := locks / f"{name}.txt").is_file()), None)
+        if found is None:
+            hint = f"MLOPS_STAGE_SOURCE names a checkout of {SELF}; whoever has a repository of his own names its lock by MLOPS_STAGE_LOCK"
+            raise CannotInstall(f"{self.source or self.wheel.split()[0]} holds no lock of what is to be installed", hint)
+        return found
+
+
+def once(env: dict[str, str], arguments: list[str]) -> int:
+    """Run the command in an environment that is made for it alone and goes with it; what stops this process stops the command. Its exit code."""
+    with tempfile.TemporaryDirectory(prefix=f"{SELF}-") as folder:
+        place = Path(folder) / "environment"
+        _build(Order(env, flavour(arguments)), place, fresh=True)
+        with subprocess.Popen(_command(place / "bin" / "python", arguments)) as command:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, lambda number, _: command.send_signal(number))
+            code = command.wait()
+    return code if code >= 0 else 128 - code
 
 
 def environment(env: dict[str, str], stage: str) -> Path:
@@ -224,12 +254,21 @@ def _wheel(env: dict[str, str]) -> str:
     return f"{SELF}=={release} --hash=sha256:{digest}\n"
 
 
-def _named(env: dict[str, str], variable: str) -> Path | None:
+def _named(env: dict[str, str], variable: str, kind: str) -> Path | None:
     """What a variable names: a checkout, the user's own requirements, a folder of wheels."""
     name = env.get(variable, "")
-    if name and not Path(name).exists():
-        raise CannotInstall(f"{variable}: there is no {name}", "paths are relative to the folder that the step works in")
-    return Path(name).resolve() if name else None
+    place = Path(name)
+    if name and not (place.is_dir() if kind == "folder" else place.is_file()):
+        raise CannotInstall(f"{variable}: there is no {kind} {name}", "paths are relative to the folder that the step works in")
+    return place.resolve() if name else None
+
+
+def _requirements(file: Path | None) -> bytes:
+    """What a file lists. It may lead to no other file, for a change of that one would be seen by nobody."""
+    content = file.read_bytes() if file else b""
+    if file and re.search(rb"^\s*(-[rc]|--c|--r(?!equire-hashes))", content.replace(b"\\\n", b"").replace(b"\\\r\n", b""), re.MULTILINE):
+        raise CannotInstall(f"{file.name} takes in another file, by -r or -c", "write into it what the other lists, with its hashes")
+    return content
 
 
 def _digest(source: Path) -> str:
@@ -237,25 +276,40 @@ def _digest(source: Path) -> str:
     total = hashlib.sha256()
     for folder, inner, files in os.walk(source):
         here = Path(folder)
-        if {"pyvenv.cfg", "run.json"} & set(files):
+        if here != source and _left_behind(here):
             inner.clear()
             continue
         inner[:] = sorted(name for name in inner if not name.startswith(".") and name != "__pycache__")
         for file in (here / name for name in sorted(files)):
             content = file.read_bytes() if file.is_file() else b""
-            total.update(f"{file.relative_to(source)}\0".encode() + hashlib.sha256(content).digest())
+            total.update(os.fsencode(file.relative_to(source)) + b"\0" + hashlib.sha256(content).digest())
     return total.hexdigest()
 
 
-def _build(order: Order, place: Path) -> None:
-    """The locked libraries first, then mlops-stage or the plugin itself without asking for anything more, then the user's plugins."""
+def _left_behind(folder: Path) -> bool:
+    """Whether it is an environment, or the output of a run; one file of such a name does not make it one."""
+    environment = (folder / "pyvenv.cfg").is_file() and (folder / "bin" / "python").is_symlink()
+    return environment or ((folder / "run.json").is_file() and any(folder.glob("*/report.json")))
+
+
+def _build(order: Order, place: Path, *, fresh: bool = False) -> None:
+    """The locked libraries first, then mlops-stage or the plugin itself without asking for anything more, then the user's plugins.
+
+    What is `fresh` owes nothing to uv's cache, which holds files as they were unpacked and does not look at their hashes again. That of pip holds
+    what was downloaded, whose hash is looked at every time.
+    """
     env = _settings(order.env)
     uv = shutil.which("uv", path=env.get("PATH"))
     python = str(place / "bin" / "python")
     if uv and (_told(env, _UV_INDEX, "uv/uv.toml") or not _told(env, _PIP_INDEX, "pip/pip.conf", ".pip/pip.conf", "pip.conf")):
-        base = [uv, "--project", "/"]  # the user's settings count, those of the project that it is started in do not
+        base = [
+            uv,
+            "--project",
+            "/",
+            *["--no-cache"] * fresh,
+        ]  # the user's settings count, those of the project that it is started in do not
         _do([*base, "venv", "--quiet", "--python", sys.executable, str(place)], env, "make an environment")
-        base += ["pip", "install", "--quiet", "--python", python]
+        base += ["pip", "install", "--quiet", "--python", python, "--no-require-hashes"]  # a later --require-hashes wins
     else:  # uv is ten times as fast, but it does not read where pip was told to look for packages
         own = _has_pip()
         _do([sys.executable, "-I", "-m", "venv", *(["--without-pip"] if own else []), str(place)], env, "make an environment")
@@ -292,7 +346,7 @@ def _settings(env: dict[str, str]) -> dict[str, str]:
     places = {"UV_DEFAULT_INDEX": index, "PIP_INDEX_URL": index} if index else {}
     if any(map(env.get, (*_UV_INDEX, *_PIP_INDEX))):
         places = {}
-    return {"PIP_DISABLE_PIP_VERSION_CHECK": "1", **trusted, **places, **env, "PIP_USER": "0"}
+    return {"PIP_DISABLE_PIP_VERSION_CHECK": "1", **trusted, **places, **env, "PIP_USER": "0", "PIP_REQUIRE_HASHES": "0"}
 
 
 def _told(env: dict[str, str], variables: tuple[str, ...], *files: str) -> bool:
@@ -319,7 +373,8 @@ def _do(command: list[str], env: dict[str, str], what: str) -> None:
     text = _masked(done.stdout.partition("Exception information:")[0] + done.stderr, env)  # a traceback of pip's own would follow
     said = [line.rstrip() for line in text.splitlines() if line.strip()] or ["it said nothing"]
     grave = [line for line in said if re.search(_GRAVE, line, re.IGNORECASE)]
-    print("\n".join((grave or said)[-_SHOWN:]), file=sys.stderr)  # noqa: T201  (as above)
+    for line in (grave or said)[-_SHOWN:]:
+        print(f"| {_line(line)}", file=sys.stderr)  # noqa: T201  (as above)
     for (meaning, pattern), hint in zip(_CAUSES.items(), _ADVICE, strict=True):
         if re.search(pattern, text, re.IGNORECASE):
             raise CannotInstall(f"cannot {what}: {meaning}", hint)
