@@ -96,6 +96,13 @@ def test_unknown_keys_of_a_later_writer_of_the_same_version_are_ignored(tmp_path
         {"metrics": [{"name": "a", "estimate": {"kind": "guess"}}]},
         {"figures": [{"kind": "pie"}]},
         {"gates": {}},
+        {"outcome": "passed"},
+        {"outcome": "inconclusive"},
+        {"outcome": "not_applicable"},
+        {"outcome": "error"},
+        {"error": {"code": 3, "message": "m", "hint": ""}},
+        {"outcome": "error", "error": {"code": 0, "message": "m", "hint": ""}},
+        {"evidence": [{"path": "evidence/a.txt", "sha256": "1" * 64}, {"path": "evidence//a.txt", "sha256": "1" * 64}]},
     ],
 )
 def test_a_forged_report_is_refused_in_one_line(tmp_path, change):

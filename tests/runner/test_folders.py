@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -233,3 +234,20 @@ def test_a_user_without_a_home_keeps_things_in_a_folder_of_their_own(monkeypatch
     place.parent.chmod(0o777)
     with pytest.raises(StageError, match="is not this user's alone"):
         folders.cache({})
+
+
+def _pipe(file):
+    os.mkfifo(file)
+
+
+def _endless(file):
+    file.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("make", [_pipe, _endless])
+def test_a_report_that_never_ends_is_told(tmp_path, make):
+    (tmp_path / "out/trial").mkdir(parents=True)
+    make(tmp_path / "out/trial/report.json")
+    with pytest.raises(InputError, match=r"is no regular file|leads out of"):
+        folders.earlier([tmp_path / "out"])
+    assert "trial" in folders.others(tmp_path / "out", ())[1][0]

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from mlops_stage.errors import UsageError
 from mlops_stage.evidence import required
-from mlops_stage.runner import handed, merging
+from mlops_stage.runner import folders, merging
 
 
 @pytest.fixture
@@ -214,7 +214,7 @@ def _pipe(folder):
 
 def _huge(folder):
     with (folder / "report.json").open("r+b") as stream:
-        stream.truncate(handed.MOST_BYTES + 1)
+        stream.truncate(folders.MOST_BYTES + 1)
 
 
 def _evidence(path):
@@ -236,9 +236,20 @@ def _vast_evidence(folder):
         stream.truncate(2**43)
 
 
+def _more_evidence(path):
+    def change(folder):
+        plain = json.loads((folder / "report.json").read_text())
+        plain["evidence"].append({**plain["evidence"][0], "path": path})
+        (folder / "report.json").write_text(json.dumps(plain))
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
+        (_more_evidence("evidence/proof.txt"), "it names one file of evidence twice"),
+        (_more_evidence("evidence/./proof.txt"), "it names one file of evidence twice"),
         (_link_report, "is a link that leads out of b/"),
         (_link_folder, "is a link"),
         (_pipe, "is no regular file"),
@@ -269,6 +280,19 @@ def test_a_hostile_folder_is_one_line_and_the_others_are_merged(trial, jobs, cha
     assert record(trial)["ids"] == ["a", "required"]
     assert not (trial.cwd / "all/b").exists()
     assert not list((trial.cwd / "all").rglob("*.part"))
+
+
+def test_evidence_that_cannot_be_written_costs_its_report_alone(trial, jobs):
+    jobs("ja", "a")
+    deep = "/".join(["d" * 200] * 18 + ["d" * 100, "d" * (3_950 - 18 * 201 - 101 - len(str(trial.cwd)))])
+    (jobs("jb", "b") / "b" / deep).parent.mkdir(parents=True)
+    (trial.cwd / "jb/b" / deep).write_text("proof")
+    _more_evidence(deep)(trial.cwd / "jb/b")
+    out = "o" * 200  # in which the path is longer than any may be
+    run = trial("report", "merge", "jb", "ja", "--out", out)
+    assert run.returncode == 3
+    assert "File name too long" in run.stderr
+    assert record(trial, out)["ids"] == ["a"]
 
 
 def test_of_a_report_that_is_left_out_no_earlier_copy_is_left(trial, jobs):

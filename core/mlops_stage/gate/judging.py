@@ -14,7 +14,7 @@ from mlops_stage.gate.aliases import meant
 from mlops_stage.gate.case import ALPHA, Case, Rules, Ruling
 from mlops_stage.gate.grammar import spell
 from mlops_stage.gate.ranges import outside
-from mlops_stage.report import Criterion, Gate, Judgement, Metric, NoFinding, Observations, Outcome, Verdict, metric_label
+from mlops_stage.report import Criterion, Gate, Judgement, Metric, NoFinding, Observations, Verdict, metric_label, outcome_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -41,14 +41,7 @@ def judge(observations: Observations, criteria: Iterable[Criterion | NoFinding],
     waiting = iter(cases)
     judged = [_finding_gate(one, observations) if isinstance(one, NoFinding) else _gate(next(waiting), rules) for one in criteria]
     gates = tuple(gate for gate, _ in judged)
-    return Judgement(outcome=_outcome(gates), summary=words.summary(judged), gates=gates)
-
-
-def _outcome(gates: Sequence[Gate]) -> Outcome:
-    verdicts = {gate.verdict for gate in gates}
-    if Verdict.FAILED in verdicts:
-        return Outcome.FAILED
-    return Outcome.INCONCLUSIVE if Verdict.INCONCLUSIVE in verdicts or not gates else Outcome.PASSED
+    return Judgement(outcome=outcome_of(gates), summary=words.summary(judged), gates=gates)
 
 
 def _key(subject: Metric | Criterion) -> tuple[str, Slice]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mlops_stage.report.figures import Bar, Bars, Curve, CurvePoint, Figure, Interval, Intervals, Matrix
-from mlops_stage.report.judged import AnyCriterion, Criterion, Gate, Judgement, NoFinding, Op, Outcome, Verdict
+from mlops_stage.report.judged import AnyCriterion, Criterion, Gate, Judgement, NoFinding, Op, Outcome, Verdict, outcome_of
 from mlops_stage.report.observed import (
     COUNT_UNITS,
     Between,
@@ -63,6 +63,7 @@ __all__ = [
     "Verdict",
     "adapter_of",
     "metric_label",
+    "outcome_of",
     "parse_report",
     "plain_of",
     "read_report",

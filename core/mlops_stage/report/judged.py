@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from mlops_stage.report.observed import Level, Slice
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Outcome(StrEnum):
@@ -87,3 +90,11 @@ class Judgement:
     outcome: Outcome
     summary: str
     gates: tuple[Gate, ...]
+
+
+def outcome_of(gates: Sequence[Gate]) -> Outcome:
+    """What gates say together: one that failed decides, and where one is open, or there is none, nobody can tell."""
+    verdicts = {gate.verdict for gate in gates}
+    if Verdict.FAILED in verdicts:
+        return Outcome.FAILED
+    return Outcome.INCONCLUSIVE if Verdict.INCONCLUSIVE in verdicts or not gates else Outcome.PASSED

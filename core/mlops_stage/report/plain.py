@@ -7,16 +7,20 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from numbers import Integral, Real
+from posixpath import normpath
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from mlops_stage import estimates
-from mlops_stage.errors import InputError, InternalError
+from mlops_stage.errors import ExitCode, InputError, InternalError
+from mlops_stage.report.judged import Outcome, outcome_of
 from mlops_stage.report.record import SCHEMA_VERSION, Report
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_ERRORS = (ExitCode.USAGE, ExitCode.STAGE, ExitCode.INTERNAL, ExitCode.INTERRUPTED)
 
 
 @cache
@@ -105,11 +109,28 @@ def parse_report(content: bytes, path: Path) -> Report:
             "upgrade mlops-stage to at least the version that wrote the report",
         )
     try:
-        return adapter_of(Report).validate_python(plain)  # type: ignore[no-any-return]
+        report: Report = adapter_of(Report).validate_python(plain)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise InputError(f"{path} is not a valid report: {where}: {first['msg']}", "run the stage again") from error
+    wrong = _contradiction(report)
+    if wrong:
+        raise InputError(f"{path} is not a valid report: {wrong}", "run the stage again")
+    return report
+
+
+def _contradiction(report: Report) -> str:
+    """What no stage can have said; empty where there is nothing."""
+    paths = [normpath(item.path) for item in report.evidence]
+    if len(set(paths)) < len(paths):
+        return "it names one file of evidence twice"
+    if (report.outcome is Outcome.ERROR) != (report.error is not None):
+        return f"its outcome is {report.outcome}, and it names {'an' if report.error else 'no'} error"
+    if report.error is not None:
+        return "" if report.error.code in _ERRORS else f"an error has the exit code {report.error.code}"
+    told = outcome_of(report.gates) if report.gates else report.outcome
+    return "" if told is report.outcome else f"its outcome is {report.outcome}, and its gates say {told}"
 
 
 def _refuse_constant(text: str) -> float:

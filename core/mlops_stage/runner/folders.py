@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_stage.errors import InputError, StageError, UsageError
+from mlops_stage.evidence.foreign import read_foreign
 from mlops_stage.evidence.paths import write_aside
-from mlops_stage.report import Report, read_report, to_json
+from mlops_stage.report import Report, parse_report, to_json
 from mlops_stage.workspace import WORK, EarlierReport
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 REPORT = "report.json"
 RECORD = "run.json"
+MOST_BYTES = 256 * 2**20
+"""Of one report.json: as much as a stage may answer."""
 
 
 def check(out: Path, ids: Iterable[str]) -> None:
@@ -134,6 +137,15 @@ def discard(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def read(file: Path) -> Report:
+    """A report that anybody may have written.
+
+    Raises:
+        InputError: a link, no regular file, huge, or no report.
+    """
+    return parse_report(read_foreign(file.parent, file.name, MOST_BYTES), file)
+
+
 def others(out: Path, own: Container[str]) -> tuple[list[Report], list[str]]:
     """The reports of earlier runs in the output directory, and why others cannot be shown."""
     reports: list[Report] = []
@@ -150,7 +162,7 @@ def others(out: Path, own: Container[str]) -> tuple[list[Report], list[str]]:
 
 def _of_its_folder(file: Path) -> Report:
     """A report under the name that it gives itself; two folders cannot speak for one id."""
-    report = read_report(file)
+    report = read(file)
     if file.parent.name != report.id:
         raise InputError(f"{file} says that its id is '{report.id}'", f"name its folder {report.id}")
     return report
@@ -177,7 +189,7 @@ def earlier(folders: Iterable[Path]) -> tuple[EarlierReport, ...]:
         if not files:
             raise UsageError(f"--reports: {folder} holds no report.json", "name the output directory of an earlier job")
         for file in files:
-            item = EarlierReport(report=read_report(file), folder=file.parent.resolve())
+            item = EarlierReport(report=read(file), folder=file.parent.resolve())
             if item.report.id in found and found[item.report.id].folder != item.folder:
                 both = f"{found[item.report.id].folder} and {item.folder}"
                 raise UsageError(f"--reports: two reports have the id '{item.report.id}': {both}", "give one job another --id")

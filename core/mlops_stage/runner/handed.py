@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from mlops_stage.report import Evidence
 
-MOST_BYTES = 256 * 2**20
-"""Of one report.json: as much as a stage may answer."""
 INPUTS = "inputs.json"
 """What a report was made from, beside it, where somebody asked for it."""
 MOST_INPUTS = 16 * 2**20
@@ -49,7 +47,7 @@ def read(file: Path) -> Found:
     """
     if file.parent.is_symlink():
         raise InputError(f"{shown(file.parent)} is a link", "hand on the folder itself")
-    content = read_foreign(file.parent, folders.REPORT, MOST_BYTES)
+    content = read_foreign(file.parent, folders.REPORT, folders.MOST_BYTES)
     return Found(report=parse_report(content, file), content=content, folder=file.parent.resolve())
 
 

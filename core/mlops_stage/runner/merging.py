@@ -126,7 +126,7 @@ def _copied(found: Iterable[handed.Found], asked: Asked, failures: list[Failure]
         try:
             handed.place(one, asked.out, private=asked.private)
             reports.append(one.report)
-        except InputError as error:
+        except StageError as error:  # a file that cannot be written is its own trouble too: the name may be impossible here
             failures.append(_told(error, one.report.id))
             if not one.lies_in(asked.out):
                 folders.retire(asked.out, one.report.id)

@@ -7,7 +7,7 @@ import pytest
 
 from mlops_stage.errors import ExitCode, InputError, UsageError
 from mlops_stage.estimates import Difference, NotEstimable, Paired, Point, Rate, Sampled
-from mlops_stage.report import Finding, Level, Metric, Outcome, Report, Verdict, to_json
+from mlops_stage.report import Failure, Finding, Level, Metric, Outcome, Report, Verdict, to_json
 from mlops_stage.stages.quality.comparing import worse_slices
 
 
@@ -157,7 +157,8 @@ def test_of_several_reports_one_must_be_named(bench):
 def test_a_report_that_says_nothing_is_refused(bench):
     folder = bench.root / "empty"
     folder.mkdir()
-    folder.joinpath("report.json").write_text(to_json(Report(stage="quality", id="q", outcome=Outcome.ERROR, summary="s")))
+    error = Failure(code=ExitCode.STAGE, message="m")
+    folder.joinpath("report.json").write_text(to_json(Report(stage="quality", id="q", outcome=Outcome.ERROR, summary="s", error=error)))
     with pytest.raises(InputError, match="has no figures"):
         bench.measure(predictions="new.csv", baseline="empty")
     folder.joinpath("report.json").write_text(to_json(Report(stage="scan", id="q", outcome=Outcome.PASSED, summary="s")))
