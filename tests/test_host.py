@@ -3,7 +3,9 @@ import sys
 import pytest
 
 from mlops_stage import Stage, host
+from mlops_stage.cli.group import Suite
 from mlops_stage.errors import StageError, UsageError
+from mlops_stage.native import inputs
 
 GOOD = """
 from mlops_stage import Stage, hookimpl
@@ -79,6 +81,14 @@ def test_a_broken_plugin_is_kept_with_its_reason_and_harms_nobody(install, code,
         ("name='both', summary='', params='a:b', measure='a:b', act='a:b'", "exactly one of measure and act"),
         ("name='neither', summary='', params='a:b'", "exactly one of measure and act"),
         ("name='loose', summary='', params='a.b', measure='a:b'", "not of the form module:attribute"),
+        *(
+            (f"name={name!r}, summary='', params='a:b', measure='a:b'", f"the name {name!r} is taken")
+            for name in ("run", "report", "merge", "stage", "comment", "full_pipeline", "all")
+        ),
+        *(
+            (f"name='odd', summary='', params='a:b', measure='a:b', outputs={{{name!r}: 'told'}}", f"the output {name!r}")
+            for name in ("outcome", "exit_code", "out", "outputs", "Bad-Name")
+        ),
     ],
 )
 def test_a_faulty_record_is_broken(install, fields, reason):
@@ -130,11 +140,17 @@ def test_a_reference_that_cannot_be_loaded_breaks_that_stage_alone(install):
     assert catalogue.params("quality")
 
 
-def test_a_field_with_the_name_of_an_option_of_every_command_is_refused(install):
+@pytest.mark.parametrize("name", ["out", *(item.name for item in inputs.BOOTSTRAP)])
+def test_a_field_with_the_name_of_an_option_of_every_command_or_step_is_refused(install, name):
     code = GOOD.format(name="greedy", module="greedy_mod")
-    install("greedy-dist", "greedy_mod", code + "\nfrom mlops_stage import Params\nclass Nothing(Params):\n    out: str = ''\n")
-    with pytest.raises(StageError, match="has a field 'out'"):
+    install("greedy-dist", "greedy_mod", code + f"\nfrom mlops_stage import Params\nclass Nothing(Params):\n    {name}: str = ''\n")
+    host.resolve.cache_clear()  # an earlier module of that name
+    with pytest.raises(StageError, match=f"has a field '{name}'"):
         host.discover({}).params("greedy")
+
+
+def test_the_names_of_our_own_commands_are_those_that_no_stage_may_have():
+    assert set(Suite()._own) == host.COMMANDS
 
 
 def test_every_reference_of_every_built_in_record_resolves():

@@ -31,8 +31,15 @@ ALLOW_LIST = "MLOPS_STAGE_PLUGINS"
 """Unset or empty: all installed plugins; `none`: the built-ins only; else exactly these entry-point names."""
 RESERVED = frozenset(
     {"config", "explain_config", "help", "id", "if_changed", "in_process", "out", "plan", "quiet", "reports", "stages", "verbose"}
+    | {"python", "requirements", "wheels"}
 )
-"""Options of the invocation; no stage may have a field of such a name."""
+"""Options of the invocation, and what native steps are told of how to install; no stage may have a field of such a name."""
+COMMANDS = frozenset({"adapters", "completion", "demo", "doctor", "init", "plugins", "report", "run"})
+"""The suite's own commands."""
+RESERVED_STAGES = COMMANDS | {"all", "comment", "core", "full_pipeline", "merge", "stage"}
+"""No stage may have such a name: beside our own commands what native files and locks are called that belong to no stage."""
+RESERVED_OUTPUTS = frozenset({"exit_code", "out", "outcome", "outputs"})
+"""What every native step hands out; no stage may have an output of such a name."""
 BUILTIN = ("mlops_stage.reporters", "mlops_stage.stages")
 
 NAME = re.compile(PATTERN)
@@ -96,7 +103,8 @@ class Catalogue:
         taken = sorted(RESERVED & set(params.model_fields))
         if taken:
             raise StageError(
-                f"{owner} has a field '{taken[0]}', which names an option of every command", "its author must rename that field"
+                f"{owner} has a field '{taken[0]}', which names an option of every command or an input of every native step",
+                "its author must rename that field",
             )
         return params
 
@@ -246,6 +254,11 @@ def _fault_of_stage(record: Stage) -> str:
     wrong = [reference for reference in (record.params, record.work, *record.commands.values()) if ":" not in reference]
     if wrong:
         return f"{wrong[0]!r} is not of the form module:attribute"
+    if record.name in RESERVED_STAGES:
+        return f"the name {record.name!r} is taken: a command of the suite or a native step has it"
+    taken = [name for name in record.outputs if name in RESERVED_OUTPUTS or not NAME.fullmatch(name)]
+    if taken:
+        return f"the output {taken[0]!r} is one that every step has, or not lower-case words joined by underscores"
     odd = [words for words in record.commands if not _WORDS.fullmatch(words)]
     return f"the command {odd[0]!r} is not lower-case words" if odd else ""
 
