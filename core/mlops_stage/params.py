@@ -27,6 +27,15 @@ class Examples(dict[str, str]):
     """Values that a stage's `init` gives only to be written as comments: what a person may want to say, and how it could look."""
 
 
+@dataclass(frozen=True)
+class Ask:
+    """A value that a stage's `init` leaves to a person (`CHOOSE`), or guesses and wants checked; what several stages ask alike is asked once, at the top."""
+
+    value: Any
+    note: str
+    """Beside it, on one line: what it could be, or what to check."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Way:
     """One of the ways to use a stage that its `init` gives only as comments, for a person has to choose: without the marks of the comment it works as it stands."""

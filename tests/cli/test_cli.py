@@ -155,7 +155,7 @@ def test_a_plan_says_what_would_run_and_what_cannot_be_decided(trial):
         "   on 1,000 rows; about 1 s",
         "   accuracy >= 0.9 cannot be decided with 1,000 rows",
         "2. reader (stage reader)",
-        "   on cost unknown: the stage gives no plan",
+        "   cost unknown: the stage gives no plan",
     ]
     assert not (trial.cwd / "mlops-out").exists()
 

@@ -1,4 +1,5 @@
 import pytest
+from onnx import TensorProto, helper, save_model
 
 
 @pytest.fixture
@@ -48,3 +49,30 @@ def test_an_empty_folder_is_told_how_to_begin(mlops):
     assert done.returncode == 0
     assert "there is no model and no data here" in done.stdout
     assert "CHOOSE" not in done.stdout
+
+
+def test_what_init_writes_for_a_model_of_one_matrix_can_be_planned_as_it_can_be_run(mlops, tmp_path):
+    made = helper.make_node(
+        "LinearClassifier", ["X"], ["label", "scores"], domain="ai.onnx.ml", classlabels_ints=[0, 1], coefficients=[0.1, 0.0, -0.1, 0.0]
+    )
+    ports = [helper.make_tensor_value_info("X", TensorProto.FLOAT, ["n", 2])]
+    outs = [
+        helper.make_tensor_value_info("label", TensorProto.INT64, ["n"]),
+        helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", 2]),
+    ]
+    versions = [helper.make_opsetid("", 20), helper.make_opsetid("ai.onnx.ml", 3)]
+    save_model(
+        helper.make_model(helper.make_graph([made], "g", ports, outs), ir_version=10, opset_imports=versions), tmp_path / "model.onnx"
+    )
+    rows = "".join(f"{20 + row % 40},{row / 7:.2f},{'fm'[row % 2]},{row % 3 % 2}\n" for row in range(60))
+    mlops.write("test.csv", "age,income,sex,approved\n" + rows)
+    assert "1 value in it only you can know" in mlops("init").stdout
+    config = (tmp_path / "mlops.yaml").read_text(encoding="utf-8")
+    assert "label: CHOOSE  # one of: age, income, sex, approved\n" in config
+    assert 'X: "age|income"\n' in config
+    mlops.write("mlops.yaml", config.replace("label: CHOOSE", "label: approved"))
+    assert mlops("quality", "--plan").returncode == 0
+    mlops.write("mlops.yaml", config.replace("label: CHOOSE", "label: approved").replace("  X: ", "#"))
+    for told in (mlops("run", "--plan", "quality"), mlops("quality")):
+        assert told.returncode == 2
+        assert "model input 'X' is a matrix of 2 columns, and nobody says which" in told.stdout + told.stderr

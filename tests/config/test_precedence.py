@@ -92,6 +92,7 @@ def test_a_path_from_the_command_line_is_seen_from_where_it_was_typed(ask, tmp_p
         ("share: 2", "mlops.yaml:4: share: input should be less than or equal to 1 (got 2)", "a share"),
         ("share: lots", 'mlops.yaml:4: share: input should be a valid number, unable to parse string as a number (got "lots")', "a share"),
         ("label: CHOOSE", "mlops.yaml:4: label is still CHOOSE", "column with the truth"),
+        ("limits: {memory: CHOOSE}", "mlops.yaml:4: limits is still CHOOSE", "memory=4GiB"),
         ("gates: accuracy", "mlops.yaml:4: ", ""),
         ("limits: {memory: huge}", "mlops.yaml:4: limits.memory: write a size such as 4GiB", ""),
         ("effort: heroic", "mlops.yaml:4: effort: input should be 'quick', 'standard' or 'deep'", ""),

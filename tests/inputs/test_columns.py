@@ -38,9 +38,25 @@ def test_a_matrix_takes_the_columns_of_the_metadata_unless_others_are_listed():
 
 
 BAD = {
-    "column missing": ([port("agee")], {}, {}, UsageError, "model input 'agee' needs a column 'agee'", "agee=age"),
+    "column missing": ([port("agee")], {}, {}, UsageError, "model input 'agee' needs a column 'agee'", 'columns: {"agee": "age"}?'),
     "column missing, none near": ([port("zzz")], {}, {}, UsageError, "needs a column 'zzz'", "columns: zzz=…"),
-    "mapped column missing": ([port("x")], {"x": "ages"}, {}, UsageError, "needs a column 'ages'", "x=age"),
+    "mapped column missing": ([port("x")], {"x": "ages"}, {}, UsageError, "needs a column 'ages'", 'columns: {"x": "age"}?'),
+    "one of a matrix's columns": (
+        [port("age"), port("x", shape=("N", 2))],
+        {"age": "hours", "x": "age|hous"},
+        {},
+        UsageError,
+        "needs a column 'hous'",
+        'columns: {"age": "hours", "x": "age|hours"}?',
+    ),
+    "nobody says which, of as many": (
+        [port("x", shape=("N", 6))],
+        {},
+        {},
+        UsageError,
+        "a matrix of 6 columns, and nobody says which",
+        'write at the top of mlops.yaml, in the order of training: columns: {"x": "age|hours|job|when|list|y"}; or',
+    ),
     "input does not exist": ([port("age")], {"agee": "age"}, {}, UsageError, "the model has no input 'agee'", "'age'"),
     "nobody says which": (
         [port("x", shape=("N", 30))],

@@ -227,7 +227,7 @@ def _validated(params: type[Asked], chosen: Values) -> Asked:
     for name, item in chosen.items():
         if isinstance(item.value, str) and not _encodable(item.value):
             raise UsageError(f"{item.source}: {name} is no valid text", "write it in UTF-8")
-        if item.value == CHOOSE:
+        if item.value == CHOOSE or (isinstance(item.value, dict) and CHOOSE in item.value.values()):
             info = params.model_fields[name]
             raise UsageError(f"{item.source}: {name} is still {CHOOSE}", f"write the {info.description or name}")
     try:

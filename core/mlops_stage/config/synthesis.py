@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from mlops_stage.config.file import NAME, VERSION
 from mlops_stage.errors import StageError, UsageError
 from mlops_stage.evidence.paths import write_aside
+from mlops_stage.fields import describe
 from mlops_stage.host import resolve
-from mlops_stage.params import CHOOSE, JUDGES, Examples, Way
+from mlops_stage.params import CHOOSE, JUDGES, RUN_WIDE, Ask, Examples, RunWide, Way
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,10 +48,19 @@ def write(root: Path, catalogue: Catalogue, *, force: bool) -> Path:
 def text(root: Path, catalogue: Catalogue) -> str:
     """The content of a first mlops.yaml."""
     found = [(stage, _found(stage, root)) for stage in catalogue.stages.values()]
-    entries = [_block(stage, one, catalogue) for stage, one in found if isinstance(one, Mapping)]
-    judges = [stage.name for stage, one in found if isinstance(one, Mapping) and stage.measure]
+    shared = _shared([one for _, one in found if isinstance(one, Mapping)])
+    own = [(stage, _own(one, shared)) for stage, one in found if isinstance(one, Mapping)]
+    entries = [_block(stage, one, catalogue) for stage, one in own]
+    judges = [stage.name for stage, _ in own if stage.measure]
     ways = [_way(stage, way, judges, catalogue) for stage, one in found if isinstance(one, tuple) for way in one]
-    return _HEADER + "\nstages:\n" + "\n".join([*filter(None, entries), *filter(None, ways)]) if any(entries) else _HEADER + NOTHING
+    if not any(entries):
+        return _HEADER + NOTHING
+    top = [line.removeprefix("    ") for item in describe(RunWide) if item.name in shared for line in _entry(item, shared[item.name])]
+    return (
+        _HEADER
+        + "".join(f"{line}\n" for line in ("", *top, *([""] if top else []), "stages:"))
+        + "\n".join(filter(None, [*entries, *ways]))
+    )
 
 
 def snippets(root: Path, catalogue: Catalogue) -> list[tuple[str, str]]:
@@ -69,6 +79,21 @@ def _found(stage: Stage, root: Path) -> Mapping[str, Any] | tuple[Way, ...] | No
         return resolve(stage.init, f"stage '{stage.name}'")(root) if stage.init else None
     except StageError:
         return None
+
+
+def _is_open(value: Any) -> bool:
+    return isinstance(value, Ask) or value == CHOOSE
+
+
+def _shared(found: list[Mapping[str, Any]]) -> dict[str, Any]:
+    """What several stages ask alike, and none otherwise: it stands once, at the top, where every stage reads it."""
+    asked = {name: [one[name] for one in found if name in one and _is_open(one[name])] for name in RUN_WIDE}
+    return {name: values[0] for name, values in asked.items() if len(values) > 1 and all(value == values[0] for value in values)}
+
+
+def _own(values: Mapping[str, Any], shared: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What remains for a stage's own part."""
+    return {name: value for name, value in values.items() if name not in shared or not _is_open(value)}
 
 
 def _block(stage: Stage, values: Mapping[str, Any], catalogue: Catalogue, *, gates: bool = True) -> str:
@@ -94,6 +119,9 @@ def _way(stage: Stage, way: Way, judges: list[str], catalogue: Catalogue) -> str
 
 def _entry(item: Field, value: Any) -> list[str]:
     comment = f"    # {item.help}"
+    if isinstance(value, Ask):
+        first, second, *more = _entry(item, value.value)
+        return [first, f"{second}  # {value.note}", *more]
     if isinstance(value, Examples):
         return [comment, f"    # {item.name}:", *(f"    #   {_scalar(key)}: {_scalar(one)}" for key, one in value.items())]
     if isinstance(value, list | tuple):

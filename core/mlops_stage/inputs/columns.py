@@ -21,6 +21,8 @@ NUMBERS = ("float16", "float32", "float64")
 WHOLE_NUMBERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 _KINDS = (*NUMBERS, *WHOLE_NUMBERS, "bool", "string")
 _VECTOR, _MATRIX = 1, 2
+_MOST = 2000
+"""Marks of a line that is to be copied."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +96,7 @@ def _feed(
     if columns is None:
         raise UsageError(
             f"{where} is a matrix of {width if isinstance(width, int) else 'some'} columns, and nobody says which",
-            f"write them into the model's metadata as {COLUMNS_KEY} (a JSON list), or give columns: {{{port.name}: first|second|…}}",
+            _undeclared(port.name, width, [name for name in table_columns if name != label], mapping),
         )
     if isinstance(width, int) and width > 0 and len(columns) != width:
         raise UsageError(
@@ -102,16 +104,40 @@ def _feed(
             f"list exactly the {counted(width, 'column')} that the model was trained on, in that order",
         )
     for column in columns:
-        _check_column(column, port, table_columns, where, label)
+        if column not in table_columns:
+            near = alike(column, [name for name in table_columns if name != label])
+            meant = [near if one == column else one for one in columns]
+            fix = f"did you mean {_line(mapping, port.name, meant)}" if near else f"name its column with columns: {port.name}=…"
+            raise UsageError(f"{where} needs a column {shown(column)!r}, which the table does not have", f"{fix}?" if near else fix)
+        _check_type(column, port, table_columns[column].split("(")[0], where)
     return Feed(input=port.name, dtype=port.dtype, columns=columns, rank=len(shape))
 
 
-def _check_column(column: str, port: Port, table_columns: Mapping[str, str], where: str, label: str) -> None:
-    if column not in table_columns:
-        near = alike(column, [name for name in table_columns if name != label])
-        fix = f"did you mean {port.name}={shown(near)}? Say so with columns" if near else f"name its column with columns: {port.name}=…"
-        raise UsageError(f"{where} needs a column {shown(column)!r}, which the table does not have", fix)
-    kind = table_columns[column].split("(")[0]
+def matrices(inputs: Sequence[Port]) -> list[Port]:
+    """The inputs of shape (rows, columns) with other than one column: they do not name their columns."""
+    return [port for port in inputs if port.shape is not None and len(port.shape) == _MATRIX and port.shape[1] != 1]
+
+
+def joined(columns: Sequence[str]) -> str:
+    """Columns as `columns` takes them: `a|b`, or a JSON list where a name would be misread."""
+    odd = any("|" in name or name != name.strip() or name.startswith("[") for name in columns)
+    return json.dumps(list(columns), ensure_ascii=False) if odd else "|".join(columns)
+
+
+def _line(mapping: Mapping[str, str], name: str, columns: Sequence[str]) -> str:
+    """The whole param, as a line of mlops.yaml that may be copied."""
+    return shown("columns: " + json.dumps({**mapping, name: joined(columns)}, ensure_ascii=False), _MOST)
+
+
+def _undeclared(name: str, width: int | str, free: Sequence[str], mapping: Mapping[str, str]) -> str:
+    """What to write for a matrix: its very columns where the table has no others."""
+    known = len(free) == width
+    line = _line(mapping, name, free if known else ["first", "second", *(() if width == 2 else ("…",))])  # noqa: PLR2004  (those two)
+    among = "" if known else f" (of {shown(', '.join(free), 160)})"
+    return f"write at the top of mlops.yaml, in the order of training{among}: {line}; or put them into the model's metadata as {COLUMNS_KEY}, a JSON list"
+
+
+def _check_type(column: str, port: Port, kind: str, where: str) -> None:
     nested = kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION", "BLOB"))
     typed_as_text = kind in ("DATE", "TIME", "INTERVAL", "UUID", "ENUM") or kind.startswith("TIMESTAMP")
     if nested or (typed_as_text and port.dtype != "string"):
@@ -129,10 +155,10 @@ def _split(text: str, name: str) -> tuple[str, ...]:
 
 def _listed_in_metadata(metadata: Mapping[str, str], inputs: Sequence[Port]) -> dict[str, tuple[str, ...]]:
     """The metadata's list belongs to the only matrix; where there are several, none is meant."""
-    matrices = [port.name for port in inputs if port.shape is not None and len(port.shape) == _MATRIX and port.shape[1] != 1]
-    if COLUMNS_KEY not in metadata or len(matrices) != 1:
+    found = matrices(inputs)
+    if COLUMNS_KEY not in metadata or len(found) != 1:
         return {}
-    return {matrices[0]: _names(metadata[COLUMNS_KEY], f"the model's metadata {COLUMNS_KEY}")}
+    return {found[0].name: _names(metadata[COLUMNS_KEY], f"the model's metadata {COLUMNS_KEY}")}
 
 
 def _names(text: str, where: str) -> tuple[str, ...]:

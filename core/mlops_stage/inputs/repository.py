@@ -9,12 +9,12 @@ import os
 import re
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlops_stage.inputs.tables.formats import FORMATS, SUFFIXES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 TEST_WORDS = ("test", "holdout", "hold_out", "valid", "eval")
 PREDICTION_WORDS = ("prediction", "preds", "y_pred", "scored")
@@ -24,6 +24,8 @@ _DEPTH = 4
 _MOST_FILES = 20_000
 _SKIPPED = {"node_modules", "site-packages", "venv", "env", "build", "dist", "mlops-out", "tests", "test", "__pycache__"}
 _HEAD = 2**16
+_MOST_ROWS = 200
+_UNREADABLE = (OSError, EOFError, ValueError, RecursionError, csv.Error, zlib.error)
 _FOOTER = 2**22
 _TEXTS = re.compile(rb"[A-Za-z_][\w ./-]{1,60}")
 
@@ -50,21 +52,42 @@ def called(paths: Sequence[str], words: Sequence[str]) -> str | None:
 
 def header(path: Path) -> tuple[str, ...]:
     """The columns of a table as far as its first bytes tell, or for Parquet words of its footer, in which the columns are named; nothing where it cannot be read."""
-    name = path.name.lower()
-    kind = next((kind for suffix, kind in FORMATS.items() if name.endswith(suffix)), None)
     try:
-        if kind == "parquet":
+        if _kind(path) == "parquet":
             return _words_of_footer(path)
-        with path.open("rb") as stream:
-            head = gzip.GzipFile(fileobj=stream).read(_HEAD) if name.endswith(".gz") else stream.read(_HEAD)
-        text = head.decode("utf-8-sig", errors="ignore")
-        line = text.lstrip("\r\n").partition("\n")[0]
-        if kind == "jsonl":
+        line = _head(path).partition("\n")[0]
+        if _kind(path) == "jsonl":
             first = json.loads(line)
             return tuple(first) if isinstance(first, dict) else ()
         return tuple(next(csv.reader([line]), ()))
-    except (OSError, EOFError, ValueError, RecursionError, csv.Error, zlib.error):
+    except _UNREADABLE:
         return ()
+
+
+def first_rows(path: Path) -> Mapping[str, Sequence[Any]]:
+    """The columns of a table of text, each with its cells in the first rows: text, of JSONL any value; nothing of Parquet, or where it cannot be read."""
+    names = header(path) if _kind(path) in {"csv", "jsonl"} else ()
+    try:
+        lines = _head(path).splitlines()[:_MOST_ROWS] if names else []
+        if _kind(path) == "jsonl":
+            objects = [json.loads(line) for line in lines if line.strip()]
+            return {name: [one.get(name) for one in objects if isinstance(one, dict)] for name in names}
+        rows = [row for row in csv.reader(lines[1:]) if len(row) == len(names)]
+    except _UNREADABLE:
+        return dict.fromkeys(names, ())
+    return {name: [row[place] for row in rows] for place, name in enumerate(names)}
+
+
+def _kind(path: Path) -> str | None:
+    return next((kind for suffix, kind in FORMATS.items() if path.name.lower().endswith(suffix)), None)
+
+
+def _head(path: Path) -> str:
+    """Its first lines; of a longer file without the last of them, which may be cut."""
+    with path.open("rb") as stream:
+        head = gzip.GzipFile(fileobj=stream).read(_HEAD) if path.name.lower().endswith(".gz") else stream.read(_HEAD)
+    text = head.decode("utf-8-sig", errors="ignore").lstrip("\r\n")
+    return text.rpartition("\n")[0] or text if len(head) == _HEAD else text
 
 
 def _walked(root: Path) -> Iterator[str]:

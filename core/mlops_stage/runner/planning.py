@@ -33,8 +33,7 @@ def describe(asked: Sequence[Request | Refusal], catalogue: Catalogue, settings:
     for number, (request, plan) in enumerate(plans, start=1):
         lines.append(f"{number}. {request.id} (stage {request.stage})")
         if isinstance(plan, Plan):
-            rows = "" if plan.rows is None else f"{counted(plan.rows, 'row')}; "
-            lines.append(f"   on {rows}{plan.cost}")
+            lines.append(f"   {plan.cost}" if plan.rows is None else f"   on {counted(plan.rows, 'row')}; {plan.cost}")
             lines += [f"   {note}" for note in plan.notes]
         else:
             lines.append(f"   cannot run: {plan['message']}")

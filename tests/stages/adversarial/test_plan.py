@@ -44,5 +44,9 @@ def test_predictions_alone_are_said_not_to_suffice(project):
 
 
 def test_init_finds_model_and_tables(project, tmp_path):
-    assert init(project.root) == {"model": "credit.onnx", "data": "test.csv", "train": "train.csv", "label": CHOOSE, "effort": "quick"}
+    known = {"model": "credit.onnx", "data": "test.csv", "train": "train.csv", "effort": "quick"}
+    found = init(project.root)
+    asked = found.pop("label"), found.pop("columns", None)
+    assert found == known
+    assert (asked[0].value, asked[0].note[:24]) == (CHOOSE, "one of: age, income, deb")
     assert init(tmp_path) is None

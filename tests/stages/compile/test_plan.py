@@ -5,7 +5,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from mlops_stage.errors import UsageError
-from mlops_stage.params import CHOOSE
+from mlops_stage.params import CHOOSE, Ask
 from mlops_stage.stages.compile import offers, targets
 from mlops_stage.stages.compile.init import init
 from mlops_stage.stages.compile.params import CompileParams
@@ -85,9 +85,9 @@ def test_what_cannot_be_is_refused(place, params):
 
 def test_init_names_what_lies_there(place, tmp_path):
     known = {"model": "model.onnx", "target": ["host"], "data": "test.csv", "train": "train.csv"}
-    assert init(place.root) == {**known, "label": CHOOSE}
+    assert init(place.root) == {**known, "label": Ask(CHOOSE, "one of: x, label")}
     (place.root / "test.csv").write_text("x,y_true\n1,0\n")
-    assert init(place.root) == known
+    assert init(place.root) == {**known, "label": "y_true"}
     empty = tmp_path / "empty"
     empty.mkdir()
     assert init(empty) is None

@@ -5,19 +5,19 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from mlops_stage.inputs.repository import files, header
-from mlops_stage.params import CHOOSE
+from mlops_stage.params import CHOOSE, Ask
 from mlops_stage.stages.fairness.init import init
 
 
 def test_predictions_with_columns_of_groups_are_found(tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "predictions.csv").write_text("id,Sex,y_true,y_pred\n1,f,0,1\n", encoding="utf-8")
-    assert init(tmp_path) == {"predictions": "out/predictions.csv", "sensitive": ["Sex"]}
+    assert init(tmp_path) == {"predictions": "out/predictions.csv", "sensitive": ["Sex"], "label": "y_true"}
 
 
 def test_a_label_of_another_name_is_left_to_people(tmp_path):
     (tmp_path / "preds.jsonl").write_text('{"race": "a", "paid": 1, "y_pred": 0}\n', encoding="utf-8")
-    assert init(tmp_path) == {"predictions": "preds.jsonl", "sensitive": ["race"], "label": CHOOSE}
+    assert init(tmp_path) == {"predictions": "preds.jsonl", "sensitive": ["race"], "label": Ask(CHOOSE, "one of: race, paid, y_pred")}
 
 
 def test_a_model_and_a_table_with_groups_are_found(tmp_path):

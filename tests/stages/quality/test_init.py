@@ -1,7 +1,7 @@
 import duckdb
 
 from mlops_stage.inputs.tables.formats import SUFFIXES
-from mlops_stage.params import CHOOSE
+from mlops_stage.params import CHOOSE, Ask
 from mlops_stage.stages.quality.init import init
 
 
@@ -14,17 +14,17 @@ def put(root, name, content=b"x"):
 def test_predictions_are_taken_first(tmp_path):
     put(tmp_path, "model.onnx")
     put(tmp_path, "out/predictions.csv", b"y_true,y_pred\n1,1\n")
-    assert init(tmp_path) == {"predictions": "out/predictions.csv"}
+    assert init(tmp_path) == {"predictions": "out/predictions.csv", "label": "y_true"}
 
 
 def test_a_label_that_cannot_be_known_is_left_open(tmp_path):
     put(tmp_path, "preds.csv", b"truth,answer\n1,1\n")
-    assert init(tmp_path) == {"predictions": "preds.csv", "label": CHOOSE}
+    assert init(tmp_path) == {"predictions": "preds.csv", "label": Ask(CHOOSE, "one of: truth, answer")}
 
 
 def test_parquet_names_its_columns_at_its_end(tmp_path):
     duckdb.sql("SELECT 1 AS y_true, 0 AS y_pred FROM range(200_000)").write_parquet(str(tmp_path / "predictions.parquet"))
-    assert init(tmp_path) == {"predictions": "predictions.parquet"}
+    assert init(tmp_path) == {"predictions": "predictions.parquet", "label": "y_true"}
 
 
 def test_a_model_goes_with_the_table_called_test(tmp_path):

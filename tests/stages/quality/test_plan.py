@@ -1,11 +1,14 @@
 import numpy as np
 import pytest
+from onnx import TensorProto, helper, save_model
 
 from mlops_stage.errors import UsageError
 from mlops_stage.estimates import Paired, Rate
 from mlops_stage.report import Outcome
 from mlops_stage.stages.quality.params import QualityParams
 from mlops_stage.stages.quality.plan import plan
+
+COLUMNS = {"x": [1.0, 2.0] * 50, "z": [1.0, 3.0] * 50, "paid": [0, 1] * 50}
 
 
 def planned(bench, **params):
@@ -120,3 +123,29 @@ def test_what_only_a_join_would_tell_is_left_to_the_run(table):
 def test_a_number_that_no_figure_has_is_wrong_usage(table):
     with pytest.raises(UsageError, match="between 0 and 1"):
         planned(table, predictions="p.csv", gates=("accuracy >= 80",))
+
+
+@pytest.fixture
+def matrix(bench):
+    """A table, and a model that takes a matrix of two of its columns."""
+    value = helper.make_tensor_value_info("X", TensorProto.FLOAT, ["n", 2])
+    out = helper.make_tensor_value_info("Y", TensorProto.FLOAT, None)
+    graph = helper.make_graph([helper.make_node("Identity", ["X"], ["Y"])], "g", [value], [out])
+    save_model(helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 20)]), bench.root / "m.onnx")
+    bench.write("t.csv", **COLUMNS)
+    return bench
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({}, "a matrix of 2 columns, and nobody says which"),
+        ({"columns": {"X": "x|zz"}}, "needs a column 'zz'"),
+        ({"label": "payd"}, "has no column 'payd'"),
+    ],
+)
+def test_columns_that_a_run_would_refuse_are_refused_before(matrix, params, message):
+    asked = {"predictions": None, "model": "m.onnx", "data": "t.csv", "label": "paid", **params}
+    with pytest.raises(UsageError, match=message):
+        planned(matrix, **asked)
+    assert planned(matrix, **{**asked, "label": "paid", "columns": {"X": "x|z"}}).rows == 100

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mlops_stage.inputs.questions import columns_of, label_of
 from mlops_stage.inputs.repository import TEST_WORDS, called, files, tables
 from mlops_stage.params import CHOOSE
 
@@ -18,6 +19,7 @@ def init(root: Path) -> Mapping[str, Any] | None:
     model = next((path for path in paths if path.lower().endswith(".onnx")), None)
     if model is None:
         return None
-    found: dict[str, Any] = {"model": model, "data": called(tables(paths), TEST_WORDS) or CHOOSE}
-    train = called(tables(paths), ("train",))
-    return found | ({"train": train} if train else {}) | {"label": CHOOSE, "effort": "quick"}
+    data, train = called(tables(paths), TEST_WORDS), called(tables(paths), ("train",))
+    table = root / data if data else None
+    found: dict[str, Any] = {"model": model, "data": data or CHOOSE} | ({"train": train} if train else {})
+    return {**found, "label": label_of(table), **columns_of(root / model, table), "effort": "quick"}

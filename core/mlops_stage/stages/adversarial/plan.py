@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mlops_stage.errors import UsageError
 from mlops_stage.estimates import Rate, rows_needed
 from mlops_stage.gate import spell
+from mlops_stage.inputs.fitting import refuse_unfit
 from mlops_stage.inputs.tables.open import open_table
 from mlops_stage.inputs.tables.query import rows
 from mlops_stage.report import Plan
@@ -43,6 +44,7 @@ def plan(params: AdversarialParams, workspace: Workspace) -> Plan:
     spend = budget(params)
     table = open_table(params.data, workspace.root, "data")
     table.column(params.label, "label")
+    refuse_unfit(params.model, table, params.columns, params.label, workspace.root)
     total = rows(table)
     judged = min(total, spend.rows)
     queries = judged * (spend.most + len(params.epsilons) * spend.queries) + spend.pool

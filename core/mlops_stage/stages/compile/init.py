@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlops_stage.inputs.repository import TEST_WORDS, called, files, header, tables
-from mlops_stage.params import CHOOSE
-from mlops_stage.stages.compile.params import CompileParams
+from mlops_stage.inputs.questions import columns_of, label_of
+from mlops_stage.inputs.repository import TEST_WORDS, called, files, tables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +21,6 @@ def init(root: Path) -> Mapping[str, Any] | None:
     data, train = called(tables(paths), TEST_WORDS), called(tables(paths), ("train",))
     found: dict[str, Any] = {"model": model, "target": ["host"]}
     found |= ({"data": data} if data else {}) | ({"train": train} if train else {})
-    if data and train and CompileParams.model_fields["label"].default not in header(root / data):
-        found["label"] = CHOOSE
+    if data:
+        found |= {**({"label": label_of(root / data)} if train else {}), **columns_of(root / model, root / data)}
     return found

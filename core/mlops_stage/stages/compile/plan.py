@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mlops_stage.errors import UsageError
 from mlops_stage.inputs.arrays import Arrays
+from mlops_stage.inputs.fitting import refuse_unfit
 from mlops_stage.inputs.oip.address import is_url
 from mlops_stage.report import Plan
 from mlops_stage.report.words import counted, listed
@@ -37,11 +38,14 @@ def plan(params: CompileParams, workspace: Workspace) -> Plan:
         raise UsageError("there is nothing to compile", "give model: an ONNX file, or the folder that holds it")
     if is_url(params.model):
         return Plan(rows=None, cost="nothing", notes=("not applicable: the model is served, and there is no file to compile",))
-    open_file(params.model, workspace.root)
+    model = open_file(params.model, workspace.root)
     check_precisions(params)
     targets = load_targets(params.targets, workspace.root)
     backends_of(targets, offered_to(workspace))
     table, train = opened(params, workspace.root)
+    for one in (table, train):
+        if one is not None:
+            refuse_unfit(model, one, params.columns, params.label, workspace.root)
     tried = sum(len(_tried(params, target)) for target in targets)
     labelled = table is not None and params.label in (table.headers if isinstance(table, Arrays) else table.columns)
     return Plan(

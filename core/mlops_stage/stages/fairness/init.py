@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mlops_stage.inputs.questions import columns_of, label_of
 from mlops_stage.inputs.repository import PREDICTION_WORDS, TEST_WORDS, called, files, header, tables
-from mlops_stage.params import CHOOSE
 from mlops_stage.stages.fairness.names import called_sensitive
 
 if TYPE_CHECKING:
@@ -23,11 +23,12 @@ def init(root: Path) -> Mapping[str, Any] | None:
     if predictions:
         columns = header(root / predictions)
         sensitive = called_sensitive(columns, {_LABEL})
-        label = {} if _LABEL in columns else {"label": CHOOSE}
-        return {"predictions": predictions, "sensitive": list(sensitive), **label} if sensitive else None
+        label = _LABEL if _LABEL in columns else label_of(root / predictions)
+        return {"predictions": predictions, "sensitive": list(sensitive), "label": label} if sensitive else None
     model = next((path for path in paths if path.lower().endswith(".onnx")), None)
     data = called(found, TEST_WORDS)
     sensitive = called_sensitive(header(root / data)) if data else ()
-    if model is None or not sensitive:
+    if model is None or not data or not sensitive:
         return None
-    return {"model": model, "data": data, "sensitive": list(sensitive), "label": CHOOSE}
+    asked = {"label": label_of(root / data), **columns_of(root / model, root / data)}
+    return {"model": model, "data": data, "sensitive": list(sensitive), **asked}

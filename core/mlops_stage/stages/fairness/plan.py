@@ -11,6 +11,7 @@ from mlops_stage.estimates import Difference, Rate, rows_needed
 from mlops_stage.evidence.redact import MINIMUM_COUNT, shown
 from mlops_stage.gate import parse_all
 from mlops_stage.inputs.answers import Question
+from mlops_stage.inputs.fitting import refuse_unfit
 from mlops_stage.inputs.joined import Joined, beside
 from mlops_stage.inputs.tables.query import rows
 from mlops_stage.inputs.task import binary_classes
@@ -53,6 +54,8 @@ def plan(params: FairnessParams, workspace: Workspace) -> Plan:
     if not found:
         return Plan(rows=count, cost=cost, notes=("no column names groups of people: the stage would not apply",))
     label, columns = _columns(params, sources, found)
+    if params.model and not params.predictions:
+        refuse_unfit(params.model, sources.main, params.columns, params.label, workspace.root)
     groups, odd = as_groups(params, columns)
     positive = _positive(label, params)
     needed = rows_needed(Difference(Rate(_RATE * 100, 100), Rate(_RATE * 100, 100)), _GAP, "<=") or 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mlops_stage.inputs.questions import columns_of, label_of
 from mlops_stage.inputs.repository import PREDICTION_WORDS, TEST_WORDS, called, files, header, tables
 from mlops_stage.params import CHOOSE
 
@@ -22,16 +23,15 @@ def init(root: Path) -> Mapping[str, Any] | None:
     predictions = called(tables(paths), PREDICTION_WORDS)
     model = next((path for path in paths if path.lower().endswith(".onnx")), None)
     if predictions:
-        found["predictions"] = predictions
-        if "y_true" not in header(root / predictions):
-            found["label"] = CHOOSE
-        return found
+        label = "y_true" if "y_true" in header(root / predictions) else label_of(root / predictions)
+        return {"predictions": predictions, "label": label}
     if model is None:
         return None
+    data = called(tables(paths), TEST_WORDS)
     found["model"] = model
-    found["data"] = called(tables(paths), TEST_WORDS) or CHOOSE
+    found["data"] = data or CHOOSE
     train = called(tables(paths), ("train",))
     if train:
         found["train"] = train
-    found["label"] = CHOOSE
-    return found
+    table = root / data if data else None
+    return {**found, "label": label_of(table), **columns_of(root / model, table)}

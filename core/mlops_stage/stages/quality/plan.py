@@ -14,6 +14,7 @@ from mlops_stage.evidence.redact import MINIMUM_COUNT
 from mlops_stage.gate import parse_all, spell
 from mlops_stage.gate.ranges import outside
 from mlops_stage.inputs.arrays import is_arrays, open_arrays
+from mlops_stage.inputs.fitting import refuse_unfit
 from mlops_stage.inputs.roles import refuse_two
 from mlops_stage.inputs.tables.open import open_table
 from mlops_stage.inputs.tables.query import numbers, rows, texts
@@ -59,6 +60,9 @@ def plan(params: QualityParams, workspace: Workspace) -> Plan:
     if is_arrays(source) and not params.predictions:
         return Plan(rows=open_arrays(source, workspace.root).rows, cost="the time that the model takes", notes=(_NOT_BEFORE,))
     table = open_table(source, workspace.root, "predictions" if params.predictions else "data")
+    if params.model and not params.predictions:
+        table.column(params.label, "label")
+        refuse_unfit(params.model, table, params.columns, params.label, workspace.root)
     count = rows(table)
     seconds = 1 + count * (2 + len(params.slices)) / 3_000_000
     cost = f"about {seconds:.0f} s and {150 + count // 4000:,} MB" + ("" if params.predictions else ", and the time that the model takes")
