@@ -134,6 +134,16 @@ def test_unknown_variables_are_warned_about_with_the_nearest(tmp_path, trial_cat
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"), [("GATE", "write MLOPS_INPUT_TRIAL__GATES"), ("SECOND__LABLE", "did you mean 'MLOPS_INPUT_SECOND__LABEL'?")]
+)
+def test_a_misspelt_variable_of_one_stage_is_led_to_that_of_an_id(tmp_path, trial_catalogue, name, hint):
+    (tmp_path / "mlops.yaml").write_text(YAML)
+    call = precedence.Invocation(cwd=tmp_path, env={f"MLOPS_INPUT_{name}": "x"})
+    (told,) = precedence.warnings(trial_catalogue, load(None, tmp_path).entries, call)
+    assert told == f"nothing reads the variable MLOPS_INPUT_{name}; {hint}"
+
+
 def test_explain_names_value_and_source_of_every_field(ask):
     text = precedence.explain(ask(env={"MLOPS_INPUT_SECOND__SEED": "7"}).values())
     assert "second (stage trial)" in text

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from mlops_stage import gate
 from mlops_stage.config.file import Config, Entry, Sourced, Values
-from mlops_stage.errors import StageError, UsageError, nearest
+from mlops_stage.errors import StageError, UsageError, alike, nearest
 from mlops_stage.evidence.redact import held_in, spared
 from mlops_stage.fields import describe
 from mlops_stage.params import CHOOSE, RUN_WIDE, Params, Refusal, Request, Verb
@@ -72,8 +72,11 @@ def warnings(catalogue: Catalogue, entries: Iterable[Entry], invocation: Invocat
 
 def _instead(name: str, known: set[str], entries: list[Entry]) -> str:
     """What to write: the variable of one id where the field belongs to one stage, such as gates."""
-    own = [PREFIX + entry.id.upper() + "__" + name.removeprefix(PREFIX) for entry in entries]
-    return f"write {found[0]}" if (found := [variable for variable in own if variable in known]) else nearest(name, known)
+    plain = {PREFIX + variable.removeprefix(f"{PREFIX}{entry.id.upper()}__") for entry in entries for variable in known}
+    meant = alike(name, plain) or name
+    own = [PREFIX + entry.id.upper() + "__" + meant.removeprefix(PREFIX) for entry in entries]
+    found = [] if meant in known else [variable for variable in own if variable in known]
+    return f"write {found[0]}" if found else nearest(name, known)
 
 
 def explain(asked: Iterable[Request | Refusal]) -> str:
