@@ -61,7 +61,8 @@ KINDS = {
     "tekton": Kind(
         title="Tekton",
         versions={"pipeline": ("tests/engines/tekton/harness/go.mod", r"tektoncd/pipeline v(\S+)")},
-        real="strict decoding, defaults, validation under stable flags, substitution, the Pod, entrypoint, isolation by the kernel",
+        real="strict decoding, defaults, validation under stable flags, substitution, the Pod, entrypoint, isolation by the kernel, "
+        "our image with the plugin in it, as buildah makes it: its files, variables and user",
         emulated="the API server, the kubelet, pulling of images, webhooks, Chains",
         rewrites="Kubernetes reads `$$` as `$`",
     ),

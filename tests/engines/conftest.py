@@ -80,9 +80,20 @@ def once(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def bench(engine, release, machine, trial_repository, tmp_path_factory):
+def bench(engine, release, machine, trial_repository, image, tmp_path_factory):
     """What an engine is started with: `bench("act")` with a folder of that name."""
-    return lambda name: Bench(engine=engine, release=release, machine=machine, trial=trial_repository, home=tmp_path_factory.mktemp(name))
+    shared = {"engine": engine, "release": release, "machine": machine, "trial": trial_repository, "image": image}
+    return lambda name: Bench(**shared, home=tmp_path_factory.mktemp(name))
+
+
+@pytest.fixture(scope="session")
+def image(once, engine, load, release, trial_repository):
+    """The image of all stages with the trial plugin in it; called, for few need it."""
+
+    def make(folder):
+        return load("image").for_plugin(engine("image", "images"), release, trial_repository, folder)
+
+    return lambda: once("image", make)
 
 
 @pytest.fixture(scope="session")
@@ -107,7 +118,7 @@ def machine(once, release) -> dict[str, str]:
     """The variables of a machine that jobs run on: environments and wheels are kept for the session, as a runner of one's own keeps them.
 
     For a checkout of `release` each stage finds its environment built already, and it is the one that the tests run in: installing is what
-    the plugin's repository tries, and the tests of the bootstrap. The wheel lies where pip looks for it.
+    the plugin's repository tries, what signs, and the tests of the bootstrap. The wheels lie where installers look for them, and nowhere else do they look.
     """
     return once("machine", lambda folder: _machine(folder, release))
 
@@ -117,32 +128,45 @@ def _machine(folder: Path, release: Path) -> dict[str, str]:
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", wheels, release]
     subprocess.run(build, check=True, capture_output=True)
     shutil.rmtree(release / "build", ignore_errors=True)
-    for key in _keys(release):
+    interpreter, keys = _found(release)
+    _fetch(interpreter, wheels)
+    for key in keys:
         python = folder / "environments" / key / "bin" / "python"
         python.parent.mkdir(parents=True)
         python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
         python.chmod(0o755)
         (python.parents[1] / "pyvenv.cfg").write_text("home = the environment of the tests\n")
+    (folder / "uv.toml").write_text("no-index = true\n")
     return {
         "MLOPS_STAGE_ENVIRONMENTS": str(folder / "environments"),
         "MLOPS_STAGE_CACHE": str(folder / "cache"),
         "PIP_FIND_LINKS": str(wheels),
+        "PIP_NO_INDEX": "1",
         "UV_FIND_LINKS": str(wheels),
+        "UV_CONFIG_FILE": str(folder / "uv.toml"),
     }
 
 
-def _keys(release: Path) -> list[str]:
-    """The keys under which the bootstrap looks for the environments of a checkout, with the interpreter that it finds."""
+def _fetch(interpreter: str, wheels: Path) -> None:
+    """The wheels of what is really installed: a plugin's environment, and those of what signs, which are made anew for each run."""
+    listed = [word for name in ("core", "sign") for word in ("-r", ROOT / f"core/mlops_stage/native/locks/{name}.txt")]
+    fetch = [sys.executable, "-m", "pip", "--python", interpreter, "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    subprocess.run([*fetch, "--require-hashes", "--only-binary", ":all:", "--dest", wheels, *listed], check=True, capture_output=True)
+
+
+def _found(release: Path) -> tuple[str, list[str]]:
+    """The interpreter that the bootstrap finds, and the keys under which it looks for the environments of a checkout."""
     locks = ["report", *(file.stem for file in (release / "core/mlops_stage/native/locks").glob("*.txt"))]  # `report merge` is no stage
     code = (
         "import json, sys; sys.path.insert(0, sys.argv[1] + '/core/mlops_stage/native'); import bootstrap;"
-        "print(json.dumps([bootstrap.Order({'MLOPS_STAGE_SOURCE': sys.argv[1]}, name).key() for name in sys.argv[2:]]))"
+        "print(json.dumps([sys.executable, *(bootstrap.Order({'MLOPS_STAGE_SOURCE': sys.argv[1]}, name).key() for name in sys.argv[2:])]))"
     )
     named = [shutil.which(f"python3{minor}") for minor in (".14", ".13", ".12", ".11", "")]
     for python in filter(None, named):
         done = subprocess.run([python, "-B", "-I", "-c", code, release, *locks], capture_output=True, text=True, check=False)
         if done.returncode == 0:
-            return json.loads(done.stdout)
+            interpreter, *keys = json.loads(done.stdout)
+            return interpreter, keys
     raise AssertionError("there is no Python on PATH that is new enough")
 
 

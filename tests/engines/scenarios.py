@@ -63,6 +63,8 @@ class Bench:
     """Variables of the machine that jobs run on."""
     trial: Path
     """The repository of the trial plugin, with native files."""
+    image: Callable[[], Any]
+    """Builds, once for all, the image of this release with that plugin in it: `Image` of image/engine.py."""
     home: Path
     """For the engine's own files."""
 

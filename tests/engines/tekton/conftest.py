@@ -5,4 +5,4 @@ import pytest
 
 @pytest.fixture(scope="session")
 def tekton(load, bench):
-    return load("tekton").start(bench("tekton"))
+    return load("tekton").beside(bench("tekton"))

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from scenarios import Bench, Call, Job
 
 ROOT = HERE.parents[2]
-IMAGE = "registry.example.com/mlops-stage@sha256:" + 64 * "a"
+_NAME = "registry.example.com/mlops-stage"
+IMAGE = f"{_NAME}@sha256:{64 * 'a'}"
+_TEKTONS = ("entrypoint", "shell", "workingdirinit")
+"""Images of Tekton's own, as the harness names them."""
 _INSIDE = "/opt/mlops"
 MOST_BYTES = 1024
 """All results of a step stay below it, whatever the stage: looked at after every TaskRun."""
@@ -37,16 +40,47 @@ _PROGRAM = f'#!/bin/sh\nexec {_INSIDE}/venv/bin/python -P -m mlops_stage "$@"\n'
 
 
 def start(bench: Bench) -> Tekton:
-    """With the release's Tasks and those that were generated for the trial plugin."""
+    """The release's Tasks and those that were generated for the trial plugin, in the image that was built of both."""
+    tools = _tools(bench)
+    built = bench.image()
+    return _tekton(bench, tools, f"{_NAME}@{built.digest}", kubelet.Image.unpacked(built.root, built.config))
+
+
+def beside(bench: Bench) -> Tekton:
+    """The same Tasks in the environment of the tests, for what holds whatever the image."""
+    return _tekton(bench, _tools(bench), IMAGE, own(bench.home))
+
+
+def own(home: Path, program: str = _PROGRAM) -> kubelet.Image:
+    """This machine as an image: `mlops-stage` is the tests' own, or what is asked for."""
+    places = {f"{_INSIDE}/{name}": ROOT / name for name in ("core", "plugins", "tests/fixtures/site")}
+    path = [f"{_INSIDE}/core", *(f"{_INSIDE}/{folder.relative_to(ROOT)}" for folder in sorted(ROOT.glob("plugins/*/src")))]
+    commands = home / "bin"
+    commands.mkdir(exist_ok=True)
+    (commands / "mlops-stage").write_text(program)
+    (commands / "mlops-stage").chmod(0o755)
+    places |= {f"{_INSIDE}/venv": Path(sys.prefix), f"{_INSIDE}/bin": commands}
+    if not sys.base_prefix.startswith("/usr"):
+        places[sys.base_prefix] = Path(sys.base_prefix).resolve()
+    env = {
+        "PATH": f"{_INSIDE}/bin:{_INSIDE}/venv/bin:/usr/bin:/bin",
+        "PYTHONPATH": ":".join([*path, f"{_INSIDE}/tests/fixtures/site"]),
+        "MLOPS_STAGE_PLUGINS": "trial",
+    }
+    return kubelet.Image(files={**kubelet.MACHINE, **places}, env=env)
+
+
+def _tools(bench: Bench) -> Path:
     if os.geteuid() != 0:
         required = "tekton" in os.environ.get("MLOPS_STAGE_REQUIRE_ENGINES", "").split()
         (pytest.fail if required else pytest.skip)("only root may give a container its own root and user")
-    return Tekton(
-        tools=bench.engine("tekton", "taskpod"),
-        catalogs=(bench.release / "plugins/tekton", bench.trial),
-        home=bench.home,
-        env={"MLOPS_STAGE_PLUGINS": "trial"},
-    )
+    return bench.engine("tekton", "taskpod")
+
+
+def _tekton(bench: Bench, tools: Path, name: str, image: kubelet.Image) -> Tekton:
+    catalogs = (bench.release / "plugins/tekton", bench.trial)
+    theirs = kubelet.Image(files={**kubelet.MACHINE, "/ko-app": tools})
+    return Tekton(tools=tools, catalogs=catalogs, home=bench.home, image=name, images={**dict.fromkeys(_TEKTONS, theirs), name: image})
 
 
 def arrives(text: str) -> str:
@@ -75,12 +109,12 @@ class Tekton:
     tools: Path
     catalogs: Sequence[Path]
     home: Path
-    env: Mapping[str, str] = field(default_factory=dict)
+    image: str
+    """The name that a Task is given."""
+    images: Mapping[str, kubelet.Image]
     secrets: Mapping[tuple[str, str], str] = field(default_factory=dict)
     token: str = ""
     enter: Sequence[str] = ()
-    program: str = _PROGRAM
-    """What `mlops-stage` is in the image."""
 
     def check(self, *files: Path, flags: str = "enable-api-fields=stable") -> str:
         """What Tekton's strict decoding and validation have against these files; empty when nothing."""
@@ -108,7 +142,8 @@ class Tekton:
             with order.open("w", encoding="utf-8") as stream:
                 YAML().dump(_task_run(task, params, claims), stream)
             built = self._taskpod("pod", task, order, *actions)
-            ended = kubelet.run(built, replace(self._node(scratch), claims=claims), scratch / "node")
+            node = kubelet.Node(images=self.images, claims=claims, secrets=self.secrets, token=self.token, enter=self.enter)
+            ended = kubelet.run(built, node, scratch / "node")
             pod.write_text(json.dumps(ended.pod), encoding="utf-8")
             return _status(self._taskpod("status", task, order, pod, *actions), ended)
 
@@ -120,7 +155,7 @@ class Tekton:
     def _call(self, call: Call, workspace: Path, out: Path) -> Ran:
         """One TaskRun. Tekton uploads nothing: what a user's own Task would hand on is copied, without what is private."""
         shutil.rmtree(workspace / "mlops-out", ignore_errors=True)
-        status = self.start(self.find("task", f"mlops-{call.stage}"), {"image": IMAGE, **call.inputs}, workspace)
+        status = self.start(self.find("task", f"mlops-{call.stage}"), {"image": self.image, **call.inputs}, workspace)
         if (workspace / "mlops-out").exists():
             shutil.copytree(workspace / "mlops-out", out, ignore=shutil.ignore_patterns("private"))
         outcome = str(status.results.get("outcome", ""))
@@ -139,24 +174,6 @@ class Tekton:
             raise ValueError(done.stderr)
         answer: dict[str, Any] = json.loads(done.stdout)
         return answer
-
-    def _node(self, scratch: Path) -> kubelet.Node:
-        """The image holds the environment of these tests at a place of its own, and the sources that it is an editable install of."""
-        image = {f"{_INSIDE}/{name}": ROOT / name for name in ("core", "plugins", "tests/fixtures/site")}
-        path = [f"{_INSIDE}/core", *(f"{_INSIDE}/{folder.relative_to(ROOT)}" for folder in sorted(ROOT.glob("plugins/*/src")))]
-        commands = scratch / "bin"
-        commands.mkdir()
-        (commands / "mlops-stage").write_text(self.program)
-        (commands / "mlops-stage").chmod(0o755)
-        image |= {f"{_INSIDE}/venv": Path(sys.prefix), f"{_INSIDE}/bin": commands}
-        if not sys.base_prefix.startswith("/usr"):
-            image[sys.base_prefix] = Path(sys.base_prefix)
-        env = {
-            "PATH": f"{_INSIDE}/bin:{_INSIDE}/venv/bin:/usr/bin:/bin",
-            "PYTHONPATH": ":".join([*path, f"{_INSIDE}/tests/fixtures/site"]),
-            **self.env,
-        }
-        return kubelet.Node(tools=self.tools, image=image, env=env, secrets=self.secrets, token=self.token, enter=self.enter)
 
 
 def _task_run(task: Path, params: Mapping[str, Any], claims: Mapping[str, Path]) -> dict[str, Any]:

@@ -17,23 +17,47 @@ if TYPE_CHECKING:
 
 _MESSAGE_BYTES = 4096
 """Of a termination message, the kubelet keeps no more."""
-_IMAGE = {"/usr": Path("/usr"), "/etc": Path("/etc")}
 _TMP, _SHM = "/tmp", "/dev/shm"  # noqa: S108  (inside the container)
 _DEVICES = ("null", "zero", "full", "random", "urandom")
-_LINKS = ("bin", "sbin", "lib", "lib64")
+_MADE = ("dev", "proc", "sys", "tmp")
+"""What a container has of its own, whatever lies there in its image."""
 _REFERENCE = re.compile(r"\$(?:\$|\(([^)]*)\))")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """What a container starts from; nothing in it can be written."""
+
+    files: Mapping[str, Path]
+    """Place inside -> file, folder or link here."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    user: int = 0
+    group: int = 0
+    folder: str = "/"
+
+    @classmethod
+    def unpacked(cls, root: Path, config: Mapping[str, Any]) -> Image:
+        """Of an image's file system and configuration, as the Open Container Initiative writes it; the user stands there as numbers."""
+        user, _, group = config.get("User", "").partition(":")
+        return cls(
+            files={f"/{path.name}": path for path in root.iterdir() if path.name not in _MADE},
+            env=dict(item.split("=", 1) for item in config["Env"]),
+            user=int(user or 0),
+            group=int(group or 0),
+            folder=config.get("WorkingDir") or "/",
+        )
+
+
+MACHINE = {f"/{name}": Path("/", name) for name in ("bin", "etc", "lib", "lib64", "sbin", "usr") if Path("/", name).exists()}
+"""The system that this machine runs, as files of an image."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
     """The machine, and what the cluster knows of."""
 
-    tools: Path
-    """Tekton's own programs; its images hold them as /ko-app."""
-    image: Mapping[str, Path] = field(default_factory=dict)
-    """What the image of the steps holds beside the machine's own /usr and /etc: place inside -> folder here, read-only."""
-    env: Mapping[str, str] = field(default_factory=dict)
-    """`ENV` of that image."""
+    images: Mapping[str, Image]
+    """Those that can be pulled, by their names."""
     claims: Mapping[str, Path] = field(default_factory=dict)
     """Persistent volumes by the name of their claim."""
     secrets: Mapping[tuple[str, str], str] = field(default_factory=dict)
@@ -152,15 +176,17 @@ class _Process:
 
 def _start(pod: Mapping[str, Any], container: Mapping[str, Any], node: Node, scratch: Path, volumes: Mapping[str, Path]) -> _Process:
     name = container["name"]
+    image = node.images.get(container["image"])
+    if image is None:
+        raise LookupError(f"ErrImagePull: there is no image {container['image']}")
     root, message, log = scratch / "roots" / name, scratch / f"{name}.message", scratch / f"{name}.log"
     root.mkdir(parents=True)
     message.touch()
     message.chmod(0o666)
     security = {**(pod["spec"].get("securityContext") or {}), **(container.get("securityContext") or {})}
-    words = [*_confinement(root, security), *_environment(container, node)]
-    script = "\n".join(
-        [*_mounts(container, node, root, volumes, message, read_only=bool(security.get("readOnlyRootFilesystem"))), 'exec "$@"']
-    )
+    words = [*_confinement(root, image, security), *_environment(container, image, node.secrets)]
+    mounts = _mounts(container, image, root, volumes, message, read_only=bool(security.get("readOnlyRootFilesystem")))
+    script = "\n".join([*mounts, 'exec "$@"'])
     argv = [*node.enter, "unshare", "--mount", "--pid", "--fork", "--propagation", "private", "sh", "-c", script, "sh", *words]
     with log.open("wb") as stream:
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream)
@@ -168,15 +194,15 @@ def _start(pod: Mapping[str, Any], container: Mapping[str, Any], node: Node, scr
 
 
 def _mounts(
-    container: Mapping[str, Any], node: Node, root: Path, volumes: Mapping[str, Path], message: Path, *, read_only: bool
+    container: Mapping[str, Any], image: Image, root: Path, volumes: Mapping[str, Path], message: Path, *, read_only: bool
 ) -> list[str]:
     """The commands that build the container's root: a tmpfs, the image read-only, then the volumes by the depth of their place."""
     lines = ["set -e", f"mount -t tmpfs -o mode=755 tmpfs {root}", f"mkdir {root}/proc {root}/dev", f"mkdir -m 1777 {root}{_TMP}"]
     lines += [f"mount -t proc proc {root}/proc", f"mount -t tmpfs -o mode=755 tmpfs {root}/dev", f"mkdir -m 1777 {root}{_SHM}"]
     lines += [line for name in _DEVICES for line in _bind(Path("/dev", name), f"{root}/dev/{name}", read_only=False)]
-    lines += [f"ln -s usr/{name} {root}/{name}" for name in _LINKS]
-    for place, folder in {**_IMAGE, "/ko-app": node.tools, **node.image}.items():
-        lines += _bind(folder, f"{root}{place}", read_only=True)
+    for place, source in image.files.items():
+        link = [f"ln -s {shlex.quote(str(source.readlink()))} {root}{place}"] if source.is_symlink() else []
+        lines += link or _bind(source, f"{root}{place}", read_only=True)
     for mount in sorted(container.get("volumeMounts", []), key=lambda one: one["mountPath"].count("/")):
         lines += _bind(
             volumes[mount["name"]] / mount.get("subPath", ""), f"{root}{mount['mountPath']}", read_only=mount.get("readOnly", False)
@@ -191,12 +217,12 @@ def _bind(source: Path, place: str, *, read_only: bool) -> list[str]:
     return [make, f"mount --bind {quoted} {target}", *([f"mount -o remount,ro,bind {target}"] if read_only else [])]
 
 
-def _confinement(root: Path, security: Mapping[str, Any]) -> list[str]:
+def _confinement(root: Path, image: Image, security: Mapping[str, Any]) -> list[str]:
     """The words that take from the process what its security context does not grant."""
-    user = security.get("runAsUser", 0)
+    user = security.get("runAsUser", image.user)
     if security.get("runAsNonRoot") and not user:
         raise PermissionError("runAsNonRoot, but the user is root")
-    words = ["chroot", str(root), "setpriv", f"--reuid={user}", f"--regid={security.get('runAsGroup', 0)}"]
+    words = ["chroot", str(root), "setpriv", f"--reuid={user}", f"--regid={security.get('runAsGroup', image.group)}"]
     words.append(f"--groups={security['fsGroup']}" if "fsGroup" in security else "--clear-groups")
     if "ALL" in (security.get("capabilities") or {}).get("drop", []):
         words += ["--bounding-set=-all", "--inh-caps=-all"]
@@ -205,7 +231,7 @@ def _confinement(root: Path, security: Mapping[str, Any]) -> list[str]:
     return words
 
 
-def _environment(container: Mapping[str, Any], node: Node) -> list[str]:
+def _environment(container: Mapping[str, Any], image: Image, secrets: Mapping[tuple[str, str], str]) -> list[str]:
     """The words that set the variables and the folder, and then the command itself."""
     declared: dict[str, str] = {}
     for variable in container.get("env") or []:
@@ -213,14 +239,14 @@ def _environment(container: Mapping[str, Any], node: Node) -> list[str]:
             declared[variable["name"]] = expanded(variable.get("value", ""), declared)
             continue
         wanted = variable["valueFrom"]["secretKeyRef"]
-        value = node.secrets.get((wanted["name"], wanted["key"]))
+        value = secrets.get((wanted["name"], wanted["key"]))
         if value is not None:
             declared[variable["name"]] = value
         elif not wanted.get("optional"):
             raise KeyError(f"there is no key {wanted['key']} in the Secret {wanted['name']}")
-    given = {"PATH": "/usr/bin:/bin", "HOME": "/", "HOSTNAME": "pod", **node.env, **declared}
+    given = {"PATH": "/usr/bin:/bin", "HOME": "/", "HOSTNAME": "pod", **image.env, **declared}
     command = [expanded(word, declared) for word in (*container["command"], *(container.get("args") or []))]
-    return ["env", "-i", "-C", container.get("workingDir") or "/", *(f"{name}={value}" for name, value in given.items()), *command]
+    return ["env", "-i", "-C", container.get("workingDir") or image.folder, *(f"{name}={value}" for name, value in given.items()), *command]
 
 
 def _now() -> str:

@@ -1,6 +1,7 @@
 """What an organisation keeps for itself: Tasks with its image, or Tasks that install the release into an image with Python alone."""
 
 import re
+from functools import cache
 
 import pytest
 from ruamel.yaml import YAML
@@ -17,9 +18,21 @@ WITH_IMAGE = Layout(kind="vendor", version="0.1.0", image=IMAGE)
 INSTALLING = Layout(kind="vendor", version="0.1.0", wheel_sha256=64 * "d", index_url="https://index.example.org/simple")
 
 
-def written(folder, layout):
-    catalogue = discover({"MLOPS_STAGE_PLUGINS": "none"})
-    native.write(folder, native.files(catalogue, native.chosen(discover({}), ["tekton"]), layout))
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """The folder of a copy, by its layout."""
+
+    @cache
+    def write(layout):
+        folder = tmp_path_factory.mktemp("copy")
+        catalogue = discover({"MLOPS_STAGE_PLUGINS": "none"})
+        native.write(folder, native.files(catalogue, native.chosen(discover({}), ["tekton"]), layout))
+        return folder
+
+    return write
+
+
+def objects(folder):
     return sorted(folder.glob("*/*/*/*.yaml"))
 
 
@@ -28,21 +41,21 @@ def read(file):
 
 
 @pytest.mark.parametrize("layout", [WITH_IMAGE, INSTALLING], ids=["image", "installing"])
-def test_a_copy_lies_at_the_top_and_is_valid(tekton, tmp_path, layout):
-    files = written(tmp_path, layout)
-    assert {file.relative_to(tmp_path).parts[0] for file in files} == {"task", "stepaction", "pipeline"}
+def test_a_copy_lies_at_the_top_and_is_valid(tekton, written, layout):
+    files = objects(written(layout))
+    assert {file.relative_to(written(layout)).parts[0] for file in files} == {"task", "stepaction", "pipeline"}
     assert tekton.check(*(file for file in files if "pipeline" not in file.parts)) == ""
     assert tekton.check(*files, flags="enable-api-fields=beta") == ""
 
 
-def test_an_image_becomes_the_default_by_its_digest(tmp_path):
-    for file in written(tmp_path, WITH_IMAGE):
+def test_an_image_becomes_the_default_by_its_digest(written):
+    for file in objects(written(WITH_IMAGE)):
         (image,) = [item for item in read(file)["spec"]["params"] if item["name"] == "image"]
         assert image["default"] == IMAGE
 
 
-def test_a_copy_without_one_carries_the_scripts_and_what_they_install(tmp_path):
-    spec = read(next(file for file in written(tmp_path, INSTALLING) if file.stem == "mlops-scan"))["spec"]
+def test_a_copy_without_one_carries_the_scripts_and_what_they_install(written):
+    spec = read(next(file for file in objects(written(INSTALLING)) if file.stem == "mlops-scan"))["spec"]
     step = spec.get("steps", [spec])[0]
     for script in bootstrapping.texts(INSTALLING).values():
         assert script in step["script"]
@@ -54,12 +67,11 @@ def test_a_copy_without_one_carries_the_scripts_and_what_they_install(tmp_path):
     assert all("default" not in item for item in spec["params"] if item["name"] == "image")
 
 
-def test_the_scripts_run_as_they_were_written(tekton, tmp_path):
+def test_the_scripts_run_as_they_were_written(tekton, written, tmp_path):
     """Without any wheel to install they say so, on a root that cannot be written, as a user without rights."""
-    written(tmp_path / "copy", INSTALLING)
     source = tmp_path / "source"
     (source / "wheels").mkdir(parents=True)
-    task = next((tmp_path / "copy").glob("task/mlops-scan/*/mlops-scan.yaml"))
+    task = next(written(INSTALLING).glob("task/mlops-scan/*/mlops-scan.yaml"))
     python = "/opt/mlops/venv/bin/python"
     status = tekton.start(task, {"image": IMAGE, "wheels": "wheels", "python": python}, source)
     assert (status.succeeded, status.codes) == (False, {"run": 3})

@@ -60,9 +60,10 @@ ls -A /tmp
 """
 
 
-def test_the_step_is_confined(tekton, source):
+def test_the_step_is_confined(tekton, load, source, tmp_path):
     """The Task as it is; only the program in the image is another, which looks around."""
-    status = start(replace(tekton, program=PROBE), source)
+    images = {**tekton.images, tekton.image: load("tekton").own(tmp_path, PROBE)}
+    status = start(replace(tekton, images=images), source)
     lines = status.logs["step-run"].splitlines()
     assert lines[:3] == ["65532", "65532", "65532"]
     assert lines[3:5] == ["CapEff:\t0000000000000000", "NoNewPrivs:\t1"]
