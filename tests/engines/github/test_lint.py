@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -85,7 +86,13 @@ def foreign(tools, tree):
 
 
 def _read(file):
-    return YAML(typ="safe").load(file.read_text())
+    return _parsed(file.read_text())
+
+
+@cache
+def _parsed(text):
+    """Most files are the same in every test, and this reader takes its time."""
+    return YAML(typ="safe").load(text)
 
 
 def _of_action(action):
