@@ -33,8 +33,8 @@ _DAY = 24 * 3600
 _FAILED, _INTERRUPTED = 3, 130
 """Exit codes of a stage that could not run, and of one that was stopped."""
 _ELSEWHERE = "let MLOPS_STAGE_ENVIRONMENTS name a folder that can be written"
-_UV_INDEX = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_CONFIG_FILE")
-_PIP_INDEX = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_CONFIG_FILE", "PIP_PROXY")
+UV_INDEX = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_CONFIG_FILE")
+PIP_INDEX = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_CONFIG_FILE", "PIP_PROXY")
 _CONFIGURED = re.compile(r"^\s*(\[\[)?(default-|extra-)?(index|index-url|find-links|proxy)\b", re.MULTILINE)
 _CAUSES = {
     "the certificate of the package index is not trusted": r"certificate|UnknownIssuer",
@@ -56,12 +56,8 @@ _ADVICE = (
     "does the index or the folder hold it? MLOPS_STAGE_PYTHON names another interpreter",
 )
 """What to do then."""
-
-
 _NAME, _SHORT = 16, 3
 """What stands alone before the @ of a URL is a token when it is longer; what is shorter than a word is masked within URLs alone."""
-
-
 _GRAVE, _SHOWN = r"error|warning|hint|cause|could not|cannot|failed|mismatch|expected|got ", 20
 """What to repeat of an installer's words."""
 
@@ -297,10 +293,9 @@ def _build(order: Order, place: Path, *, fresh: bool = False) -> None:
     What is `fresh` owes nothing to uv's cache, which holds files as they were unpacked and does not look at their hashes again. That of pip holds
     what was downloaded, whose hash is looked at every time.
     """
-    env = _settings(order.env)
-    uv = shutil.which("uv", path=env.get("PATH"))
+    env = settings(order.env)
     python = str(place / "bin" / "python")
-    if uv and (_told(env, _UV_INDEX, "uv/uv.toml") or not _told(env, _PIP_INDEX, "pip/pip.conf", ".pip/pip.conf", "pip.conf")):
+    if uv := preferred(env):
         base = [
             uv,
             "--project",
@@ -309,7 +304,7 @@ def _build(order: Order, place: Path, *, fresh: bool = False) -> None:
         ]  # the user's settings count, those of the project that it is started in do not
         _do([*base, "venv", "--quiet", "--python", sys.executable, str(place)], env, "make an environment")
         base += ["pip", "install", "--quiet", "--python", python, "--no-require-hashes"]  # a later --require-hashes wins
-    else:  # uv is ten times as fast, but it does not read where pip was told to look for packages
+    else:
         own = _has_pip()
         _do([sys.executable, "-I", "-m", "venv", *(["--without-pip"] if own else []), str(place)], env, "make an environment")
         base = [sys.executable, "-I", "-m", "pip", "--python", python] if own else [python, "-I", "-m", "pip"]
@@ -329,6 +324,12 @@ def _build(order: Order, place: Path, *, fresh: bool = False) -> None:
         _do([*base, *HASHED, "-r", str(order.plugins)], env, f"install what {order.plugins.name} lists")
 
 
+def preferred(env: dict[str, str]) -> str:
+    """The path of uv, unless pip is to install: uv is ten times as fast, but it does not read where pip was told to look for packages."""
+    uv = shutil.which("uv", path=env.get("PATH")) or ""
+    return uv if _told(env, UV_INDEX, "uv/uv.toml") or not _told(env, PIP_INDEX, "pip/pip.conf", ".pip/pip.conf", "pip.conf") else ""
+
+
 def _has_pip() -> bool:
     """Whether this interpreter has a pip that can install into another environment, which then needs none of its own."""
     with suppress(PackageNotFoundError):
@@ -337,13 +338,13 @@ def _has_pip() -> bool:
     return False
 
 
-def _settings(env: dict[str, str]) -> dict[str, str]:
+def settings(env: dict[str, str]) -> dict[str, str]:
     """Certificates for both installers, whichever the machine was told of, and the index of the organisation where it was told of none."""
     bundle = next((env[name] for name in ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE") if env.get(name)), "")
     trusted = {"SSL_CERT_FILE": bundle, "REQUESTS_CA_BUNDLE": bundle} if bundle else {}
     index = env.get("MLOPS_STAGE_INDEX_URL", "")
     places = {"UV_DEFAULT_INDEX": index, "PIP_INDEX_URL": index} if index else {}
-    if any(map(env.get, (*_UV_INDEX, *_PIP_INDEX))):
+    if any(map(env.get, (*UV_INDEX, *PIP_INDEX))):
         places = {}
     return {"PIP_DISABLE_PIP_VERSION_CHECK": "1", **trusted, **places, **env, "PIP_USER": "0", "PIP_REQUIRE_HASHES": "0"}
 

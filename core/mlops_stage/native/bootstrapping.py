@@ -10,6 +10,7 @@ from mlops_stage.native import text
 
 if TYPE_CHECKING:
     from mlops_stage.adapter import Layout
+    from mlops_stage.stage import Stage
 
 SCRIPTS = ("bootstrap.sh", "bootstrap.py")
 """The first is called with the arguments of the command, and calls the second."""
@@ -27,6 +28,11 @@ def texts(layout: Layout) -> dict[str, str]:
         first, rest = script.split("\n", 1) if script.startswith("#!") else ("", script)
         made[name] = (f"{first}\n" if first else "") + text.heading(layout) + rest
     return made
+
+
+def settings(stage: Stage) -> dict[str, str]:
+    """The variables that a step of this stage sets for the scripts: one that proves who it is runs in an environment that no earlier job could change."""
+    return {"MLOPS_STAGE_FRESH": "1"} if "oidc" in stage.needs else {}
 
 
 def release(layout: Layout) -> dict[str, str]:

@@ -135,6 +135,7 @@ static String command(String stage, Map<String, Object> given) {
 static List<String> environment(String stage, Map<String, Object> given, String place) {
     List<String> made = ['MLOPS_STAGE_LIBRARY=' + place, 'MLOPS_STAGE_OUTPUTS=' + place + '/outputs.env', 'MLOPS_INPUT_OUT=' + folder(given)]
     made.addAll(origin(given))
+    made.addAll(settings().getOrDefault(stage, []))
     Map<String, String> variables = variables(stage)
     for (Map.Entry<String, Object> entry in given.entrySet()) {
         String variable = variables.get(entry.key.toString())
@@ -303,6 +304,12 @@ static List<String> installing() {
 @NonCPS
 static List<String> origin(Map<String, Object> given) {
     return given.get('source') ? ['MLOPS_STAGE_SOURCE=' + given.get('source')] : []
+}
+
+/** What the bootstrap is told besides, by stage. */
+@NonCPS
+static Map<String, List<String>> settings() {
+    return [sign: ['MLOPS_STAGE_FRESH=1']]
 }
 
 /** Name, kind and variable of every input of every stage. */

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mlops_stage.native import bootstrapping as bootstrap
@@ -45,6 +46,7 @@ def native(catalogue: Catalogue, layout: Layout) -> dict[str, str]:
             inputs.of_stage(catalogue, stage),
             {**OUTPUTS, **{name.replace("_", "-"): told for name, told in stage.outputs.items()}},
             f'"$MLOPS_STAGE_ACTION/../{_RUN}" {stage.kebab}',
+            bootstrap.settings(stage),
         )
         made[f"{folder}{stage.kebab}/action.yml"] = text.heading(layout) + text.yaml(action)
     if layout.kind != "plugin":
@@ -82,7 +84,14 @@ def _of_no_stage(folder: str) -> dict[str, dict[str, Any]]:
     }
 
 
-def _action(name: str, description: str, offered: Iterable[Input], outputs: Mapping[str, str], command: str) -> dict[str, Any]:
+def _action(  # noqa: PLR0913, PLR0917  (what an action is made of)
+    name: str,
+    description: str,
+    offered: Iterable[Input],
+    outputs: Mapping[str, str],
+    command: str,
+    settings: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Any]:
     every = (*offered, *inputs.BOOTSTRAP)
     return {
         "name": name,
@@ -91,7 +100,7 @@ def _action(name: str, description: str, offered: Iterable[Input], outputs: Mapp
         "branding": {"icon": "shield", "color": "blue"},
         "inputs": {item.name: {"description": described(item), "required": False, "default": ""} for item in every},
         **({"outputs": {key: _output(key, told) for key, told in outputs.items()}} if outputs else {}),
-        "runs": {"using": "composite", "steps": [_step(every, command)]},
+        "runs": {"using": "composite", "steps": [_step(every, command, settings)]},
     }
 
 
@@ -106,13 +115,13 @@ def described(item: Input) -> str:
     return f"{item.help}{choices}{default}"
 
 
-def _step(every: Iterable[Input], command: str) -> dict[str, Any]:
+def _step(every: Iterable[Input], command: str, settings: Mapping[str, str]) -> dict[str, Any]:
     """Values travel by the step's environment alone: nothing of a user's stands in the script. Exit code 5 is amber, which GitHub shows as a warning."""
     given = {item.variable: f"${{{{ inputs.{item.name}{_OTHERWISE.get(item.name, '')} }}}}" for item in every}
     return {
         "id": "run",
         "shell": "bash",
-        "env": {**given, "MLOPS_STAGE_ACTION": "${{ github.action_path }}"},
+        "env": {**given, **settings, "MLOPS_STAGE_ACTION": "${{ github.action_path }}"},
         "run": f"bash {command} || {{ code=$?; [ $code -eq 5 ] || exit $code; }}",
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mlops_stage.errors import StageError
-from mlops_stage.native import inputs, text
+from mlops_stage.native import bootstrapping, inputs, text
 from mlops_stage_gitlab import pipeline, spec
 from mlops_stage_gitlab.job import BILLS, REPORTS, job
 
@@ -43,7 +43,11 @@ def _component(catalogue: Catalogue, layout: Layout, stage: Stage) -> str:
             "its author must rename that field",
         )
     made = job(layout, stage.kebab, {**REPORTS, **(BILLS if stage.name == _BILLS else {})})
-    body: dict[str, Any] = {"stage": spec.asked("stage"), **made, "variables": {**made["variables"], **spec.given(offered)}}
+    body: dict[str, Any] = {
+        "stage": spec.asked("stage"),
+        **made,
+        "variables": {**made["variables"], **bootstrapping.settings(stage), **spec.given(offered)},
+    }
     documents = (spec.header(f"{stage.summary}.", spec.declared(offered), own), {spec.asked("job-name"): body})
     return text.heading(layout) + text.yaml(*documents)
 

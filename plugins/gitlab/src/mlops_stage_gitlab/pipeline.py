@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlops_stage.native import inputs
+from mlops_stage.native import bootstrapping, inputs
 from mlops_stage_gitlab import spec
 from mlops_stage_gitlab.job import BILLS, REPORTS, job
 
@@ -38,7 +38,8 @@ def component(catalogue: Catalogue, layout: Layout) -> tuple[dict[str, Any], dic
     jobs = {f".{_PREFIX}-common": common, f"{_PREFIX}-evaluate": _evaluate(run)}
     shared = tuple(item for item in run if item.name in _SHARED)
     for name, fields in signing.items():
-        jobs[f"{_PREFIX}-{name}"] = _after(name, {**spec.given(shared), **spec.given(fields, f"{name}-")})
+        told = {**bootstrapping.settings(catalogue.stages[name]), **spec.given(shared), **spec.given(fields, f"{name}-")}
+        jobs[f"{_PREFIX}-{name}"] = _after(name, told)
     return header, jobs
 
 

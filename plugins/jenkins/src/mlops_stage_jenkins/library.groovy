@@ -134,6 +134,7 @@ static String command(String stage, Map<String, Object> given) {
 static List<String> environment(String stage, Map<String, Object> given, String place) {
     List<String> made = ['MLOPS_STAGE_LIBRARY=' + place, 'MLOPS_STAGE_OUTPUTS=' + place + '/outputs.env', 'MLOPS_INPUT_OUT=' + folder(given)]
     made.addAll(origin(given))
+    made.addAll(settings().getOrDefault(stage, []))
     Map<String, String> variables = variables(stage)
     for (Map.Entry<String, Object> entry in given.entrySet()) {
         String variable = variables.get(entry.key.toString())
@@ -302,6 +303,12 @@ static List<String> installing() {
 @NonCPS
 static List<String> origin(Map<String, Object> given) {
     return @ORIGIN@
+}
+
+/** What the bootstrap is told besides, by stage. */
+@NonCPS
+static Map<String, List<String>> settings() {
+    return @SETTINGS@
 }
 
 /** Name, kind and variable of every input of every stage. */

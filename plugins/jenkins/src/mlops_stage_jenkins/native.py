@@ -38,7 +38,7 @@ def native(catalogue: Catalogue, layout: Layout) -> dict[str, str]:
         offered = {RUN: inputs.of_run(), **offered, MERGE: inputs.of_merge()}
         told[MERGE] = ("Make one page and one verdict of the output directories of several agents.", {})
     made = {
-        f"vars/{shared}.groovy": _library(layout, offered),
+        f"vars/{shared}.groovy": _library(layout, offered, catalogue),
         f"vars/{shared}.txt": _page(
             layout, shared, f"{_SHARED}{', or what mlops.yaml names' * (RUN in offered)}.", offered.get(RUN, ()), {}
         ),
@@ -63,7 +63,7 @@ def _step(name: str, summary: str, shared: str) -> str:
     return f"\n/** {told} */\nMap<String, Object> call(Map<String, Object> given = [:]) {{\n    return {shared}.one('{name}', given)\n}}\n"
 
 
-def _library(layout: Layout, offered: Mapping[str, Sequence[Input]]) -> str:
+def _library(layout: Layout, offered: Mapping[str, Sequence[Input]], catalogue: Catalogue) -> str:
     """The step that all others call, with what this layout installs and the table of all inputs written in."""
     source = (files("mlops_stage_jenkins") / "library.groovy").read_text(encoding="utf-8")
     own = [*(("source", "text"),) * _from_checkout(layout), *((name, "true or false") for name, _ in _SWITCHES)]
@@ -74,6 +74,7 @@ def _library(layout: Layout, offered: Mapping[str, Sequence[Input]]) -> str:
         "OWN": "[" + ", ".join(f"{name}: {quoted(kind)}" for name, kind in own) + "]",
         "INSTALLING": ", ".join(quoted(item.name) for item in inputs.BOOTSTRAP),
         "ORIGIN": _origin(layout),
+        "SETTINGS": _settings(catalogue),
         "TABLE": "\n".join(_row(name, every) for name, every in offered.items()),
     }
     for name, value in places.items():
@@ -92,6 +93,15 @@ def _row(stage: str, every: Iterable[Input]) -> str:
         raise ValueError(f"two inputs of '{stage}' have one name in Groovy")
     lines = [f"            {name}: [{quoted(item.kind)}, {quoted(item.variable)}]," for name, item in names.items()]
     return "\n".join([f"        {stage}: [", *lines, "        ],"])
+
+
+def _settings(catalogue: Catalogue) -> str:
+    """What the step of a stage sets for the scripts, by stage, where it sets anything."""
+    told = {stage.name: bootstrapping.settings(stage) for stage in catalogue.stages.values()}
+    rows = [
+        f"{name}: [" + ", ".join(quoted(f"{key}={value}") for key, value in given.items()) + "]" for name, given in told.items() if given
+    ]
+    return "[" + (", ".join(rows) or ":") + "]"
 
 
 def _from_checkout(layout: Layout) -> bool:
