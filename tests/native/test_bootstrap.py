@@ -148,7 +148,7 @@ def test_actions_of_ones_own_install_the_release_that_they_were_written_with(qui
     copy = vendoring.layout("9.1", wheel=wheels / "mlops_stage-9.1-py3-none-any.whl", index_url="https://index.invalid/simple")
     catalogue = host.discover({"MLOPS_STAGE_PLUGINS": "none"})
     made = vendoring.project(catalogue, native.chosen(catalogue, ["github-actions"]), copy)
-    vendoring.write(quick.folder, {path: text for path, text in made.items() if path.endswith((".sh", ".py"))})
+    native.write(quick.folder, {path: text for path, text in made.items() if path.endswith((".sh", ".py"))})
     (quick.folder / "bin/sh").symlink_to("/bin/sh")
     env = {**quick.env, "MLOPS_STAGE_WHEELS": str(wheels), "MLOPS_STAGE_SHA256": "0" * 64}
     done = subprocess.run(["/bin/bash", quick.folder / "run.sh", "run", "--plan"], env=env, capture_output=True, text=True, check=False)

@@ -105,13 +105,29 @@ def test_a_second_time_nothing_changes_and_what_is_gone_goes(installed, tmp_path
     (tmp_path / "templates/gone.yml").write_text((tmp_path / "templates/data.yml").read_text())
     (tmp_path / "templates/mine.yml").write_text("mine: true\n")
     done = installed("adapters", "vendor", "--ci", "gitlab", "--image", IMAGE, "-o", ".", cwd=tmp_path)
-    assert " 0 files written, 1 removed," in done.stdout
+    assert done.stdout.startswith("removed templates/gone.yml\n.: 0 files written, 1 removed,")
     assert not (tmp_path / "templates/gone.yml").exists()
     assert (tmp_path / "templates/mine.yml").exists()
 
 
-def test_a_page_of_ones_own_is_left(installed, tmp_path):
-    (tmp_path / "README.md").write_text("# Ours\n")
+def test_two_systems_may_lie_in_one_folder(installed, tmp_path):
+    before = vendor(installed, tmp_path, "--ci", "gitlab", "--image", IMAGE)
+    after = vendor(installed, tmp_path, "--ci", "tekton", "--image", IMAGE)
+    assert set(before) < set(after)
+
+
+@pytest.mark.parametrize("out", ["taken", "taken/below"])
+def test_a_file_where_the_folder_would_be(installed, tmp_path, out):
+    (tmp_path / "taken").write_text("mine")
+    done = installed("adapters", "vendor", "--ci", "gitlab", "-o", out, cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"error: {out} cannot be a folder: " in done.stderr
+    assert len(done.stderr.splitlines()) == 2
+
+
+@pytest.mark.parametrize("content", [b"# Ours\n", b"# caf\xe9\n"])
+def test_a_page_of_ones_own_is_left(installed, tmp_path, content):
+    (tmp_path / "README.md").write_bytes(content)
     done = installed("adapters", "vendor", "--ci", "gitlab", "-o", tmp_path)
     assert done.returncode == 2
     assert "README.md was not written by this command" in done.stderr
@@ -131,7 +147,12 @@ def test_what_installs_from_an_index_wants_the_wheel(installed, tmp_path):
     [
         ({"image": "registry.example/mlops:latest"}, "is not named by its digest"),
         ({"index_url": "packages.example"}, "is no address of a package index"),
-        ({"index_url": "https://me:secret@packages.example/simple"}, "holds a user name or a password"),
+        ({"index_url": "https://me:secret@packages.example/simple", "wheel": Path("any")}, "holds a user name or a password"),
+        ({"index_url": "https://packages.example/simple?token=secret", "wheel": Path("any")}, "which may be a token"),
+        ({"index_url": "https://packages.example/simple#secret"}, "which may be a token"),
+        ({"index_url": "ftp://me:secret@packages.example/simple"}, "is no address of a package index"),
+        ({"index_url": "https://packages.example/a\n# more"}, "is no address of a package index"),
+        ({"index_url": INDEX, "image": IMAGE}, "--index-url says where the wheel is, and no wheel is named"),
         ({"wheel": Path("mlops_stage-0.0.1-py3-none-any.whl")}, "is not the wheel of mlops-stage 1.2"),
         ({"wheel": Path("mlops_stage-1.2-py3-none-any.whl")}, "there is no file mlops_stage-1.2"),
     ],

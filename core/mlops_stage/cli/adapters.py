@@ -59,8 +59,13 @@ def command(suite: Suite) -> click.Group:
 
         copy = vendoring.layout(suite.catalogue.plugins[OURS], image=image, index_url=index_url, wheel=wheel)
         made = vendoring.project(suite.catalogue, native.chosen(suite.catalogue, names), copy)
-        out.mkdir(parents=True, exist_ok=True)
-        changed, removed = vendoring.write(out, made)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"{out} cannot be a folder: {error.strerror}", "--out names the folder of the new project") from error
+        changed, removed = native.write(out, made)
+        for path in removed:
+            say(f"removed {path}")
         say(f"{out}: {len(changed)} files written, {len(removed)} removed, {len(made) - len(changed)} as they were")
 
     group.add_command(click.Command("vendor", callback=vendor, help=vendor.__doc__, params=[_CI, *_COPY]))

@@ -38,7 +38,7 @@ def command(suite: Suite) -> click.Command:
         from mlops_stage.native import health, reach
 
         patient = health.Patient(catalogue=suite.catalogue, env=os.environ, out=Path(out).absolute(), config=lambda: _config(suite, config))
-        found = [*health.examine(patient), reach.index(os.environ, network=network)]
+        found = [*health.examine(patient), *reach.indexes(os.environ, network=network)]
         say(json.dumps([asdict(one) for one in found], ensure_ascii=False, indent=2) if as_json else _told(found))
         return ExitCode.STAGE if any(one.state == "wrong" for one in found) else ExitCode.PASSED
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -65,7 +66,7 @@ def write(root: Path, made: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[s
     changed = [path for path, text in made.items() if _text(root, path) != text]
     for path in changed:
         found = _text(root, path)
-        if found is not None and MARK not in found[:_HEAD_BYTES]:
+        if found is not None and _owner(found) is None:
             raise UsageError(
                 f"{path} was not written by this command and is left as it is", "move it away, or generate into another folder"
             )
@@ -88,10 +89,11 @@ def difference(root: Path, made: Mapping[str, str]) -> str:
 
 
 def stale(root: Path, made: Mapping[str, str]) -> tuple[str, ...]:
-    """Files that were generated once and are not any more: they lie where such files lie, and bear the mark."""
+    """Files that were generated once and are not any more: they lie where those lie that are made, and their mark names the same distribution."""
+    owners = {_owner(text) for text in made.values()} - {None}
     found = sorted({file for place in _places(made) for file in root.glob(place)})
     paths = {file.relative_to(root).as_posix(): file for file in found if file.is_file() and not file.is_symlink()}
-    return tuple(path for path, file in paths.items() if path not in made and is_generated(file))
+    return tuple(path for path, file in paths.items() if path not in made and _owner(_beginning(file)) in owners)
 
 
 def _places(made: Iterable[str]) -> set[str]:
@@ -101,12 +103,18 @@ def _places(made: Iterable[str]) -> set[str]:
     return below | {f"*/{parts[1]}" for parts in split if len(parts) == 2}  # noqa: PLR2004  (a folder and a file)
 
 
-def is_generated(file: Path) -> bool:
-    """Whether a file bears the mark of this command."""
+def _beginning(file: Path) -> str:
     with file.open("rb") as stream:
-        return MARK.encode() in stream.read(_HEAD_BYTES)
+        return stream.read(_HEAD_BYTES).decode(errors="replace")
+
+
+def _owner(text: str) -> str | None:
+    """The distribution that the mark of this command names; None where there is no mark."""
+    found = re.search(re.escape(MARK) + r", (\S+)", text[:_HEAD_BYTES])
+    return found[1] if found else None
 
 
 def _text(root: Path, path: str) -> str | None:
+    """What the file holds; what is no UTF-8 in it differs from all that is generated."""
     file = inside(root, path)
-    return file.read_text(encoding="utf-8") if file.is_file() else None
+    return file.read_text(encoding="utf-8", errors="replace") if file.is_file() else None

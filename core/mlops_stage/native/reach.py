@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
-import shutil
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_stage.evidence.redact import shown, without_credentials
+from mlops_stage.native import bootstrap
 from mlops_stage.native.health import Check
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-INDEXES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
+INDEXES = (
+    *("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL"),
+    *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"),
+    "MLOPS_STAGE_INDEX_URL",
+)
+"""Variables that name indexes. Which of them count depends on who installs, and the last holds only where no other says anything."""
 WHEELS = "MLOPS_STAGE_WHEELS"
 _SECONDS = 10
 _REFUSED = (401, 403, 407)
@@ -23,15 +29,27 @@ _AT_ONCE = {"UV_HTTP_RETRIES": "0", "PIP_RETRIES": "0"}
 """Whoever examines wants to hear the first answer."""
 
 
-def index(env: Mapping[str, str], *, network: bool) -> Check:
-    """The index that packages are installed from, or the folder of wheels; it is asked only where `network` says so."""
+def indexes(env: Mapping[str, str], *, network: bool) -> Iterator[Check]:
+    """The indexes that packages are installed from, or the folder of wheels; they are asked only where `network` says so."""
     if env.get(WHEELS):
-        return _wheels(Path(env[WHEELS]))
-    name = next((one for one in INDEXES if env.get(one)), "")
-    told = f"{shown(without_credentials(env[name]))} ({name})" if name else "the index that pip or uv is set up for"
-    if not network:
-        return Check(about="index", state="note", says=f"{told} was not asked", do="`mlops-stage doctor --network` asks it")
-    return _asked(env[name], told) if name else _installer(told)
+        yield _wheels(Path(env[WHEELS]))
+        return
+    settings = bootstrap.settings(dict(env))
+    uv = bootstrap.preferred(settings)
+    found = [(url, f"{shown(without_credentials(url))} ({name})") for name, url in _named(settings, "UV_" if uv else "PIP_")]
+    for url, told in found or [("", f"the index that {'uv' if uv else 'pip'} is set up for")]:
+        if not network:
+            yield Check(about="index", state="note", says=f"{told} was not asked", do="`mlops-stage doctor --network` asks it")
+        else:
+            yield _asked(url, told, settings.get("SSL_CERT_FILE", "")) if url else _installer(told, uv)
+
+
+def _named(settings: Mapping[str, str], installer: str) -> Iterator[tuple[str, str]]:
+    """Variables and the addresses in them; uv's may bear a name of their own: `own=https://…`."""
+    for name in INDEXES:
+        if name.startswith(installer):
+            own = INDEXES[-1] if settings.get(name) == settings.get(INDEXES[-1]) else name
+            yield from ((own, re.sub(r"^[\w.-]+=", "", url)) for url in settings.get(name, "").split())
 
 
 def _wheels(folder: Path) -> Check:
@@ -43,9 +61,8 @@ def _wheels(folder: Path) -> Check:
     )
 
 
-def _installer(told: str) -> Check:
+def _installer(told: str, uv: str) -> Check:
     """Let the installer ask: it alone knows its own files of settings."""
-    uv = shutil.which("uv")
     command = [uv, "pip", "compile", "--quiet", "--no-cache", "-"] if uv else [sys.executable, "-m", "pip", "index", "versions", "pip"]
     try:
         env = {**os.environ, **_AT_ONCE}
@@ -64,13 +81,13 @@ def _installer(told: str) -> Check:
     return Check(about="index", state="wrong", says=f"{told} cannot be used: {why}", do=do)
 
 
-def _asked(url: str, told: str) -> Check:
+def _asked(url: str, told: str, certificates: str) -> Check:
     import requests
 
     try:
-        answer = requests.get(f"{url.rstrip('/')}/pip/", timeout=_SECONDS, stream=True)
+        answer = requests.get(f"{url.rstrip('/')}/pip/", timeout=_SECONDS, stream=True, verify=certificates or True)
         answer.close()
-    except (requests.RequestException, ValueError) as error:
+    except (OSError, ValueError) as error:  # those of requests among them
         says, do = _why(error)
         return Check(about="index", state="wrong", says=f"{told} {says}", do=do)
     if answer.status_code in _REFUSED:

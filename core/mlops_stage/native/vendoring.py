@@ -6,11 +6,11 @@ import hashlib
 import re
 import shlex
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from mlops_stage import native
 from mlops_stage.adapter import Layout
 from mlops_stage.errors import UsageError
+from mlops_stage.evidence.redact import shown, without_credentials
 from mlops_stage.hookspecs import OURS
 from mlops_stage.native import text
 
@@ -40,15 +40,27 @@ def layout(version: str, *, image: str = "", index_url: str = "", wheel: Path | 
         raise UsageError(
             f"the image {image} is not named by its digest", "write registry/name@sha256:…, as `skopeo inspect` or the registry shows it"
         )
-    parts = urlsplit(index_url)
-    if index_url and (parts.scheme not in {"https", "http"} or not parts.hostname):
-        raise UsageError(f"{index_url} is no address of a package index", "such as https://packages.example.org/simple")
-    if "@" in parts.netloc:
-        raise UsageError(
-            "the address of the index holds a user name or a password",
-            "leave them out: each machine has its own, in UV_DEFAULT_INDEX, PIP_INDEX_URL or .netrc",
-        )
+    if index_url:
+        _check(index_url)
+        if not wheel:
+            raise UsageError(
+                "--index-url says where the wheel is, and no wheel is named", "--wheel names its file; what counts is its digest"
+            )
     return Layout(kind="vendor", version=version, image=image, index_url=index_url, wheel_sha256=_digest(wheel, version) if wheel else "")
+
+
+def _check(index_url: str) -> None:
+    """It is written into files that many may read."""
+    found = re.fullmatch(r"https?://(?P<user>[^/?#]*@)?[^/?#@]+(/[^?#]*)?(?P<more>[?#].*)?", index_url)
+    if not found or not index_url.isprintable() or " " in index_url:
+        raise UsageError(
+            f"{shown(without_credentials(index_url))} is no address of a package index", "such as https://packages.example.org/simple"
+        )
+    if found["user"] or found["more"]:
+        what = "a user name or a password" if found["user"] else "what follows ? or #, which may be a token"
+        raise UsageError(
+            f"the address of the index holds {what}", "leave it out: each machine has its own, in UV_DEFAULT_INDEX, PIP_INDEX_URL or .netrc"
+        )
 
 
 def _digest(wheel: Path, version: str) -> str:
@@ -73,26 +85,6 @@ def project(catalogue: Catalogue, adapters: Sequence[Adapter], copy: Layout) -> 
     """
     made = native.files(catalogue, adapters, copy)
     return {PAGE: _page(adapters, copy), **made}
-
-
-def write(root: Path, made: dict[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Write what differs; what an earlier release wrote and this one does not is removed, and nothing else is touched.
-
-    Returns:
-        The paths written and removed.
-
-    Raises:
-        StageError: a file cannot be written.
-        UsageError: a file of somebody else stands in the way.
-    """
-    changed, removed = native.write(root, made)
-    seen = (
-        file for file in sorted(root.rglob("*")) if file.is_file() and not file.is_symlink() and ".git" not in file.relative_to(root).parts
-    )
-    left = [file for file in seen if file.relative_to(root).as_posix() not in made and native.is_generated(file)]
-    for file in left:
-        file.unlink()
-    return changed, (*removed, *(file.relative_to(root).as_posix() for file in left))
 
 
 def _page(adapters: Sequence[Adapter], copy: Layout) -> str:
