@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sysconfig
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scenarios import Job, Ran
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from scenarios import Bench, Call
 
@@ -69,6 +70,8 @@ class Jenkins:
     machine: Mapping[str, str]
     sources: Mapping[str, Path] = field(default_factory=dict)
     """By stage, and "" for all others: the checkout that the command is installed from."""
+    enter: Sequence[str] = ()
+    """What the controller and its agents are started with, such as `nsenter`."""
 
     def builds(self, every: Iterable[Build]) -> list[Done]:
         """Do these builds, in one process."""
@@ -76,7 +79,7 @@ class Jenkins:
         number = len(list(self.home.glob("plan-*.json")))
         asked, told = self.home / f"plan-{number}.json", self.home / f"report-{number}.json"
         asked.write_text(json.dumps(plan))
-        argv = [*JVM, "-cp", f"{self.folder}/classes:{self.folder}/jars/*", "host.Host", str(asked), str(told)]
+        argv = [*self.enter, *JVM, "-cp", f"{self.folder}/classes:{self.folder}/jars/*", "host.Host", str(asked), str(told)]
         env = {"PATH": os.environ["PATH"], "HOME": str(self.home), "LC_ALL": "C.UTF-8"}
         done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=1500)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
@@ -85,7 +88,12 @@ class Jenkins:
     def _asked(self, build: Build) -> dict[str, Any]:
         asked: dict[str, Any] = {name: str(getattr(build, name)) for name in ("pipeline", "project", "home", "keep")}
         build.home.mkdir(parents=True, exist_ok=True)
-        agent = {"PATH": os.environ["PATH"], "HOME": str(build.home), "LC_ALL": "C.UTF-8", "JENKINS_URL": "https://jenkins.example/"}
+        agent = {
+            "PATH": f"{os.environ['PATH']}:{self.home / 'bin'}",
+            "HOME": str(build.home),
+            "LC_ALL": "C.UTF-8",
+            "JENKINS_URL": "https://jenkins.example/",
+        }
         asked["variables"] = {**agent, "BUILD_TAG": "jenkins-models-7", **self.machine, **build.variables}
         remotes = {REPOSITORY: str(self.sources[""])}
         return {**asked, "remotes": remotes, "credentials": dict(build.credentials), "absent": list(build.absent)}
@@ -130,6 +138,8 @@ class Jenkins:
 def start(bench: Bench) -> Jenkins:
     """groovy-cps, with our library and that of the plugin."""
     folder = bench.engine("jenkins", "classes/host/Host.class")
+    (bench.home / "bin").mkdir()
+    (bench.home / "bin/uv").symlink_to(Path(sysconfig.get_path("scripts")) / "uv")  # with pip the bootstrap is tried in tests of its own
     libraries = (bench.release / "plugins" / "jenkins", bench.trial)
     sources = {"": bench.release, **dict.fromkeys(PLUGIN, bench.trial)}
     return Jenkins(folder, libraries, bench.home, bench.machine, sources)

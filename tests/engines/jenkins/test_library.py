@@ -28,6 +28,16 @@ PIPELINES = {
     "outside": "node { mlopsScan(out: '../elsewhere') }",
     "wild": "node { mlopsScan(out: 'a,b*') }",
     "no_command": "node { withEnv(['PATH=/usr/bin:/bin']) { mlopsScan() } }",
+    # two libraries in one pipeline, each with names of its own
+    "beside": (
+        "List<String> said = []\n"
+        "node {\n"
+        "try { mlopsScan(share: 1) } catch (Exception refused) { said.add(refused.message) }\n"
+        "try { mlopsTrial(sharre: 1, source: 'x') } catch (Exception refused) { said.add(refused.message) }\n"
+        "try { mlopsStageTrial(stage: 'trail', source: 'x') } catch (Exception refused) { said.add(refused.message) }\n"
+        "try { mlopsStage(stage: 'trial') } catch (Exception refused) { said.add(refused.message) }\n"
+        "}\nreturn said"
+    ),
     # calls that run
     "published": "node { checkout(scm); return mlopsScan(model: 'model.onnx') }",
     "poor": "node { checkout(scm); return mlopsStage(stage: 'scan', model: 'model.onnx', id: 'again') }",
@@ -38,15 +48,16 @@ PIPELINES = {
         " columns: [age: 'age', 'in, come': 'income'], gates: ['accuracy >= 0.1'], rowId: null, returnStatus: true) } }"
     ),
     "merged": (
-        "node { checkout(scm); mlopsScan(model: 'model.onnx', out: 'one', publish: false); mlopsScan(model: 'model.onnx', id: 'again', out: 't *', publish: false)\n"
-        "Map good = mlopsMerge(from: ['one', 't *'], require: ['scan', 'again'])\n"
-        "Map bad = mlopsMerge(from: 'one', require: 'scan,data', out: 'bad', returnStatus: true)\n"
-        "return [good, bad] }"
-    ),
-    "loop": (
         "List<String> seen = []\n"
-        "node { checkout(scm); for (String name in ['one', 'two']) { seen.add(mlopsScan(model: 'model.onnx', id: name).outputs.get(name + '_files')) } }\n"
-        "return seen"
+        "node { checkout(scm); for (String name in ['one', 't *']) {\n"
+        "seen.add(mlopsScan(model: 'model.onnx', id: name[0], out: name, publish: false).outputs.get(name[0] + '_files')) }\n"
+        "Map good = mlopsMerge(from: ['one', 't *'], require: ['o', 't'])\n"
+        "Map bad = mlopsMerge(from: 'one', require: 'o,data', out: 'bad', returnStatus: true)\n"
+        "return [good, bad, seen] }"
+    ),
+    "unchanged": (
+        "node { checkout(scm); writeFile(file: 'mlops.yaml', text: 'version: 1\\nstages: {scan: {model: model.onnx}}')\n"
+        "return [mlopsStage(ifChanged: true, publish: false), mlopsStage(ifChanged: true, publish: false)] }"
     ),
 }
 
@@ -181,13 +192,30 @@ def test_secrets_stay_out_of_the_log(done):
 
 
 def test_reports_of_several_agents_become_one_page(done):
-    good, bad = done["merged"].result
+    good, bad, _ = done["merged"].result
     assert (good["outcome"], good["exitCode"]) == ("passed", 0)
-    assert {"scan_outcome", "again_outcome"} <= set(good["outputs"])
+    assert {"o_outcome", "t_outcome"} <= set(good["outputs"])
     assert (bad["outcome"], bad["exitCode"]) == ("failed", 1)
     assert len({step["given"]["script"] for step in done["merged"].of("sh")[2:]}) == 1
 
 
 def test_a_loop_survives_restarts(done):
-    assert done["loop"].result == ["1", "1"]
-    assert done["loop"].saves > 20
+    assert done["merged"].result[2] == ["1", "1"]
+    assert done["merged"].saves > 20
+
+
+def test_a_report_whose_sources_have_not_changed_is_used_again(done):
+    first, second = done["unchanged"].of("sh")
+    assert "used again" not in first["log"]
+    assert "used again" in second["log"]
+    one, other = done["unchanged"].result
+    assert (one["outcome"], other["outcome"]) == ("passed", "passed")
+    assert one["outputs"] == other["outputs"]
+
+
+def test_two_libraries_in_one_pipeline_know_their_own_stages_and_inputs_alone(done):
+    ours, theirs, stage, elsewhere = done["beside"].result
+    assert ours.startswith("mlops-stage: scan has no input 'share'; it knows model, trusted, ")
+    assert theirs == "mlops-stage: trial has no input 'sharre'; did you mean 'share'?"
+    assert stage == "mlops-stage: there is no stage 'trail'; did you mean 'trial'?"
+    assert elsewhere.startswith("mlops-stage: there is no stage 'trial'; it knows run, adversarial, ")

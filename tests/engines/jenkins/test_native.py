@@ -113,7 +113,7 @@ def test_samples_give_only_inputs_that_there_are(file):
         assert given <= names, call[0]
 
 
-@pytest.mark.parametrize("name", ["pull-request", "nightly", "release"])
+@pytest.mark.parametrize("name", ["pull-request", "nightly", "release", "release-keyless"])
 def test_both_forms_of_a_sample_take_the_same_steps(name):
     step = re.compile(r"\b(?:mlops\w+|sh|stash|unstash|withCredentials|stage|archiveArtifacts)\((?:'[^']*'|\[?[^)]*)\)")
     forms = [(ROOT / "docs/examples/jenkins" / f"{name}{kind}.jenkinsfile").read_text() for kind in ("", ".scripted")]

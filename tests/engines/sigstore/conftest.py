@@ -29,9 +29,14 @@ class Deployment:
     def token(self, shape="github", **claims):
         return issuer.token(self.folder, shape, **claims)
 
+    @property
+    def beside(self):
+        """What a command starts with to run beside the services."""
+        return ["nsenter", *_JOIN, "-t", str(self.process), "-n"]
+
     def run(self, *argv, cwd=None, env=None, check=True, alone=False):
         """Run a command in the services' namespace, or in one of its own without any interface."""
-        enter = ["unshare", *_ROOTLESS, "-n"] if alone else ["nsenter", *_JOIN, "-t", str(self.process), "-n"]
+        enter = ["unshare", *_ROOTLESS, "-n"] if alone else self.beside
         clean = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),

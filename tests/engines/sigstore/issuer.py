@@ -58,18 +58,18 @@ SHAPES: dict[str, dict[str, Any]] = {
         "runner_id": 1,
         "user_login": "u",
     },
-    "uri": {"sub": "http://localhost/jenkins/job/ml/main"},
+    "jenkins": {"sub": "http://localhost/job/models/job/main/", "build_number": 7, "nbf": None},
     "kubernetes": {
         "sub": "system:serviceaccount:ci:signer",
         "kubernetes.io": {"namespace": "ci", "pod": {"name": "p", "uid": "u"}, "serviceaccount": {"name": "signer", "uid": "s"}},
     },
     "email": {"sub": "u1", "email": "dev@example.com", "email_verified": True},
 }
-"""Claims of the tokens of GitHub Actions, GitLab, Jenkins, Tekton on Kubernetes, and a person."""
+"""Claims of the tokens of GitHub Actions, GitLab, Jenkins (as the plugin OpenID Connect Provider makes them), Tekton on Kubernetes, and a person."""
 IDENTITIES = {
     "github": "https://github.com/org/repo/.github/workflows/ml.yml@refs/heads/main",
     "gitlab": "https://gitlab.com/org/repo//.gitlab-ci.yml@refs/heads/main",
-    "uri": "http://localhost/jenkins/job/ml/main",
+    "jenkins": "http://localhost/job/models/job/main/",
     "kubernetes": "https://kubernetes.io/namespaces/ci/serviceaccounts/signer",
     "email": "dev@example.com",
 }
@@ -80,7 +80,8 @@ def token(folder: Path, shape: str = "github", **claims: Any) -> str:
     """An identity token, valid for five minutes."""
     now = int(time.time())
     plain = {"iss": f"{URL}/{shape}", "aud": "sigstore", "iat": now, "nbf": now, "exp": now + 300, **SHAPES[shape], **claims}
-    return jwt.encode(plain, (folder / "oidc.pem").read_bytes(), algorithm="RS256", headers={"kid": "k1"})
+    told = {name: claim for name, claim in plain.items() if claim is not None}
+    return jwt.encode(told, (folder / "oidc.pem").read_bytes(), algorithm="RS256", headers={"kid": "k1"})
 
 
 def serve(folder: Path) -> ThreadingHTTPServer:

@@ -86,7 +86,7 @@ def _identities() -> dict[str, object]:
     kinds: dict[str, dict[str, str]] = {
         "github": {"type": "ci-provider", "ci-provider": "github-workflow"},
         "gitlab": {"type": "ci-provider", "ci-provider": "gitlab-pipeline"},
-        "uri": {"type": "uri", "subject-domain": "http://localhost"},
+        "jenkins": {"type": "uri", "subject-domain": "http://localhost"},
         "kubernetes": {"type": "kubernetes"},
         "email": {"type": "email"},
     }

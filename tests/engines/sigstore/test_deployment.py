@@ -24,7 +24,7 @@ with context.signer(IdentityToken(token)) as signer:
 """
 
 
-@pytest.mark.parametrize("shape", ["github", "gitlab", "uri", "kubernetes", "email"])
+@pytest.mark.parametrize("shape", ["github", "gitlab", "jenkins", "kubernetes", "email"])
 def test_cosign_verifies_without_a_network_what_sigstore_python_signed(sigstore, tmp_path, shape):
     (tmp_path / "weights").write_bytes(b"weights")
     subject = {"name": "weights", "digest": {"sha256": hashlib.sha256(b"weights").hexdigest()}}

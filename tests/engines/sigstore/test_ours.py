@@ -25,7 +25,7 @@ verifying.Config().use_elliptic_key_verifier(public_key=Path(sys.argv[3])).verif
 """
 
 
-@pytest.fixture(scope="module", params=["github", "gitlab", "uri", "kubernetes", "email"])
+@pytest.fixture(scope="module", params=["github", "gitlab", "jenkins", "kubernetes", "email"])
 def signed(request, sigstore, tmp_path_factory):
     project = Project(sigstore, tmp_path_factory.mktemp(request.param))
     project.sign(request.param)
@@ -38,7 +38,7 @@ def test_cosign_verifies_each_statement_and_no_other_identity_or_file(signed):
     (project.root / "other").write_text("other")
     for bundle in project.bundles:
         project.cosign(bundle, shape=shape)
-        assert project.cosign(bundle, shape="uri" if shape != "uri" else "email", check=False).returncode != 0
+        assert project.cosign(bundle, shape="jenkins" if shape != "jenkins" else "email", check=False).returncode != 0
         assert project.cosign(bundle, shape=shape, file="other", check=False).returncode != 0
 
 

@@ -15,7 +15,8 @@ public abstract class Base extends SerializableScript {
         if (!Build.current().offers(name)) {
             throw new NoSuchMethodError("No such DSL method '" + name + "' found among steps " + Build.STEPS);
         }
-        return Continuable.suspend(name, new Object[] {name, arguments});
+        Object description = Build.description(name, (Object[]) arguments);
+        return description != null ? description : Continuable.suspend(name, new Object[] {name, arguments});
     }
 
     @Override

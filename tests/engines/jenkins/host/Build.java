@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.UUID;
 import java.util.function.Supplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -29,7 +30,16 @@ final class Build {
     private static final Pattern MACRO = Pattern.compile("\\$(?:(\\$)|([A-Za-z0-9_]+)|\\{([A-Za-z0-9_.]+)\\})");
     private static Build running;
 
-    private record Scope(Path folder, Path workspace, Map<String, String> variables) {}
+    /** What holds within a block; files of secrets go away at its end. */
+    private record Scope(Path folder, Path workspace, Map<String, String> variables, Path secrets) {
+        Scope in(Path inner) {
+            return new Scope(inner, workspace, variables, null);
+        }
+
+        Scope with(Map<String, String> more) {
+            return new Scope(folder, workspace, more, null);
+        }
+    }
 
     private final Map<String, Object> asked;
     private final List<Path> libraries;
@@ -46,7 +56,7 @@ final class Build {
         this.globals = globals;
         this.libraries = libraries;
         this.home = Path.of((String) asked.get("home"));
-        scopes.push(new Scope(home, home, (Map<String, String>) asked.get("variables")));
+        scopes.push(new Scope(home, home, (Map<String, String>) asked.get("variables"), null));
         running = this;
     }
 
@@ -71,28 +81,39 @@ final class Build {
         return done;
     }
 
+    /** What `sarif(pattern: …)` is: a description that a step takes, at once and without a step of its own; null where the name is none of those. */
+    static Object description(String name, Object[] arguments) {
+        if (!SYMBOLS.contains(name)) {
+            return null;
+        }
+        Map<String, Object> made = named(arguments);
+        made.put("symbol", name);
+        if (arguments.length > 0 && !(arguments[0] instanceof Map)) {
+            made.put("value", arguments[0]);
+        }
+        return made;
+    }
+
+    private static Map<String, Object> named(Object[] arguments) {
+        Map<String, Object> made = new LinkedHashMap<>();
+        if (arguments.length > 0 && arguments[0] instanceof Map) {
+            ((Map<?, ?>) arguments[0]).forEach((key, value) -> made.put(key.toString(), value instanceof groovy.lang.GString ? value.toString() : value));
+        }
+        return made;
+    }
+
     /** Do one step; what it returns to the pipeline, which has been saved and restored meanwhile. */
     Object step(String name, Object[] arguments) throws IOException, InterruptedException {
-        Object first = arguments.length > 0 ? arguments[0] : null;
-        Map<String, Object> named = new LinkedHashMap<>();
-        if (first instanceof Map) {
-            ((Map<?, ?>) first).forEach((key, value) -> named.put(key.toString(), value instanceof groovy.lang.GString ? value.toString() : value));
-        }
-        if (SYMBOLS.contains(name)) {
-            named.put("symbol", name);
-            if (!(first instanceof Map)) {
-                named.put("value", first);
-            }
-            return named;
-        }
+        Object only = arguments.length > 0 && !(arguments[0] instanceof Map) ? arguments[0] : null;
+        Map<String, Object> named = named(arguments);
         if (INNER.contains(name)) {
-            enter(name, first);
+            enter(name, only);
             return null;
         }
         Map<String, Object> record = new LinkedHashMap<>(Map.of("step", name, "folder", folder().toString()));
-        record.put("given", first instanceof Map ? named : String.valueOf(first));
+        record.put("given", only == null && arguments.length > 0 ? named : String.valueOf(only));
         done.add(record);
-        Object value = act(name, first instanceof Map ? null : first, named, record);
+        Object value = act(name, only, named, record);
         if (value != null) {
             record.put("value", value instanceof String ? masked((String) value) : value);
         }
@@ -102,17 +123,22 @@ final class Build {
     private void enter(String name, Object argument) throws IOException {
         Scope now = scopes.peek();
         switch (name) {
-            case "enterEnv" -> scopes.push(new Scope(now.folder(), now.workspace(), expanded((List<?>) argument)));
-            case "enterCredentials" -> scopes.push(new Scope(now.folder(), now.workspace(), bound((List<?>) argument)));
-            case "enterDir" -> scopes.push(new Scope(Files.createDirectories(at(argument)), now.workspace(), now.variables()));
+            case "enterEnv" -> scopes.push(now.with(expanded((List<?>) argument)));
+            case "enterCredentials" -> scopes.push(bound((List<?>) argument, now));
+            case "enterDir" -> scopes.push(now.in(Files.createDirectories(at(argument))));
             case "enterNode" -> {
                 String label = argument.toString();
                 Path workspace = Files.createDirectories(home.resolve(label.isEmpty() ? "agent" : label).resolve("workspace"));
                 Map<String, String> variables = new LinkedHashMap<>(now.variables());
                 variables.put("WORKSPACE", workspace.toString());
-                scopes.push(new Scope(workspace, workspace, variables));
+                scopes.push(new Scope(workspace, workspace, variables, null));
             }
-            case "leave" -> scopes.pop();
+            case "leave" -> {
+                scopes.pop();
+                if (now.secrets() != null) {
+                    Tree.delete(now.secrets());
+                }
+            }
             default -> done.add(Map.of("step", "stage", "given", argument.toString()));
         }
     }
@@ -136,25 +162,25 @@ final class Build {
         return macro.equals("$$") ? "$" : variables.getOrDefault(macro.replaceAll("[${}]", ""), macro);
     }
 
-    /** Text credentials, and files, whose variable names a path; neither is expanded. */
-    private Map<String, String> bound(List<?> bindings) throws IOException {
+    /** Text credentials, and files, whose variable names a path; neither is expanded. What the variable holds is masked in the log, and that alone. */
+    private Scope bound(List<?> bindings, Scope now) throws IOException {
         Map<String, String> made = new LinkedHashMap<>(variables());
+        Path folder = temporary().resolve("secretFiles").resolve(UUID.randomUUID().toString());
         for (Object binding : bindings) {
             Map<?, ?> one = (Map<?, ?>) binding;
             String secret = (String) ((Map<?, ?>) asked.getOrDefault("credentials", Map.of())).get(one.get("credentialsId"));
             if (secret == null) {
                 throw new Failed("Could not find credentials entry with ID '" + one.get("credentialsId") + "'");
             }
-            secrets.add(secret);
+            String value = secret;
             if ("file".equals(one.get("symbol"))) {
-                Path place = Files.createDirectories(temporary().resolve("secretFiles")).resolve((String) one.get("credentialsId"));
-                Files.writeString(place, secret);
-                made.put((String) one.get("variable"), place.toString());
-            } else {
-                made.put((String) one.get("variable"), secret);
+                value = Files.createDirectories(folder).resolve((String) one.get("credentialsId")).toString();
+                Files.writeString(Path.of(value), secret);
             }
+            secrets.add(value);
+            made.put((String) one.get("variable"), value);
         }
-        return made;
+        return new Scope(now.folder(), now.workspace(), made, folder);
     }
 
     private Object act(String name, Object only, Map<String, Object> named, Map<String, Object> record) throws IOException, InterruptedException {

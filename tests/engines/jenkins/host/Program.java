@@ -28,12 +28,15 @@ import org.codehaus.groovy.tools.GroovyClass;
 /** A pipeline and its libraries, compiled once as Jenkins compiles them; loaded anew at each restart. */
 final class Program {
     static final String PIPELINE = "WorkflowScript";
+    private static final Map<String, byte[]> STEPS = new LinkedHashMap<>();
+    /** What is the controller's own: it is compiled once, and no pipeline brings it along. */
+    private static final ClassLoader CONTROLLER = new Loader(Program.class.getClassLoader(), STEPS);
     private final Map<String, byte[]> classes = new LinkedHashMap<>();
     final Set<String> variables = new TreeSet<>();
 
     /** The libraries alone, for many pipelines. */
     Program(List<Path> libraries) throws IOException {
-        compile("Blocks", new String(Program.class.getResourceAsStream("Blocks.groovy").readAllBytes()), null);
+        compile("Blocks", new String(Program.class.getResourceAsStream("Blocks.groovy").readAllBytes()), null, STEPS);
         for (Path library : libraries) {
             try (Stream<Path> files = Files.list(library.resolve("vars"))) {
                 for (Path file : files.filter(one -> one.toString().endsWith(".groovy")).sorted().toList()) {
@@ -41,7 +44,7 @@ final class Program {
                     if (!variables.add(name)) {
                         throw new IOException("two libraries define " + name);
                     }
-                    compile(name, Files.readString(file), "Blocks");
+                    compile(name, Files.readString(file), "Blocks", classes);
                 }
             }
         }
@@ -50,11 +53,11 @@ final class Program {
     Program(Program libraries, Path pipeline) throws IOException {
         classes.putAll(libraries.classes);
         variables.addAll(libraries.variables);
-        compile(PIPELINE, Files.readString(pipeline), "Blocks");
+        compile(PIPELINE, Files.readString(pipeline), "Blocks", classes);
     }
 
     /** Each in a unit of its own: in one unit Groovy would take a variable's name for its class. */
-    private void compile(String name, String text, String base) {
+    private static void compile(String name, String text, String base, Map<String, byte[]> classes) {
         ImportCustomizer imports = new ImportCustomizer();
         imports.addStarImports("com.cloudbees.groovy.cps");
         imports.addImports("host.Library");
@@ -64,7 +67,7 @@ final class Program {
         if (base != null) {
             configuration.setScriptBaseClass(base);
         }
-        CompilationUnit unit = new CompilationUnit(configuration, null, new GroovyClassLoader(new Loader(), configuration));
+        CompilationUnit unit = new CompilationUnit(configuration, null, new GroovyClassLoader(CONTROLLER, configuration));
         unit.addSource(name + ".groovy", text);
         unit.compile(Phases.CLASS_GENERATION);
         for (Object made : unit.getClasses()) {
@@ -74,7 +77,7 @@ final class Program {
 
     /** The pipeline before its first step. */
     Continuable begin() throws ReflectiveOperationException {
-        Loader loader = new Loader();
+        Loader loader = new Loader(CONTROLLER, classes);
         Binding binding = new Binding(new LinkedHashMap<>());
         binding.setVariable("scm", "scm");
         Script pipeline = (Script) loader.loadClass(PIPELINE).getDeclaredConstructor().newInstance();
@@ -92,7 +95,7 @@ final class Program {
 
     /** Read back into classes that have never run: what was static is gone, as after a restart of the controller. */
     Continuable restore(byte[] saved) throws IOException, ClassNotFoundException {
-        Loader loader = new Loader();
+        Loader loader = new Loader(CONTROLLER, classes);
         try (ObjectInputStream stream = new ObjectInputStream(new ByteArrayInputStream(saved)) {
             @Override
             protected Class<?> resolveClass(ObjectStreamClass description) throws ClassNotFoundException {
@@ -103,9 +106,12 @@ final class Program {
         }
     }
 
-    private final class Loader extends ClassLoader {
-        Loader() {
-            super(Program.class.getClassLoader());
+    private static final class Loader extends ClassLoader {
+        private final Map<String, byte[]> classes;
+
+        Loader(ClassLoader parent, Map<String, byte[]> classes) {
+            super(parent);
+            this.classes = classes;
         }
 
         @Override
