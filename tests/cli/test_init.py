@@ -76,3 +76,17 @@ def test_what_init_writes_for_a_model_of_one_matrix_can_be_planned_as_it_can_be_
     for told in (mlops("run", "--plan", "quality"), mlops("quality")):
         assert told.returncode == 2
         assert "model input 'X' is a matrix of 2 columns, and nobody says which" in told.stdout + told.stderr
+
+
+def test_what_to_add_to_the_pipeline_is_told_of_a_config_that_is_there_too(mlops):
+    """Nobody signs on the first day: the job for it comes with a file that was changed by hand."""
+    mlops.write(".github/workflows/ci.yml", "on: push\n")
+    config = "version: 1\nstages: {quality: {}, sign: {}}\n"
+    mlops.write("mlops.yaml", config)
+    done = mlops("init")
+    assert (done.returncode, (mlops.cwd / "mlops.yaml").read_text(encoding="utf-8")) == (2, config)
+    assert "add this to your github_actions pipeline:" in done.stdout
+    assert "/sign.yml@" in done.stdout
+    assert done.stderr.startswith("error: mlops.yaml exists already and is left as it is")
+    mlops.write("mlops.yaml", "stages: [")
+    assert "add this to your github_actions pipeline:" in mlops("init").stdout

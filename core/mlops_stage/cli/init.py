@@ -25,6 +25,8 @@ def command(suite: Suite) -> click.Command:
     def init(*, export: str | None, force: bool) -> None:
         """Look at this folder and write an mlops.yaml that fits it, with a data contract; what only you can know is marked CHOOSE.
 
+        Says also what to add to the pipeline that is here. Where there is an mlops.yaml already, it only does that, and exits 2.
+
         With --export, write a script instead that runs where your model was trained: it writes predictions and, where possible, the model as ONNX.
         """
         from mlops_stage.config import synthesis
@@ -37,6 +39,8 @@ def command(suite: Suite) -> click.Command:
             return
         if force or not (root / NAME).exists():
             _drafts(root, suite)
+        else:  # which is then refused; what to add to the pipeline depends on what the file says by now
+            _pipelines(root, suite)
         path = synthesis.write(root, suite.catalogue, force=force)
         written = path.read_text(encoding="utf-8")
         if written.endswith(synthesis.NOTHING):
@@ -46,10 +50,17 @@ def command(suite: Suite) -> click.Command:
             )
         else:
             _told(path.name, written.count(f": {CHOOSE}"))
-        for name, text in synthesis.snippets(root, suite.catalogue):
-            click.echo(f"\nadd this to your {name} pipeline:\n\n{text}", nl=False)
+        _pipelines(root, suite)
 
     return init
+
+
+def _pipelines(root: Path, suite: Suite) -> None:
+    """What to add to each CI system that this repository uses."""
+    from mlops_stage.config import synthesis
+
+    for name, text in synthesis.snippets(root, suite.catalogue):
+        click.echo(f"\nadd this to your {name} pipeline:\n\n{text}", nl=False)
 
 
 def _told(name: str, questions: int) -> None:
