@@ -141,7 +141,7 @@ def test_an_interrupt_between_the_two_renames_leaves_neither_report(bench, tmp_p
     assert not (tmp_path / "out" / "trial").exists()
     assert not list(attestations.iterdir())
     assert bench.record.exit_code != 0
-    assert [path.name for path in (tmp_path / "out").iterdir() if path.name.startswith(".")] == []
+    assert [path.name for path in (tmp_path / "out").iterdir() if path.name.startswith(".")] == [".gitignore"]
 
 
 def test_a_report_that_could_not_be_written_is_not_stood_in_for_by_the_earlier_one(bench, tmp_path, monkeypatch):
@@ -194,7 +194,7 @@ def test_a_disk_that_is_full_costs_one_line_and_leaves_nothing_half_written_and_
     assert done.returncode == 3, done.stderr
     assert done.stderr.count("cannot write") == 1
     assert "Traceback" not in done.stderr
-    assert sorted(path.name for path in out.iterdir()) == ["other"]
+    assert sorted(path.name for path in out.iterdir()) == [".gitignore", "other"]
     assert (out / "other" / "report.json").read_bytes() == before
     assert trial("trial").returncode == 0  # with room again the directory is still ours
 
@@ -251,3 +251,19 @@ def test_a_report_that_never_ends_is_told(tmp_path, make):
     with pytest.raises(InputError, match=r"is no regular file|leads out of"):
         folders.earlier([tmp_path / "out"])
     assert "trial" in folders.others(tmp_path / "out", ())[1][0]
+
+
+def test_git_passes_over_an_output_directory_that_a_run_has_made_and_no_other(trial):
+    subprocess.run(["git", "init", "-q", "."], cwd=trial.cwd, check=True)
+    (trial.cwd / "there").mkdir()
+    (trial.cwd / "mine").mkdir()
+    (trial.cwd / "mine" / ".gitignore").write_text("run.json\n")
+    for out in ("mlops-out", "there", "mine", "mlops-out"):
+        assert trial("trial", "--out", out).returncode == 0
+    assert trial("report", "merge", "mlops-out", "--out", "merged").returncode == 0
+    subprocess.run(["git", "add", "-A"], cwd=trial.cwd, check=True)
+    told = subprocess.run(["git", "ls-files"], cwd=trial.cwd, check=True, capture_output=True, text=True).stdout.splitlines()
+    assert not [name for name in told if name.startswith(("mlops-out/", "merged/"))]
+    assert {"there/run.json", "mine/summary.md"} < set(told)
+    assert not (trial.cwd / "there" / ".gitignore").exists()
+    assert (trial.cwd / "mine" / ".gitignore").read_text() == "run.json\n"

@@ -297,7 +297,7 @@ def test_an_interrupt_leaves_finished_reports_and_no_process(trial, number):
     assert not (out / "third").exists()
     assert (out / "other" / "report.json").exists()
     assert (out / "outputs.env").read_text().count("_outcome=passed") == len(["first", "other"])
-    assert sorted(path.name for path in out.iterdir() if path.name.startswith(".")) == []
+    assert sorted(path.name for path in out.iterdir() if path.name.startswith(".")) == [".gitignore"]
     assert json.loads((out / "run.json").read_text())["failures"][0]["code"] == 130
 
 

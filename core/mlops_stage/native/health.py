@@ -75,7 +75,7 @@ def examine(patient: Patient) -> Iterator[Check]:
 def _machine(patient: Patient) -> Iterator[Check]:
     memory = process.machine_memory()
     yield _good("memory", f"{memory / 2**30:.1f} GiB, of which a stage may use {process.MEMORY_SHARE:.0%} unless limits say otherwise")
-    yield _writable("output", patient.out, lambda: folders.check(patient.out, ()))
+    yield _writable("output", patient.out, lambda: folders.usable(patient.out, ()))
     cache = folders.cache(patient.env)
     yield _writable("cache", cache, lambda: folders.writable(cache))
     for about, place in (("disk", _existing(patient.out)), ("temporary files", Path(tempfile.gettempdir()))):

@@ -24,11 +24,26 @@ if TYPE_CHECKING:
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 REPORT = "report.json"
 RECORD = "run.json"
+IGNORED = ".gitignore"
 MOST_BYTES = 256 * 2**20
 """Of one report.json: as much as a stage may answer."""
 
 
 def check(out: Path, ids: Iterable[str]) -> None:
+    """Refuse an output directory that cannot be used, and make one that is absent: Git passes over it, for what names people may lie in it.
+
+    Raises:
+        UsageError: as of `usable`.
+        StageError: the disk is full.
+    """
+    absent = not out.exists()
+    usable(out, ids)
+    if absent:
+        with suppress(StageError):  # a courtesy, which costs no run
+            write_aside(out / IGNORED, "*\n")
+
+
+def usable(out: Path, ids: Iterable[str]) -> None:
     """Refuse an output directory that is none, not ours or not to be written, or a folder in it that is not ours to replace.
 
     Raises:
