@@ -68,6 +68,13 @@ def test_the_name_of_a_distribution_becomes_that_of_a_step(name, step):
     assert files["vars/mlopsSize.groovy"].count("*/") == 1
 
 
+def test_a_distribution_that_is_called_like_the_step_of_its_stage_keeps_both_apart():
+    stage = replace(OURS.stages["scan"], name="size", distribution="mlops-size")
+    files = native(replace(OURS, stages={"size": stage}), Layout(kind="plugin", distribution="mlops-size", version="3"))
+    assert "    return mlopsSizeStages.one('size', given)\n" in files["vars/mlopsSize.groovy"]
+    assert "Map<String, Object> one(String stage, Map<String, Object> given)" in files["vars/mlopsSizeStages.groovy"]
+
+
 def test_a_vendored_library_installs_the_wheel_with_that_digest():
     files = made(kind="vendor", wheel_sha256="ab" * 32, index_url="https://index.example/simple")
     library = files["vars/mlopsStage.groovy"]

@@ -31,7 +31,7 @@ RUN, MERGE = "run", "merge"
 def native(catalogue: Catalogue, layout: Layout) -> dict[str, str]:
     """`vars/` and `resources/`: below `plugins/jenkins` in our own repository (the library's `libraryPath`), elsewhere at the top."""
     folder = _FOLDER if layout.kind == "project" else ""
-    shared = camel(layout.distribution.lower())  # a capital would make it a class
+    shared = _shared(layout, catalogue.stages)
     offered = {stage.name: inputs.of_stage(catalogue, stage) for stage in catalogue.stages.values()}
     told = {stage.name: (f"{stage.summary}.", stage.outputs) for stage in catalogue.stages.values()}
     if layout.distribution == "mlops-stage":
@@ -50,6 +50,12 @@ def native(catalogue: Catalogue, layout: Layout) -> dict[str, str]:
     if _installs(layout):
         made |= {f"resources/{_package(layout)}/{name}": script for name, script in bootstrapping.texts(layout).items()}
     return {folder + path: content for path, content in made.items()}
+
+
+def _shared(layout: Layout, stages: Iterable[str]) -> str:
+    """The step that all others call: named after the distribution, and by one word more where the step of a stage has that name."""
+    name = camel(layout.distribution.lower())  # a capital would make it a class
+    return name + "Stages" * (name in {camel(f"mlops_{stage}") for stage in stages})
 
 
 def camel(name: str) -> str:
