@@ -47,7 +47,8 @@ KINDS = {
         title="GitLab CI/CD",
         versions={"gitlab-ci-local": (".ci/engines/gitlab.sh", r"^local=(\S+)")},
         real="includes, inputs and their rules, YAML expansion, rules, needs, exit codes, shells",
-        emulated="the runner, the server's variables, what GitLab makes of reports, identity tokens, the catalog, images",
+        emulated="the runner, the server's variables, what GitLab makes of reports, identity tokens, the catalog, images; two expressions of it "
+        "are changed, for by itself it takes a job that may fail with code 5 for one that may fail with any",
     ),
     "jenkins": Kind(
         title="Jenkins",

@@ -27,6 +27,15 @@ _RELEASED = ("action.yml", "plugins", "core", "pyproject.toml", "README.md", "LI
 """What installing from a checkout reads, and workflows to call; the rest of the tag only takes time to pack."""
 
 
+@pytest.fixture(scope="session", autouse=True)
+def path():
+    """Programs are found where they lie: what pyenv puts on PATH is a script that looks for a Python anew, at each start of each of them."""
+    found = [folder for folder in os.environ["PATH"].split(os.pathsep) if Path(folder).name != "shims"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", os.pathsep.join([str(Path(sys.base_prefix, "bin")), *found]))
+        yield
+
+
 @pytest.fixture(scope="session")
 def engine():
     """The folder of an engine by its name; a test that lacks it is skipped, or fails where engines are required."""
