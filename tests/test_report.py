@@ -168,3 +168,7 @@ def test_one_of_a_unit_is_told_in_the_singular():
     metric = Metric(name="lost_records", estimate=Point(1), unit="records")
     assert [metric.unit_for(number) for number in (0, 1, 2, None)] == ["records", "record", "records", "records"]
     assert Metric(name="age", estimate=Point(1), unit="s").unit_for(1) == "s"
+
+
+def test_a_run_ends_when_it_began_and_took():
+    assert Run(reports=(), ids=(), started="2026-12-31T23:59:58Z", seconds=61.9).ended == "2027-01-01T00:00:59Z"

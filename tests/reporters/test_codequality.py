@@ -35,6 +35,8 @@ def test_severity_follows_what_a_reviewer_must_do(runs):
     severities = {(issue["check_name"], issue["severity"]) for issue in read(runs("everything"))}
     assert severities == {
         ("validity/shared-rows", "blocker"),
+        ("mlops-stage/error", "critical"),
+        ("quality/error", "critical"),
         ("quality/gate", "critical"),
         ("quality/gate", "minor"),
         ("quality/small-slice", "minor"),

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from mlops_stage.report import Finding, Level, Outcome, Report
+from mlops_stage.errors import ExitCode
+from mlops_stage.report import Failure, Finding, Level, Outcome, Report
 from mlops_stage.reporters.located import SYNTHETIC, located
 
 
@@ -60,3 +63,55 @@ def test_fingerprints_depend_on_rule_location_and_message_alone(make):
     base = fingerprint()
     assert base == fingerprint(level=Level.ERROR, hint="h")
     assert len({base, fingerprint(rule="a/c"), fingerprint(location="k"), fingerprint(message="n")}) == 4
+
+
+def test_what_could_not_run_is_there_and_the_gravest(make):
+    error = Failure(code=ExitCode.USAGE, message="predictions: nothere.csv does not exist", hint="did you mean there.csv?")
+    broken = Report(stage="quality", id="q", outcome=Outcome.ERROR, summary="", error=error)
+    noted = Report(
+        stage="scan", id="s", outcome=Outcome.PASSED, summary="", findings=(Finding(rule="scan/x", level=Level.ERROR, message="m"),)
+    )
+    run = make(noted, broken, failures=(Failure(code=ExitCode.STAGE, message="left out of the merge: c", hint="run it again"),))
+    assert [(item.finding.rule, item.finding.message, item.finding.hint, item.path) for item in located(run)[:2]] == [
+        ("mlops-stage/error", "left out of the merge: c", "run it again", SYNTHETIC),
+        ("quality/error", "q: predictions: nothere.csv does not exist", "did you mean there.csv?", SYNTHETIC),
+    ]
+    assert [item.finding.rule for item in located(run, errors=False)] == ["scan/x"]
+
+
+def test_a_stage_that_cannot_tell_says_so_where_no_gate_does(make, runs):
+    open_ = Report(stage="adversarial", id="a", outcome=Outcome.INCONCLUSIVE, summary="There are too few rows.")
+    (item,) = located(make(open_))
+    assert (item.finding.rule, item.finding.level, item.finding.message) == (
+        "adversarial/inconclusive",
+        Level.WARNING,
+        "a: There are too few rows.",
+    )
+    assert item.url.endswith("rules.html#quality-gate")
+    assert "quality/inconclusive" not in {item.finding.rule for item in located(runs("demo"))}
+
+
+@pytest.mark.parametrize(
+    ("location", "path"),
+    [
+        ("predictions.csv", "ml/credit/predictions.csv"),
+        ("../shared/data.csv:3", "ml/shared/data.csv"),
+        ("../../data.csv", "data.csv"),
+        ("../../../secret", "ml/credit/eval.yaml"),
+        ("/etc/passwd", "ml/credit/eval.yaml"),
+        (".", "ml/credit/eval.yaml"),
+        ("", "ml/credit/eval.yaml"),
+    ],
+)
+def test_paths_begin_where_the_config_stands(make, location, path):
+    finding = Finding(rule="scan/x", level=Level.ERROR, message="m", location=location)
+    report = Report(stage="scan", id="s", outcome=Outcome.FAILED, summary="", findings=(finding,))
+    run = replace(make(report), configs={"s": "ml/credit/eval.yaml"})
+    assert [item.path for item in located(run)] == [path]
+    assert located(run)[0].fingerprint != located(make(report))[0].fingerprint
+
+
+@pytest.mark.parametrize("config", ["/etc/mlops.yaml", "../mlops.yaml", "https://x/mlops.yaml"])
+def test_a_config_that_a_record_forges_is_none(make, config):
+    run = replace(make(Report(stage="scan", id="s", outcome=Outcome.INCONCLUSIVE, summary="")), configs={"s": config})
+    assert located(run)[0].path == SYNTHETIC

@@ -49,6 +49,27 @@ def test_separate_jobs_become_one_page_and_one_exit_code(trial):
             assert (trial.cwd / "all" / name / file).read_bytes() == (trial.cwd / folder / name / file).read_bytes()
 
 
+def test_paths_lead_from_the_top_of_the_repository_whichever_folder_a_job_ran_for(trial):
+    for folder in ("credit", "fraud"):
+        (trial.cwd / "ml" / folder).mkdir(parents=True)
+        (trial.cwd / "ml" / folder / "eval.yaml").write_text(f"version: 1\nruns:\n- {{id: {folder}, stage: trial, with: {{do: fail}}}}\n")
+        trial("run", "--config", f"ml/{folder}/eval.yaml", "--out", f"j-{folder}", "-q")
+    assert record(trial, "j-credit")["configs"] == {"credit": "ml/credit/eval.yaml"}
+    trial("trial", "--out", "j-credit", "-q")
+    assert record(trial, "j-credit")["configs"] == {"credit": "ml/credit/eval.yaml"}
+    trial("report", "merge", "j-credit", "j-fraud", "--out", "all")
+    told = {"credit": "ml/credit/eval.yaml", "fraud": "ml/fraud/eval.yaml"}
+    assert record(trial)["configs"] == told
+    issues = json.loads((trial.cwd / "all/codequality.json").read_text())
+    assert {issue["location"]["path"] for issue in issues} == set(told.values())
+
+
+def test_a_record_that_is_none_says_nothing_of_configs(tmp_path):
+    for content in (b"", b"[", b"[]", b"{}", b'{"configs": []}', b'{"configs": {"a": 1}}', b'{"configs": 1}'):
+        (tmp_path / "run.json").write_bytes(content)
+        assert folders.configs(tmp_path, ["a"]) == {}
+
+
 def _error(code):
     return {"error": {"code": code, "message": "m", "hint": ""}}
 

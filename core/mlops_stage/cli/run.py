@@ -226,7 +226,19 @@ def _settings(params: Mapping[str, Any], config: Config) -> Settings:
         out=Path(params["out"]).absolute(),
         cache=folders.cache(os.environ),
         env=os.environ,
+        config=_in_repository(config),
         reports=folders.earlier(params["reports"]),
         if_changed=params["if_changed"],
         in_process=params["in_process"],
     )
+
+
+def _in_repository(config: Config) -> str:
+    """Where the config stands, or would stand, below the top of the repository, or without one below this folder; empty at the top itself."""
+    from mlops_stage.config.file import NAME
+    from mlops_stage.evidence import git
+
+    root = config.root.resolve()
+    top = git.top(root) or (Path.cwd().resolve() if root.is_relative_to(Path.cwd().resolve()) else root)
+    place = (root / (Path(config.name).name or NAME)).relative_to(top).as_posix()
+    return "" if place == NAME else place

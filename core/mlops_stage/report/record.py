@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from mlops_stage.errors import ExitCode, worst
@@ -77,11 +78,19 @@ class Run:
     versions: Mapping[str, str] = field(default_factory=dict)
     reused: Mapping[str, str] = field(default_factory=dict)
     """Of the ids those that did not run, for nothing has changed that their reports were made from: id -> where the report was taken from."""
+    configs: Mapping[str, str] = field(default_factory=dict)
+    """Of the reports whose mlops.yaml does not stand at the top of the repository: id -> where it does, as `ml/mlops.yaml`. Their paths begin there."""
     failures: tuple[Failure, ...] = ()
     """What went wrong outside the stages, such as a reporter that raised."""
     unreadable: tuple[str, ...] = ()
     """Reports of earlier runs in the output directory that could not be read; they change nothing."""
     schema_version: int = SCHEMA_VERSION
+
+    @property
+    def ended(self) -> str:
+        """ISO 8601, UTC."""
+        moment = datetime.fromisoformat(self.started) + timedelta(seconds=self.seconds)
+        return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
     @property
     def own(self) -> tuple[Report, ...]:

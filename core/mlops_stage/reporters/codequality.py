@@ -1,4 +1,4 @@
-"""codequality.json: findings and open gates for GitLab's code quality widget."""
+"""codequality.json: findings, open gates and errors for GitLab's code quality widget."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlops_stage.report import Level
 from mlops_stage.reporters.escape import harmless
-from mlops_stage.reporters.located import GATE, located
+from mlops_stage.reporters.located import SYNTHETIC, located
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,11 +43,11 @@ def _issue(item: Located) -> dict[str, object]:
 
 
 def _severity(item: Located) -> str:
-    """A failed gate weighs more than a finding, and an error that puts figures in doubt weighs most."""
+    """A failed gate, or an error, weighs more than a finding, and an error that puts figures in doubt weighs most."""
     grave = item.finding.level is Level.ERROR
     if grave and item.finding.doubts_figures:
         return "blocker"
-    if grave and item.finding.rule.endswith(GATE):
+    if grave and item.verdict:
         return "critical"
     return _SEVERITY[item.finding.level]
 
@@ -58,5 +58,5 @@ def _rest(count: int) -> dict[str, object]:
         "check_name": "mlops-stage/left-out",
         "fingerprint": "0" * 64,
         "severity": "info",
-        "location": {"path": "mlops.yaml", "lines": {"begin": 1}},
+        "location": {"path": SYNTHETIC, "lines": {"begin": 1}},
     }

@@ -11,7 +11,7 @@ from mlops_stage.hookspecs import OURS
 from mlops_stage.report import Outcome
 from mlops_stage.reporters.escape import harmless
 from mlops_stage.reporters.located import located
-from mlops_stage.reporters.words import DOCS, rule_url
+from mlops_stage.reporters.words import DOCS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +27,7 @@ _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sa
 
 def render(run: Run) -> Mapping[str, str]:
     """One SARIF run: every result has a rule, a level and a physical location, the gravest come first."""
-    items = located(run)
+    items = located(run, errors=False)  # those are notifications of the tool
     kept = items[:MOST]
     rules = {harmless(item.finding.rule): item for item in reversed(kept)}
     places = {id_: place for place, id_ in enumerate(sorted(rules))}
@@ -50,8 +50,7 @@ def render(run: Run) -> Mapping[str, str]:
 
 
 def _rule(id_: str, item: Located) -> dict[str, Any]:
-    url = rule_url(item.finding.rule, item.report)
-    return {"id": id_, "shortDescription": {"text": id_}, **({"helpUri": url} if url else {})}
+    return {"id": id_, "shortDescription": {"text": id_}, **({"helpUri": item.url} if item.url else {})}
 
 
 def _result(item: Located, places: Mapping[str, int]) -> dict[str, Any]:

@@ -66,9 +66,20 @@ def headline(reports: Iterable[Report], failures: Iterable[Failure] = ()) -> Hea
     sentence = f"{counted(len(reports), 'report')}: {_tally(outcomes, Outcome)}." if reports else "There is no report."
     if verdicts:
         sentence += f" {counted(len(verdicts), 'gate')}: {_tally(verdicts, Verdict)}."
+    settled = {said: [report.id for report in reports if counts_as(report) == said] for said in ("failed", "passed")}
+    sentence += "".join(
+        f" Inconclusive counts as {said} for {listed(ids)}: on_inconclusive is {said[:4]}." for said, ids in settled.items() if ids
+    )
     interrupted = any(failure.code == ExitCode.INTERRUPTED for failure in failures)
     title = "The run was interrupted" if interrupted else _title(outcome, reports, verdicts)
+    title += ", which counts as failed" if outcome is Outcome.INCONCLUSIVE and settled["failed"] else ""
     return Headline(outcome=outcome, title=title, sentence=sentence)
+
+
+def counts_as(report: Report) -> str:
+    """What its pipeline takes an inconclusive report for: `failed` or `passed`, where `on_inconclusive` says so; else empty."""
+    known = {ExitCode.FAILED: "failed", ExitCode.PASSED: "passed"}
+    return known.get(report.exit_code, "") if report.outcome is Outcome.INCONCLUSIVE else ""
 
 
 def _tally(found: list[Outcome] | list[Verdict], kinds: type[Outcome | Verdict]) -> str:

@@ -54,6 +54,8 @@ class Settings:
     out: Path
     cache: Path
     env: Mapping[str, str]
+    config: str = ""
+    """Where mlops.yaml stands in the repository, if not at its top; the root is its folder."""
     reports: tuple[EarlierReport, ...] = ()
     """Reports of earlier jobs, for stages that consume them."""
     if_changed: bool = False
@@ -128,6 +130,8 @@ class _Recorder:
         self._read: dict[str, Any] = {}
         """What a stage's process said that it read."""
         self._failures: list[Failure] = []
+        self._configs = folders.configs(settings.out, {file.parent.name for file in settings.out.glob(f"*/{folders.REPORT}")} - asked)
+        """Of the reports of earlier runs, whose record is written anew."""
         self._shown = since[1]
         """When the pages were last written."""
         self._terminal: str | None = None
@@ -257,6 +261,7 @@ class _Recorder:
             cost=dict(self._cost),
             versions=circumstances.versions(self._catalogue),
             reused=dict(self._reused),
+            configs=self._configs | (dict.fromkeys(self._finished, self._settings.config) if self._settings.config else {}),
             failures=tuple(self._failures),
             unreadable=tuple(unreadable),
         )

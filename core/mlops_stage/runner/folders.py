@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import secrets
 import shutil
@@ -173,6 +174,18 @@ def others(out: Path, own: Container[str]) -> tuple[list[Report], list[str]]:
         except InputError as error:
             unreadable.append(error.message)
     return reports, unreadable
+
+
+def configs(out: Path, ids: Iterable[str]) -> dict[str, str]:
+    """Where the record in an output directory says that the mlops.yaml of these reports stand; nothing of those of which it says nothing."""
+    names = set(ids)
+    if not names:
+        return {}
+    try:
+        known = json.loads(read_foreign(out, RECORD, MOST_BYTES))["configs"]
+        return {name: known[name] for name in sorted(names & set(known)) if isinstance(known[name], str)}
+    except (InputError, ValueError, RecursionError, LookupError, TypeError):
+        return {}
 
 
 def _of_its_folder(file: Path) -> Report:

@@ -61,12 +61,14 @@ def merge(asked: Asked, catalogue: Catalogue, env: Mapping[str, str]) -> tuple[R
     judged = (required.judged(asked.require, reports),) if asked.require else ()
     ids = tuple(report.id for report in (*reports, *judged))
     earlier, unreadable = folders.others(asked.out, {*ids, *found})
+    configs = folders.configs(asked.out, [report.id for report in earlier]) | _configs(found)
     record = Run(
         reports=(*reports, *judged, *earlier),
         ids=ids,
         started=circumstances.stamp(started),
         seconds=round(time.monotonic() - begun, 3),
         versions=circumstances.versions(catalogue),
+        configs=dict(sorted(configs.items())),
         failures=tuple(failures),
         unreadable=tuple(unreadable),
     )
@@ -99,6 +101,14 @@ def _found(asked: Asked, failures: list[Failure]) -> dict[str, handed.Found]:
             "run it with another --id",
         )
     return known
+
+
+def _configs(found: Mapping[str, handed.Found]) -> dict[str, str]:
+    """Where the mlops.yaml of these reports stand, by the records of their jobs."""
+    configs: dict[str, str] = {}
+    for place in {one.folder.parent for one in found.values()}:
+        configs |= folders.configs(place, [name for name, one in found.items() if one.folder.parent == place])
+    return configs
 
 
 def _files(asked: Asked) -> list[Path]:

@@ -48,7 +48,7 @@ def test_the_results_of_one_report():
     assert json.loads(found["ARTIFACT_INPUTS"]) == {"uri": "models/my%20model.onnx", "digest": f"sha256:{'b' * 64}"}
     assert json.loads(found["TEST_OUTPUT"]) == {
         "result": "SUCCESS",
-        "timestamp": "2026-01-01T00:00:00Z",
+        "timestamp": "2026-01-01T00:00:01Z",
         "namespace": "mlops-stage",
         "successes": 1,
         "failures": 0,

@@ -79,7 +79,7 @@ def _test_output(run: Run) -> dict[str, object]:
     verdicts = [gate.verdict for report in run.own for gate in report.gates]
     return {
         "result": _VERDICTS[said.outcome],
-        "timestamp": run.started,
+        "timestamp": run.ended,
         "namespace": "mlops-stage",
         "successes": verdicts.count(Verdict.PASSED),
         "failures": verdicts.count(Verdict.FAILED),
