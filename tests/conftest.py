@@ -1,6 +1,7 @@
 """Fixtures that every room shares: the command as a process, and a plugin that misbehaves on demand."""
 
 import atexit
+import gc
 import json
 import os
 import socket
@@ -18,6 +19,8 @@ from mlops_stage import host
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):  # read when NumPy or scikit-learn is loaded, which is later
     os.environ.setdefault(_name, "1")  # there is a worker for each core: their threads would only wait for each other
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # every worker would compile every test, and every library that changed, each time
+sys.dont_write_bytecode = False
 
 SITE = Path(__file__).parent / "fixtures" / "site"
 """Holds an installed distribution `mlops-stage-trial`: put it on the path and its stages are there."""
@@ -67,6 +70,17 @@ def warm() -> Warm:
 def channel() -> int:
     """The descriptor that leads fixtures/command/mlops-stage, in a shell, to that process."""
     return warm().channel.fileno()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Of thousands of tests none goes while they are collected, nor after it: looking for what could go is a fifth of the time."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -120,12 +134,17 @@ def trial(tmp_path):
     return Command(tmp_path, {"PYTHONPATH": str(SITE), "MLOPS_STAGE_PLUGINS": "trial"})
 
 
+@cache
+def _with_trial():
+    return host.discover({"MLOPS_STAGE_PLUGINS": "trial"})
+
+
 @pytest.fixture
 def trial_catalogue(monkeypatch):
     """The catalogue with the trial plugin, in this process and in children."""
     monkeypatch.syspath_prepend(str(SITE))
     monkeypatch.setenv("PYTHONPATH", str(SITE))
-    return host.discover({"MLOPS_STAGE_PLUGINS": "trial"})
+    return _with_trial()
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """A run in this process, over the trial plugin."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -40,6 +40,10 @@ class Bench:
     catalogue: object
     settings: runner.Settings
     seen: Seen = field(default_factory=Seen)
+
+    def in_process(self):
+        """From here on without children, where they are not the point: starting one is most of what a run costs."""
+        self.settings = replace(self.settings, in_process=True)
 
     def request(self, do="pass", *, name=None, stage="trial", **values):
         params = self.catalogue.params(stage)

@@ -48,38 +48,45 @@ def test_the_output_directory_holds_everything_and_nothing_half_written(bench, t
     assert json.loads((tmp_path / "out" / "run.json").read_text())["ids"] == ["trial"]
 
 
-@pytest.mark.parametrize(
-    ("do", "code", "message"),
-    [
-        ("segfault", 3, "ended by SIGSEGV"),
-        ("abort", 3, "ended by SIGABRT"),
-        ("exit", 3, "ended with exit code 7 and no report"),
-        ("vanish", 3, "ended with exit code 0 and no report"),
-        ("raise", 4, "trial: KeyError: 'absent' (work.py:"),
-        ("input", 3, "the file is empty"),
-        ("heavy", 3, "trial needs a_library_that_is_not_installed, which is not installed"),
-        ("nan", 4, "a figure that is no number"),
-        ("lie", 4, "the evidence proof.txt is not what the stage says it wrote"),
-        ("undeclared", 4, "an output 'sound' that its record does not declare"),
-        ("forge", 4, "the stage's answer is not valid"),
-        ("shout", 3, "answered with something that is no report"),
-        ("depth", 3, "answered with something that is no report"),
-        ("infinite", 3, "answered with something that is no report"),
-        ("nothing", 4, "the stage's answer cannot be judged"),
-        ("verdict", 4, "the stage's answer cannot be judged"),
-        ("nothing_seen", 4, "trial returned dict, not Observations or NotApplicable"),
-        ("twice", 4, "the metric speed was given twice"),
-        ("misspelt", 4, "ModuleNotFoundError: No module named 'mlops_stage_trial.wrok'"),
-    ],
-)
-def test_however_a_stage_breaks_it_gets_an_error_report_and_the_next_stage_runs(bench, do, code, message):
+BREAKS = {
+    "segfault": (3, "ended by SIGSEGV"),
+    "abort": (3, "ended by SIGABRT"),
+    "exit": (3, "ended with exit code 7 and no report"),
+    "vanish": (3, "ended with exit code 0 and no report"),
+    "raise": (4, "trial: KeyError: 'absent' (work.py:"),
+    "input": (3, "the file is empty"),
+    "heavy": (3, "trial needs a_library_that_is_not_installed, which is not installed"),
+    "nan": (4, "a figure that is no number"),
+    "lie": (4, "the evidence proof.txt is not what the stage says it wrote"),
+    "undeclared": (4, "an output 'sound' that its record does not declare"),
+    "forge": (4, "the stage's answer is not valid"),
+    "shout": (3, "answered with something that is no report"),
+    "depth": (3, "answered with something that is no report"),
+    "infinite": (3, "answered with something that is no report"),
+    "nothing": (4, "the stage's answer cannot be judged"),
+    "verdict": (4, "the stage's answer cannot be judged"),
+    "nothing_seen": (4, "trial returned dict, not Observations or NotApplicable"),
+    "twice": (4, "the metric speed was given twice"),
+    "misspelt": (4, "ModuleNotFoundError: No module named 'mlops_stage_trial.wrok'"),
+}
+
+
+def test_however_a_stage_breaks_it_gets_an_error_report_and_the_next_stage_runs(bench):
+    reports = bench.run(*(bench.request(do, name=do.replace("_", "-")) for do in BREAKS), bench.request("pass", name="last"))
+    for do, (code, message) in BREAKS.items():
+        report = reports[do.replace("_", "-")]
+        assert (report.outcome, report.exit_code, report.error.code) == ("error", code, code), do
+        assert message in report.error.message
+        assert "\n" not in report.error.message
+    assert reports["last"].outcome == "passed"
+    assert bench.record.exit_code == 4
+
+
+@pytest.mark.parametrize("do", ["segfault", "raise"])
+def test_the_exit_code_is_that_of_the_stage_that_broke(bench, do):
     reports = bench.run(bench.request(do, name="first"), bench.request("pass", name="second"))
-    assert reports["first"].outcome == "error"
-    assert reports["first"].error.code == code
-    assert message in reports["first"].error.message
-    assert "\n" not in reports["first"].error.message
     assert reports["second"].outcome == "passed"
-    assert bench.record.exit_code == code
+    assert bench.record.exit_code == BREAKS[do][0]
 
 
 @pytest.mark.parametrize("limit", ["10MiB", "83MiB", "127MiB"])
@@ -138,24 +145,27 @@ def test_not_applicable_passes_and_says_why(bench):
     assert bench.record.exit_code == 0
 
 
-@pytest.mark.parametrize(
-    ("do", "values", "code"),
-    [
-        ("fail", {}, 1),
-        ("unsure", {}, 5),
-        ("unsure", {"on_inconclusive": "fail"}, 1),
-        ("unsure", {"on_inconclusive": "pass"}, 0),
-        ("pass", {"gates": "accuracy >= 0.99"}, 1),
-        ("fail", {"gates": "accuracy >= 0.8"}, 0),
-        ("pass", {"gates": "acuracy >= 0.99"}, 2),
-        ("pass", {"gates": "accuracy[sex=female] >= 0.5"}, 5),
-        ("pass", {"gates": "accuracy[sex=female] >= 0.5", "min_denominator": 5}, 0),
-        ("pass", {"gates": "speed >= 1"}, 0),
-    ],
-)
-def test_gates_replace_the_default_and_decide_the_exit_code(bench, do, values, code):
-    bench.one(do, **values)
-    assert bench.record.exit_code == code
+JUDGED = [
+    ("fail", {}, 1),
+    ("unsure", {}, 5),
+    ("unsure", {"on_inconclusive": "fail"}, 1),
+    ("unsure", {"on_inconclusive": "pass"}, 0),
+    ("pass", {"gates": "accuracy >= 0.99"}, 1),
+    ("fail", {"gates": "accuracy >= 0.8"}, 0),
+    ("pass", {"gates": "acuracy >= 0.99"}, 2),
+    ("pass", {"gates": "accuracy[sex=female] >= 0.5"}, 5),
+    ("pass", {"gates": "accuracy[sex=female] >= 0.5", "min_denominator": 5}, 0),
+    ("pass", {"gates": "speed >= 1"}, 0),
+]
+
+
+def test_gates_replace_the_default_and_decide_the_exit_code(bench):
+    bench.in_process()
+    reports = bench.run(*(bench.request(do, name=f"no{place}", **values) for place, (do, values, _) in enumerate(JUDGED)))
+    assert [reports[f"no{place}"].exit_code for place in range(len(JUDGED))] == [code for _, _, code in JUDGED]
+    for do, code in (("fail", 1), ("unsure", 5)):
+        bench.one(do)
+        assert bench.record.exit_code == code
 
 
 def test_what_was_found_before_a_part_failed_is_reported_without_a_verdict(bench):
@@ -168,6 +178,7 @@ def test_what_was_found_before_a_part_failed_is_reported_without_a_verdict(bench
 
 
 def test_an_unknown_metric_names_the_nearest(bench):
+    bench.in_process()
     report = bench.one(gates="acuracy >= 0.99")
     assert report.outcome == "error"
     assert "acuracy" in report.error.message
@@ -190,6 +201,7 @@ def test_consumers_run_after_what_they_consume_and_read_it(bench):
 
 
 def test_reports_of_earlier_jobs_are_read_but_those_of_this_run_win(bench, tmp_path):
+    bench.in_process()
     from mlops_stage.runner import folders
 
     bench.run(bench.request("fail", name="one"), bench.request("fail", name="two"))
@@ -206,12 +218,14 @@ def test_a_token_that_must_not_be_named_is_an_error_report(bench):
 
 
 def test_a_stage_of_a_later_run_reads_the_reports_in_the_output_directory(bench):
+    bench.in_process()
     bench.run(bench.request("fail", name="one"), bench.request("fail", name="two"))
     reports = bench.run(bench.request(stage="reader"), bench.request("pass", name="two"))
     assert [finding.message for finding in reports["reader"].findings] == ["one=failed True", "two=passed True"]
 
 
 def test_a_reporter_that_raises_costs_its_own_page_only(bench, tmp_path):
+    bench.in_process()
     reports = bench.run(bench.request("break_reporter", name="first"), bench.request(name="second"))
     assert {report.outcome for report in reports.values()} == {"passed"}
     assert bench.record.exit_code == 4
@@ -230,6 +244,7 @@ def test_a_refusal_is_an_error_report(bench):
 
 
 def test_pages_show_earlier_reports_but_the_exit_code_is_this_runs_alone(bench):
+    bench.in_process()
     bench.run(bench.request("fail", name="old"))
     reports = bench.run(bench.request(name="new"))
     assert set(reports) == {"old", "new"}
@@ -238,6 +253,7 @@ def test_pages_show_earlier_reports_but_the_exit_code_is_this_runs_alone(bench):
 
 
 def test_pages_are_written_between_stages_only_when_they_are_old(bench, tmp_path, monkeypatch):
+    bench.in_process()
     written = []
     write = pages.write
     monkeypatch.setattr(pages, "write", lambda *given: written.append(len(given[0].ids)) or write(*given))
@@ -250,7 +266,7 @@ def test_pages_are_written_between_stages_only_when_they_are_old(bench, tmp_path
 
 
 def test_in_process_does_the_same_work(bench):
-    bench.settings = replace(bench.settings, in_process=True)
+    bench.in_process()
     assert bench.one().outcome == "passed"
     assert bench.one("raise").error.code == 4
 
