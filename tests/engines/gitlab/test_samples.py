@@ -1,5 +1,6 @@
 """The pipelines of docs/examples/gitlab, letter for letter on gitlab-ci-local."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -86,6 +87,19 @@ def test_a_night(execute, moved):
     assert done.jobs["retrain"] == ("passed", 0)
     assert done.jobs["drift"] == (("amber", 1) if moved else ("amber", 5))
     assert ("training anew\n" in log) == moved
+
+
+def test_a_report_waits_in_a_cache_until_something_has_changed(execute, gitlab, load):
+    project, done = execute("if-changed")
+    assert done.jobs == {"mlops-scan": ("passed", 0)}, done.text[-4000:]
+    out = load("gitlab").artifacts(project, "mlops-scan") / "mlops-out/mlops-scan"
+    first = (out / "scan/report.json").read_bytes()
+    assert json.loads((out / "run.json").read_text())["reused"] == {}
+    shutil.rmtree(out)
+    again = gitlab.pipeline(project)
+    assert again.jobs == {"mlops-scan": ("passed", 0)}, again.text[-4000:]
+    assert list(json.loads((out / "run.json").read_text())["reused"]) == ["scan"]
+    assert (out / "scan/report.json").read_bytes() == first
 
 
 @pytest.fixture
