@@ -73,7 +73,7 @@ def test_the_scripts_run_as_they_were_written(tekton, written, tmp_path):
     (source / "wheels").mkdir(parents=True)
     task = next(written(INSTALLING).glob("task/mlops-scan/*/mlops-scan.yaml"))
     python = "/opt/mlops/venv/bin/python"
-    status = tekton.start(task, {"image": IMAGE, "wheels": "wheels", "python": python}, source)
+    status = tekton.start(task, {"image": tekton.image, "wheels": "wheels", "python": python}, source)
     assert (status.succeeded, status.codes) == (False, {"run": 3})
     assert re.search(r"^error: .*mlops-stage==0\.1\.0|^error: cannot (install|make)|no wheel", status.logs["step-run"], re.MULTILINE)
     assert "SyntaxError" not in status.logs["step-run"]

@@ -174,7 +174,10 @@ def test_two_step_actions_in_one_task_know_nothing_of_each_other(tekton, source,
 def test_reports_of_one_task_are_read_by_the_next(tekton, source, tmp_path):
     reports = tmp_path / "reports"
     reports.mkdir()
-    tekton.start(tekton.find("task", "mlops-trial"), {"image": IMAGE, "out": "/workspace/reports/trial"}, source, reports=reports)
+    given = {"image": IMAGE, "out": "/workspace/reports/trial", "if-changed": "true"}
+    first, again = (tekton.start(tekton.find("task", "mlops-trial"), given, source, reports=reports) for _ in range(2))
+    assert (first.results["report-digest"], first.succeeded) == (again.results["report-digest"], again.succeeded)
+    assert "nothing has changed" in again.logs["step-run"], again.logs["step-run"]
     task = tekton.find("task", "mlops-reader")
     tekton.start(task, {"image": IMAGE, "reports": "/workspace/reports/trial"}, source, reports=reports)
     report = json.loads((source / "mlops-out/reader/report.json").read_text())
