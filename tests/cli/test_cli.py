@@ -277,12 +277,19 @@ def on_a_terminal(command, *args, **env):
 
 
 def test_on_a_terminal_there_is_a_bar_with_the_time_left(trial):
-    code, text = on_a_terminal(trial, "trial")
+    code, text = on_a_terminal(trial, "trial", CI="")
     assert code == 0
     assert "half way" in text
     assert "50 %" in text
     assert "\x1b[" in text
     assert "trial: started" not in text
+
+
+def test_a_terminal_of_a_pipeline_gets_lines_and_no_bar(trial):
+    code, text = on_a_terminal(trial, "trial", CI="true")
+    assert code == 0
+    assert "trial: started" in text
+    assert "half way" not in text
 
 
 def test_no_color_is_honoured(trial):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from mlops_stage.report import Report
     from mlops_stage.runner import Watch
 
+_LOGS = ("CI", "GITHUB_ACTIONS", "GITLAB_CI", "JENKINS_URL", "TF_BUILD")
+"""What CI systems set: what looks like a terminal there is a log that keeps every frame of a bar."""
 _LINE_SECONDS = 10.0
 """How often a stage says how far it is where there is no terminal."""
 
@@ -28,7 +31,7 @@ def watching(*, quiet: bool, verbose: bool) -> Iterator[Watch]:
     """The watcher that suits the terminal."""
     if quiet:
         yield _Silent(verbose=verbose)
-    elif sys.stderr is not None and sys.stderr.isatty():
+    elif sys.stderr is not None and sys.stderr.isatty() and not any(os.environ.get(name) for name in _LOGS):
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 

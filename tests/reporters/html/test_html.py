@@ -9,8 +9,8 @@ from html.parser import HTMLParser
 import pytest
 
 from mlops_stage.estimates import NotEstimable, Point, Rate
-from mlops_stage.report import Curve, Matrix, Metric, Outcome, Report, Run
-from mlops_stage.reporters.html import render
+from mlops_stage.report import Curve, Matrix, Metric, Outcome, Report, Run, Verdict
+from mlops_stage.reporters.html import render, view
 
 VOID = {"meta", "link", "br", "rect", "line", "circle", "polyline"}
 
@@ -169,7 +169,7 @@ def test_thousands_of_slices_and_findings_stay_one_short_page(runs):
     assert len(shown.encode()) < 100_000
     assert "shop = shop of horrors" in said
     assert "9,989 more slices in crowded/report.json, 200 of them could not be estimated." in said
-    assert "12 of 10,001 slices, worst first" in said
+    assert "12 of 10,001 slices, most surely worse than all rows first" in said
     assert "more in crowded/report.json" in said
 
 
@@ -251,3 +251,14 @@ def test_settings_that_were_not_given_are_not_listed(runs):
     said = Page(text(runs("passed"))).said
     assert "workclass, education" in said
     assert "baseline None" not in said
+
+
+def test_one_gate_of_thousands_is_seen_in_the_bar_of_all(runs):
+    run = runs("failed")
+    (report,) = run.reports
+    lost = next(gate for gate in report.gates if gate.verdict == "failed")
+    good = replace(lost, verdict=Verdict.PASSED)
+    many = replace(run, reports=(replace(report, gates=(lost, *[good] * 2_999)),))
+    widths = {kind: float(wide) for wide, kind in re.findall(r'<rect [^>]*width="([\d.]+)"[^>]*class="(\w+) share"', str(view.share(many)))}
+    assert widths["failed"] >= 15
+    assert sum(widths.values()) == pytest.approx(1000, abs=0.2)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 GATES = 200
 """Gates of one report that the page holds."""
+_SEEN = 15
+"""Of 1,000: the least width of a verdict in the bar of all gates."""
 PASSED = 10
 """Gates that are shown unfolded even if all of them passed."""
 
@@ -140,16 +142,15 @@ def subjects(run: Run) -> tuple[Subject, ...]:
 def share(run: Run) -> Markup | str:
     """The verdicts of all gates as one divided bar."""
     verdicts = [gate.verdict for report in run.reports for gate in report.gates]
+    counts = {verdict: verdicts.count(verdict) for verdict in (Verdict.PASSED, Verdict.FAILED, Verdict.INCONCLUSIVE)}
+    occurring = {verdict: count for verdict, count in counts.items() if count}
+    free = 1000 - _SEEN * len(occurring)  # what one gate of thousands says must be seen too
     parts = []
-    done = 0
-    for verdict in (Verdict.PASSED, Verdict.FAILED, Verdict.INCONCLUSIVE):
-        count = verdicts.count(verdict)
-        if count:
-            width = 1000 * count / len(verdicts)
-            parts.append(
-                element("rect", x=f"{1000 * done / len(verdicts):.1f}", y="0", width=f"{width:.1f}", height="10", class_=f"{verdict} share")
-            )
-            done += count
+    done = 0.0
+    for verdict, count in occurring.items():
+        width = _SEEN + free * count / len(verdicts)
+        parts.append(element("rect", x=f"{done:.1f}", y="0", width=f"{width:.1f}", height="10", class_=f"{verdict} share"))
+        done += width
     return decoration(*parts, width=1000, height=10, class_="shares") if parts else ""
 
 
@@ -174,7 +175,7 @@ def _section(report: Report, anchor: str, whence: str) -> Section:
         findings=found,
         findings_rest=f"{counted(found_rest, 'more finding')} of other rules in {where}." if found_rest else "",
         tables=tuple(_tables(report, asked, where)),
-        slices=tuple(_sliced(group, report, where, is_open=place == 0) for place, group in enumerate(groups)),
+        slices=tuple(_sliced(group, report, where, asked, is_open=place == 0) for place, group in enumerate(groups)),
         slices_rest=f"{counted(groups_rest, 'more metric')} by slice in {where}." if groups_rest else "",
         figures=tuple(drawn(figure, where) for figure in report.figures),
         files=_files(report),
@@ -223,13 +224,14 @@ def _tables(report: Report, asked: set[tuple[str, Slice]], where: str) -> Iterat
         yield _listed(title, single.rows, single.left_out, where, single.where)
 
 
-def _sliced(group: choice.Sliced, report: Report, where: str, *, is_open: bool) -> Table:
+def _sliced(group: choice.Sliced, report: Report, where: str, asked: set[tuple[str, Slice]], *, is_open: bool) -> Table:
     whole = next((metric for metric in report.metrics if metric.name == group.name and not metric.slice), None)
     reference = None if whole is None or isinstance(whole.estimate, NotEstimable) else whole.estimate.value
     spans = [bars.span(metric.estimate) for metric in group.rows]
     scale = None if all(bars.whole(metric.estimate) for metric in group.rows) else bars.common(spans, reference)
     total = len(group.rows) + group.left_out
-    order = "worst first" if group.rows[0].direction else "farthest from all rows first"
+    order = f"most surely {'worse than' if group.rows[0].direction else 'other than'} all rows first"
+    order = f"what gates name first, then {order}" if any((metric.name, metric.slice) in asked for metric in group.rows) else order
     unknown = f", {group.unknown:,} of them could not be estimated" if group.unknown else ""
     return Table(
         title=f"{group.name} by slice",
