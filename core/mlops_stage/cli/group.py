@@ -48,6 +48,10 @@ class Suite(click.Group):
         """All that is installed."""
         return host.discover(os.environ)
 
+    def owns(self, name: str) -> bool:
+        """Whether that is a command of its own, and no stage."""
+        return name in self._own
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Our own commands, then the stages."""
         del ctx

@@ -200,7 +200,7 @@ def tell(suite: Suite, record: Run, terminal: str, out: Path, env: Mapping[str, 
 
     if record.exit_code is not ExitCode.INTERRUPTED:  # whoever ended it wants one line, not the reports
         say(terminal, nl=False)
-        commands, failures = emission.emit(record, suite.catalogue, env)
+        commands, failures = emission.emit(record, suite.catalogue, env, _from_here(out))
         say(commands, nl=False)
         record = replace(record, failures=(*record.failures, *failures))
         page = out / "report.html"

@@ -20,8 +20,16 @@ if TYPE_CHECKING:
 TERMINAL = "-"
 
 
-def emit(run: Run, catalogue: Catalogue, env: Mapping[str, str]) -> tuple[str, tuple[Failure, ...]]:
-    """Write what the adapters of this CI system have to say to its files; returns what belongs on standard output, and what failed."""
+def emit(run: Run, catalogue: Catalogue, env: Mapping[str, str], out: Path) -> tuple[str, tuple[Failure, ...]]:
+    """Write what the adapters of this CI system have to say to its files; returns what belongs on standard output, and what failed.
+
+    Args:
+        run: what is told.
+        catalogue: whose adapters tell it.
+        env: of the process.
+        out: the output directory, as later steps of the same job name it.
+    """
+    env = {**env, "MLOPS_INPUT_OUT": out.as_posix()}  # an option may have named another one
     said = ""
     failures: list[Failure] = []
     for adapter in catalogue.adapters.values():

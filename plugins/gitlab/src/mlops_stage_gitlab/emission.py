@@ -29,7 +29,7 @@ def emit(run: Run, env: Mapping[str, str]) -> dict[str, str]:
     """Texts for standard output (`-`) and for the file that the component names."""
     values = outputs(run)
     kept = fitting(values, _most(env))
-    said = [f"mlops-stage: {page}" for page in _pages(env)]
+    said = [f"mlops-stage: {page}" for page in _pages(env)] if run.reports else []
     if len(kept) < len(values):
         said.append(f"mlops-stage: GitLab hands on {counted(len(kept), 'variable')}; {len(values) - len(kept)} more are in outputs.env")
     texts = {"-": "".join(f"{line}\n" for line in said)}

@@ -21,7 +21,9 @@ def detect(env: Mapping[str, str]) -> bool:
 
 
 def emit(run: Run, env: Mapping[str, str]) -> dict[str, str]:
-    """`name=value`, one per line; those of the only stage of a run stand by their own names too."""
+    """`name=value`, one per line; those of the only stage of a run stand by their own names too. Nothing where there is no report that could be published."""
+    if not run.reports:
+        return {}
     return {env[OUTPUTS]: "".join(f"{name}={' '.join(value.split())}\n" for name, value in outputs(run).items())}
 
 
