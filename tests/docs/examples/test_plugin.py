@@ -4,9 +4,11 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 REPOSITORY = Path(__file__).parents[3]
 PLUGIN = REPOSITORY / "docs" / "examples" / "plugin"
@@ -16,9 +18,12 @@ PLUGIN = REPOSITORY / "docs" / "examples" / "plugin"
 def installed(tmp_path_factory):
     """A fresh environment that holds the base install and the plugin, nothing of the repository's own."""
     top = tmp_path_factory.mktemp("plugin")
-    subprocess.run([sys.executable, "-m", "venv", top / "venv"], check=True)
-    pip = [top / "venv" / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, REPOSITORY, PLUGIN], check=True, cwd=top)
+    for source in (REPOSITORY, PLUGIN):
+        build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", top, source]
+        subprocess.run(build, check=True, capture_output=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", top / "venv"], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", top / "venv" / "bin" / "python", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, *top.glob("*.whl")], check=True, cwd=top)
     return top / "venv" / "bin" / "mlops-stage"
 
 
@@ -30,6 +35,12 @@ def size(installed, tmp_path):
         return subprocess.run([installed, *map(str, args)], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
 
     return run
+
+
+def test_what_builds_it_is_named():
+    """The environment of these tests has it anyway; that of a user's pip has what stands there."""
+    system = tomllib.loads((PLUGIN / "pyproject.toml").read_text())["build-system"]
+    assert [Requirement(one).name for one in system["requires"]] == [system["build-backend"].split(".")[0]] == ["hatchling"]
 
 
 @pytest.mark.slow

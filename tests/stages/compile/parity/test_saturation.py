@@ -190,7 +190,7 @@ def test_a_model_that_was_rounded_by_somebody_else_is_looked_at_too(zoo, tmp_pat
     """Its artefact answers as it does here, and both may answer otherwise elsewhere."""
     zoo.written(eight_bit(largest, classes=2), tmp_path / "m.onnx")
     place = {"root": tmp_path, "run_dir": tmp_path / "out", "out": tmp_path / "out" / "compile", "cache": tmp_path / "cache", "env": {}}
-    seen = act(CompileParams.model_validate({"model": "m.onnx", "effort": "deep", "rows": 20, "precision": ["fp32"]}), Workspace(**place))
+    seen = act(CompileParams.model_validate({"model": "m.onnx", "effort": "quick", "rows": 20, "precision": ["fp32"]}), Workspace(**place))
     (shipped,) = [one.message for one in seen.findings if one.rule == "compile/shipped"]
     assert ("overflow on" in shipped and "as of the model as given" in shipped) == told
 
