@@ -2,11 +2,14 @@
 
 import hashlib
 import importlib.util
+import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 import stages
 from mlops_stage import host, native
@@ -14,6 +17,7 @@ from mlops_stage.adapter import Layout
 
 pytestmark = pytest.mark.engine
 
+ROOT = Path(__file__).parents[3]
 CATALOGUE = host.discover({host.ALLOW_LIST: "none"})
 _spec = importlib.util.spec_from_file_location("tiny_index", Path(__file__).parents[2] / "native" / "index.py")
 index = importlib.util.module_from_spec(_spec)
@@ -86,6 +90,23 @@ def test_a_wrong_input_makes_no_pipeline(execute, load, inputs, told):
     assert done.code == 1
     assert told in done.text
     assert "TypeError" not in done.text
+
+
+PART = re.compile(r"^<!-- not run: part of a .gitlab-ci.yml -->\n```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def test_parts_of_a_pipeline_that_the_page_shows_are_taken_together(execute):
+    """They need runners and caches of one's own; that they fit the components is seen without running a job."""
+    parts = [YAML(typ="safe").load(text) for text in PART.findall((ROOT / "docs/how-to/use-in-gitlab.md").read_text(encoding="utf-8"))]
+    whole = {name: item for part in parts for name, item in part.items()}
+    included = [item for part in parts for item in part.get("include", ())]
+    for name in ("full-pipeline", "quality"):
+        included.append({"component": included[0]["component"].replace("quality", name)})
+    done = execute(json.dumps({**whole, "include": included}), "--list-json")
+    assert done.code == 0, done.text
+    assert set(whole) - {"include"} == {"mlops-evaluate", "mlops-quality"}
+    named = {job["name"] for job in json.loads(done.text[done.text.index("[\n") :])}
+    assert named == {"mlops-evaluate", "mlops-sign", "mlops-verify", "mlops-quality", "quality-candidate", "quality-baseline"}
 
 
 def test_a_plugins_component_asks_for_the_image(execute):

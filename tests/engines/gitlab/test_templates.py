@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from mlops_stage import __version__
+
 ROOT = Path(__file__).resolve().parents[3]
 TEMPLATES = sorted((ROOT / "plugins/gitlab/templates").glob("*.yml"))
 SAMPLES = sorted((ROOT / "docs/examples/gitlab").glob("*.gitlab-ci.yml"))
@@ -103,21 +105,46 @@ def test_nothing_is_fetched_without_its_hash(template):
             assert not re.search(r"curl|wget|pip3? install (?!.*--require-hashes)|git clone", script)
 
 
-@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.name.split(".")[0])
-def test_samples_give_only_inputs_that_exist_in_their_form(sample):
-    """The engine takes unknown inputs; GitLab refuses them, and numbers where a text is declared."""
-    from mlops_stage import __version__
-
-    included = read(sample.read_text(encoding="utf-8"))["include"]
-    assert included
+def faults(included):
+    """What GitLab would refuse in these entries of `include:`, and the engine would not: it takes unknown inputs, and numbers where a text is declared."""
     for item in included:
         found = re.fullmatch(r"\$CI_SERVER_FQDN/mlops/components/([a-z-]+)@(.+)", item["component"])
-        assert found[2] == __version__
         header = declared(ROOT / "plugins/gitlab/templates" / f"{found[1]}.yml")
-        given = item.get("inputs", {})
-        assert set(given) <= set(header)
-        assert all(isinstance(value, str) for value in given.values())
-        assert all(value in header[name].get("options", [value]) for name, value in given.items())
+        if found[2] != __version__:
+            yield found[2]
+        for name, value in item.get("inputs", {}).items():
+            if not isinstance(value, str) or value not in header.get(name, {"options": ()}).get("options", [value]):
+                yield name
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.name.split(".")[0])
+def test_samples_give_only_inputs_that_exist_in_their_form(sample):
+    included = read(sample.read_text(encoding="utf-8"))["include"]
+    assert included
+    assert list(faults(included)) == []
+
+
+@pytest.mark.parametrize(("given", "found"), [({"modle": "m"}, "modle"), ({"seed": 3}, "seed"), ({"effort": "slow"}, "effort")])
+def test_an_input_that_gitlab_refuses_is_found(given, found):
+    component = f"$CI_SERVER_FQDN/mlops/components/quality@{__version__}"
+    assert list(faults([{"component": component, "inputs": {"model": "m.onnx", **given}}])) == [found]
+    assert list(faults([{"component": component.replace(__version__, "0.0.1")}])) == ["0.0.1"]
+
+
+FENCE = re.compile(r"^<!-- ([^\n]+) -->\n```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def shown(page):
+    """The YAML that a page shows, with what its mark says of it."""
+    return FENCE.findall((ROOT / page).read_text(encoding="utf-8"))
+
+
+def test_what_the_pages_quote_is_part_of_a_pipeline_that_is_run():
+    run = "".join((Path(__file__).with_name(f"test_{name}.py")).read_text(encoding="utf-8") for name in ("samples", "keyless"))
+    quoted = [mark for page in ("README.md", "docs/how-to/use-in-gitlab.md") for mark, _ in shown(page) if "gitlab/" in mark]
+    names = [re.fullmatch(r"from: examples/gitlab/(\S+)\.gitlab-ci\.yml", mark)[1] for mark in quoted]
+    assert {"one-job", "if-changed"} <= set(names)
+    assert [name for name in names if f'"{name}"' not in run and f'"{name}.gitlab-ci.yml"' not in run] == []
 
 
 @pytest.mark.engine
