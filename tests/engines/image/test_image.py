@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 
 def test_it_runs_as_nobody_and_starts_nothing_of_its_own(built):

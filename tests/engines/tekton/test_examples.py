@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 import stages
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 EXAMPLES = Path(__file__).parents[3] / "docs" / "examples" / "tekton"
 GIVEN = {
@@ -24,6 +24,7 @@ GIVEN = {
 }
 CONFIG = """\
 version: 1
+effort: quick
 model: model.onnx
 data: test.csv
 label: truth
@@ -112,7 +113,7 @@ def test_a_pull_request_ends_in_one_page_which_turns_red_where_a_report_is_missi
 
 
 RELEASE = """\
-  compile: {effort: quick, gates: ["size_ratio[target=host] <= 2"]}
+  compile: {gates: ["size_ratio[target=host] <= 2"]}
   sbom: {}
   verify: {require: [data, scan, quality, fairness, compile_exact, compile_small, sbom]}
 """
