@@ -39,6 +39,8 @@ class Field:
     """As written on the command line: `--row-id`; a repeatable one in the singular, `--gate`."""
     repeats: bool = False
     """Whether the option may be given several times, once for each item of a list."""
+    lines: bool = False
+    """Whether a list that comes as text has one item on each line, for its items may hold commas."""
     path: bool = False
     argument: bool = False
     names_variable: bool = False
@@ -75,6 +77,7 @@ def _field(name: str, info: FieldInfo) -> Field:
         choices=choices,
         option="--" + str(extra.get("option", name)).replace("_", "-"),
         repeats=kind == "list" and "option" in extra,
+        lines=bool(extra.get("lines")),
         path=bool(extra.get("path")),
         argument=bool(extra.get("argument")),
         names_variable=bool(extra.get("names_variable")),

@@ -250,7 +250,10 @@ class Params(Asked):
     gates: Annotated[
         tuple[str, ...],
         BeforeValidator(_lines),
-        Field(description="criterion such as 'accuracy >= 0.8' or 'tpr[sex=female] >= 0.7'", json_schema_extra={"option": "gate"}),
+        Field(
+            description="criterion such as 'accuracy >= 0.8' or 'tpr[sex=female] >= 0.7'",
+            json_schema_extra={"option": "gate", "lines": True},
+        ),
     ] = ()
     effort: Annotated[Literal["quick", "standard", "deep"], Field(description="how much budget (draws, queries, rows) to use")] = "standard"
     seed: Annotated[int, Field(ge=0, lt=2**63, description="seed of everything random")] = 0

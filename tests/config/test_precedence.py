@@ -179,7 +179,7 @@ JWT = "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJodHRwczovL2NpIn0.c2VjcmV0LXNpZ25hdHVyZQ"
 def test_what_a_file_should_hold_is_refused_in_the_place_of_its_path_and_not_repeated(ask, given, value, what):
     ways = {
         "option": ("--model", {"options": {"model": value}, "cwd": Path("/")}),  # from elsewhere, so that paths are rooted
-        "variable": ("MLOPS_INPUT_MODEL", {"env": {"MLOPS_INPUT_MODEL": value}, "subcommand": True}),
+        "variable": ("input 'model' (MLOPS_INPUT_MODEL)", {"env": {"MLOPS_INPUT_MODEL": value}, "subcommand": True}),
         "yaml": ("mlops.yaml:2: model", {"text": f"version: 1\nmodel: {json.dumps(value)}\nruns:\n  - stage: trial\n"}),
     }
     who, asked = ways[given]
@@ -187,6 +187,20 @@ def test_what_a_file_should_hold_is_refused_in_the_place_of_its_path_and_not_rep
         ask(**asked)
     assert caught.value.message == f"{who} holds {what}, not the path of a file"
     assert caught.value.hint == "write it to a file and name that, or give --model <(...)"
+
+
+def test_a_file_whose_name_has_a_line_break_is_to_be_renamed(ask, tmp_path):
+    (tmp_path / "a\nb.onnx").write_text("")
+    with pytest.raises(UsageError, match="--model: a name of a file with a line break in it is not accepted") as caught:
+        ask(options={"model": "a\nb.onnx"})
+    assert caught.value.hint == "rename the file"
+
+
+@pytest.mark.parametrize("text", ["f1 > 0.5, f1 > 0.6", "f1 > 0.5\nacuracy"])
+def test_a_wrong_gate_in_a_variable_names_the_input_and_how_to_write_several(ask, text):
+    with pytest.raises(UsageError, match=r"^input 'gates' \(MLOPS_INPUT_GATES\): ") as caught:
+        ask(env={"MLOPS_INPUT_GATES": text}, subcommand=True)
+    assert caught.value.hint.endswith("write one gate per line, or a JSON list")
 
 
 @pytest.mark.parametrize(

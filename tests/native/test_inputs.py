@@ -34,3 +34,10 @@ def test_merging_takes_what_the_command_reads():
 
 def test_bootstrap_inputs_never_reach_the_params():
     assert all(item.variable.startswith("MLOPS_STAGE_") for item in inputs.BOOTSTRAP)
+
+
+def test_a_list_says_what_separates_its_items():
+    known = {item.name: item.help for item in inputs.of_stage(CATALOGUE, CATALOGUE.stages["quality"])}
+    assert known["gates"].endswith("; one per line, or a JSON list")
+    assert known["slices"].endswith("; joined by commas, or a JSON list")
+    assert "JSON" not in known["label"]

@@ -151,24 +151,36 @@ def _chosen(fields: tuple[Field, ...], entry: Entry, block: Values, config: Conf
         chosen.update(layer)
     for item in fields:
         if item.path and item.name in chosen:
-            _check_path(item, chosen[item.name])
+            _check_path(item, chosen[item.name], (config.root, invocation.cwd))
     from_here = {
         item.name for item in fields if item.path and (item.name in layers[0] or chosen.get(item.name, _UNSET).source.startswith(PREFIX))
     }
     return {name: _rooted(item, name in from_here, config.root, invocation.cwd) for name, item in chosen.items()}
 
 
-def _check_path(item: Field, given: Sourced) -> None:
+def _check_path(item: Field, given: Sourced, places: tuple[Path, Path]) -> None:
     """Refuse a file's content in the place of its path, before anything repeats it: a private key or a token would stand in reports and logs."""
     texts = given.value if isinstance(given.value, list | tuple) else [given.value]
     held = next((what for text in texts if isinstance(text, str) and (what := held_in(text))), "")
+    if held and any(isinstance(text, str) and _is_there(place, text) for text in texts for place in places):
+        raise UsageError(f"{_who(item, given)}: a name of a file with a line break in it is not accepted", "rename the file")
     if held:
         message = f"{_who(item, given)} holds {held}, not the path of a file"
         raise UsageError(message, f"write it to a file and name that, or give {item.option} <(...)")
 
 
+def _is_there(place: Path, text: str) -> bool:
+    """Whether that is the name of a file, however odd."""
+    try:
+        return os.path.lexists(place / text)
+    except ValueError:  # a NUL in it
+        return False
+
+
 def _who(item: Field, given: Sourced) -> str:
     """Where a value comes from and what it is called, each once: an option and a variable carry the name themselves."""
+    if given.source == item.variable:
+        return f"input '{item.kebab}' ({given.source})"
     named = given.source == item.option or given.source.startswith(PREFIX)
     return given.source if named else f"{given.source}: {item.name}"
 
@@ -254,5 +266,9 @@ def _validated(params: type[Asked], chosen: Values) -> Asked:
         try:
             gate.parse(text)
         except UsageError as error:
-            raise UsageError(f"{chosen['gates'].source}: {error.message}", error.hint) from error
+            item, field = chosen["gates"], next(other for other in describe(params) if other.name == "gates")
+            of_text = isinstance(item.value, str)
+            several = f"{'; ' if error.hint else ''}write one gate per line, or a JSON list" if of_text else ""
+            who = _who(field, item) if of_text else item.source
+            raise UsageError(f"{who}: {error.message}", error.hint + several) from error
     return made

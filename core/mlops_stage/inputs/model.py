@@ -36,6 +36,7 @@ _EXPORTS = {
     "R": (".rds", ".rdata"),
     "transformers": (".safetensors", ".gguf", ".bin"),
 }
+_PICKLES = (".pkl", ".pickle", ".joblib", ".dill")
 _HOW = {
     "scikit-learn": "export it to ONNX with skl2onnx (to_onnx)",
     "PyTorch": "export it to ONNX with torch.onnx.export",
@@ -155,11 +156,16 @@ def _check_kind(path: Path, what: str) -> None:
     framework = _framework(path)
     if framework is not None:
         raise InputError(
-            f"{what}: {shown(path.name)} is a model file of {framework}, which can run code when it is loaded: it is not opened",
+            f"{what}: {shown(path.name)} is {_named(path, framework)}, which can run code when it is loaded: it is not opened",
             f"{_HOW[framework]}, {_PREDICTIONS}",
         )
     if content is not None:
         raise InputError(f"{what}: {shown(path.name)} is {content.name}, not an ONNX model", f"export the model to ONNX, {_PREDICTIONS}")
+
+
+def _named(path: Path, framework: str) -> str:
+    """What it is by its suffix; a pickle may hold anything."""
+    return f"a Python pickle (often of {framework})" if path.suffix.lower() in _PICKLES else f"a model file of {framework}"
 
 
 def _framework(path: Path) -> str | None:

@@ -53,7 +53,7 @@ FROM = Input(
 REQUIRE = Input(
     name="require",
     variable="MLOPS_INPUT_REQUIRE",
-    help="ids that must be there and must have passed, as in data,fairness=inconclusive, or predicate types",
+    help="ids that must be there and must have passed, as in data,fairness=inconclusive, or predicate types; joined by commas, or a JSON list",
     kind="list",
 )
 STAGES = Input(name="stages", variable="MLOPS_INPUT_STAGES", help="ids of mlops.yaml to run, joined by commas", default="all of them")
@@ -89,6 +89,12 @@ def of_merge() -> tuple[Input, ...]:
 def _input(item: Field) -> Input:
     shown = ",".join(map(str, item.default)) if isinstance(item.default, tuple | list) else str(item.default)
     unset = item.default in (None, "", (), []) or item.kind == "mapping"
+    several = ("; one per line, or a JSON list" if item.lines else "; joined by commas, or a JSON list") if item.kind == "list" else ""
     return Input(
-        name=item.kebab, variable=item.variable, help=item.help, kind=item.kind, choices=item.choices, default="" if unset else shown
+        name=item.kebab,
+        variable=item.variable,
+        help=item.help + several,
+        kind=item.kind,
+        choices=item.choices,
+        default="" if unset else shown,
     )
