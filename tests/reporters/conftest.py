@@ -444,7 +444,7 @@ def any_run(request):
     return RUNS[request.param]()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def runs():
     """The run of a name."""
     return lambda name: RUNS[name]()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from functools import cache
 
 import pytest
 
@@ -77,14 +78,20 @@ def chromium():
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def rendered(runs):
+    """The page of a run, made once."""
+    return cache(lambda name: render(runs(name))["report.html"])
+
+
 @pytest.fixture
-def show(chromium, runs, tmp_path):
+def show(chromium, rendered, tmp_path):
     """The page of a run, opened; complaints of the browser and requests are collected on it."""
     contexts = []
 
     def opened(name, *, scheme="light", width=1200):
         file = tmp_path / "report.html"
-        file.write_text(render(runs(name))["report.html"], encoding="utf-8")
+        file.write_text(rendered(name), encoding="utf-8")
         contexts.append(chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme))
         page = contexts[-1].new_page()
         page.complaints, page.requested = [], []
@@ -135,12 +142,14 @@ def test_a_screen_reader_finds_landmarks_tables_and_pictures(show):
 
 
 @pytest.mark.parametrize("name", ["demo", "everything", "hostile", "crowded", "empty"])
-@pytest.mark.parametrize("width", [320, 768])
-def test_a_narrow_page_never_scrolls_sideways(show, name, width):
-    page = show(name, width=width)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    wide = "[...document.querySelectorAll('main *')].filter(e => !e.closest('.scroll, svg, .unseen, details:not([open])')"
-    assert page.evaluate(f"{wide} && e.getBoundingClientRect().right > {width} + 1).map(e => e.outerHTML.slice(0, 80))") == []
+def test_a_narrow_page_never_scrolls_sideways(show, name):
+    page = show(name, width=320)
+    for width in (320, 768):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("window.innerWidth") == width
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        wide = "[...document.querySelectorAll('main *')].filter(e => !e.closest('.scroll, svg, .unseen, details:not([open])')"
+        assert page.evaluate(f"{wide} && e.getBoundingClientRect().right > {width} + 1).map(e => e.outerHTML.slice(0, 80))") == []
 
 
 @pytest.mark.parametrize("name", ["everything", "hostile"])
