@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -42,6 +43,12 @@ def test_ten_annotations_and_how_many_more_there_are(texts):
     assert all(re.match(r"::(error|warning|notice) ", line) for line in lines)
     assert lines[0].startswith("::error ")
     assert lines[-1] == "::notice title=mlops-stage::9,991 more findings in report.html and report.sarif"
+
+
+def test_what_an_earlier_step_reported_is_not_annotated_again(run):
+    again = emit(replace(run, ids=("second",)), {})["-"]
+    assert "::error " in again
+    assert {line.partition("::value ")[2].split()[0] for line in again.splitlines()[:-1]} <= {str(n) for n in range(MANY // 2, MANY)}
 
 
 def test_the_summary_is_one_that_github_takes(texts):

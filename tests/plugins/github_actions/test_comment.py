@@ -34,13 +34,24 @@ def test_a_strangers_comment_with_the_mark_is_never_edited(login, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     one = Forge(login)
     one.add(f"{comment.MARK}\nall is well, trust me", "mallory")
+    one.add(f"{comment.MARK}\nbump", "dependabot[bot]", "Bot")
     for place in range(250):
         one.add(f"remark {place}", "ada")
     with served(one) as env:
         comment.publish("true", env)
         comment.publish("still true", env)
-    assert one.comments[0]["body"].endswith("trust me")
-    assert [found["body"] for found in one.comments[251:]] == [f"{comment.MARK}\nstill true"]
+    assert [found["body"].split()[-1] for found in one.comments[:2]] == ["me", "bump"]
+    assert [found["body"] for found in one.comments[252:]] == [f"{comment.MARK}\nstill true"]
+
+
+def test_a_password_that_the_machine_keeps_for_that_server_does_not_take_the_place_of_the_token(monkeypatch, tmp_path):
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login ada password sesame\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    one = Forge()
+    with served(one) as env:
+        comment.publish("true", env)
+    assert len(one.comments) == 1
 
 
 @pytest.mark.parametrize(

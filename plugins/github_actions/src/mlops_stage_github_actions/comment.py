@@ -23,6 +23,8 @@ _PAGES = 50
 _SECONDS = 30
 _LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
 _REFUSED = (401, 403, 404)
+_JOB = "github-actions[bot]"
+"""Who writes with the token of a job, which may not ask whose it is."""
 
 
 def publish(summary: str, env: Mapping[str, str]) -> str:
@@ -87,8 +89,8 @@ class _Forge:
             raise UsageError(f"GITHUB_API_URL: {shown(self._root)} is not encrypted, and a token would be sent to it", "write https://…")
         if not env.get("GITHUB_TOKEN"):
             raise UsageError("GITHUB_TOKEN is not set", "give it to this one step: env: GITHUB_TOKEN: ${{ github.token }}")
+        self._token = env["GITHUB_TOKEN"]
         self._headers = {
-            "Authorization": f"Bearer {env['GITHUB_TOKEN']}",
             "Accept": "application/vnd.github+json",
             "X-GitHub-Api-Version": "2022-11-28",
         }
@@ -99,9 +101,7 @@ class _Forge:
         for page in range(1, _PAGES + 1):
             comments = self.ask("GET", f"{place}?per_page=100&page={page}")
             for one in comments if isinstance(comments, list) else ():
-                author = one.get("user") or {}
-                mine = author.get("login") == login if login else author.get("type") == "Bot"
-                if mine and str(one.get("body", "")).startswith(MARK):
+                if (one.get("user") or {}).get("login") == login and str(one.get("body", "")).startswith(MARK):
                     return dict(one)
             if not isinstance(comments, list) or len(comments) < 100:  # noqa: PLR2004  (as many as were asked for)
                 return None
@@ -125,17 +125,24 @@ class _Forge:
             raise StageError("GitHub's answer is no JSON", "see whether GITHUB_API_URL is right") from error
 
     def _login(self) -> str:
-        """Whose the token is; empty for that of a job, which may not ask and writes as a bot."""
+        """Whose the token is."""
         answer = self._answer("GET", "/user", None)
         try:
-            return str(answer.json()["login"]) if answer.ok else ""
+            return str(answer.json()["login"]) if answer.ok else _JOB
         except (ValueError, KeyError, TypeError):
-            return ""
+            return _JOB
+
+    def _proven(self, request: Any) -> Any:
+        """The request with the token; as a header it would give way to what ~/.netrc holds for that server."""
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
 
     def _answer(self, method: str, place: str, body: Mapping[str, str] | None) -> Any:
         import requests
 
         try:
-            return requests.request(method, self._root + place, json=body, headers=self._headers, timeout=_SECONDS, allow_redirects=False)
+            return requests.request(
+                method, self._root + place, json=body, headers=self._headers, auth=self._proven, timeout=_SECONDS, allow_redirects=False
+            )
         except requests.RequestException as error:
             raise StageError(f"{shown(self._root)} cannot be asked: {type(error).__name__}", "see HTTPS_PROXY and SSL_CERT_FILE") from error

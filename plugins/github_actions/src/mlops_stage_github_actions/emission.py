@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlops_stage.report import Level
@@ -40,8 +41,11 @@ def emit(run: Run, env: Mapping[str, str]) -> dict[str, str]:
 
 
 def annotated(run: Run) -> str:
-    """Workflow commands for the gravest findings and the gates that did not pass; one more says how many there are beside."""
-    items = located(run)
+    """Workflow commands for the gravest findings and the gates that did not pass, of this run; one more says how many there are beside.
+
+    Reports of earlier steps in the same output directory had their annotations then.
+    """
+    items = located(replace(run, reports=run.own))
     shown = items if len(items) <= MOST_ANNOTATIONS else items[: MOST_ANNOTATIONS - 1]
     lines = [_annotation(item) for item in shown]
     if len(items) > len(shown):
