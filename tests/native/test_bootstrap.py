@@ -120,18 +120,15 @@ def test_a_changed_checkout_is_seen_whatever_lies_beside_the_change(quick, besid
     assert len(keys) == 2
 
 
-@pytest.mark.parametrize("said", ["variable", "file"])
-def test_a_checkout_is_installed_where_the_machine_demands_hashes_of_everything(machine, wheels, said):
-    """mlops-stage itself comes from the checkout, of which there is no hash; all else is installed by its hash anyway."""
+def test_a_checkout_is_installed_where_the_machine_demands_hashes_of_everything(machine, wheels):
+    """By a variable, and in its files of settings. mlops-stage itself comes from the checkout, of which there is no hash; all else has its own."""
     checkout(machine.folder)
+    for name, text in (("pip/pip.conf", "[install]\nrequire-hashes = true\n"), ("uv/uv.toml", "[pip]\nrequire-hashes = true\n")):
+        file = machine.folder / "home/.config" / name
+        file.parent.mkdir(parents=True)
+        file.write_text(text)
     env = {"MLOPS_STAGE_SOURCE": "source", "MLOPS_STAGE_WHEELS": str(wheels)}
-    if said == "variable":
-        env |= dict.fromkeys(("PIP_REQUIRE_HASHES", "UV_REQUIRE_HASHES", "UV_NO_BUILD"), "1")
-    else:
-        for name, text in (("pip/pip.conf", "[install]\nrequire-hashes = true\n"), ("uv/uv.toml", "[pip]\nrequire-hashes = true\n")):
-            file = machine.folder / "home/.config" / name
-            file.parent.mkdir(parents=True)
-            file.write_text(text)
+    env |= dict.fromkeys(("PIP_REQUIRE_HASHES", "UV_REQUIRE_HASHES", "UV_NO_BUILD"), "1")
     assert machine.says("run", **env)["has"] == ["tiny"]
 
 

@@ -15,14 +15,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 from machine import checkout  # a neighbour that is no package
 
 
-@pytest.fixture
-def once(machine, wheels):
-    temporary = machine.folder / "tmp"
+def once(folder, wheels):
+    temporary = folder / "tmp"
     temporary.mkdir()
     return {"MLOPS_STAGE_FRESH": "1", "MLOPS_STAGE_WHEELS": str(wheels), "TMPDIR": str(temporary)}
 
 
-def test_nothing_that_an_earlier_job_left_is_used_and_nothing_stays(machine, wheels, once):
+def test_nothing_that_an_earlier_job_left_is_used_and_nothing_stays(machine, wheels):
     kept = Path(machine.says("run", MLOPS_STAGE_WHEELS=str(wheels))["prefix"])
     caches = [kept, machine.folder / "home"]  # the environments, and what uv and pip keep
     poisoned = [file for cache in caches for file in cache.rglob("tiny.py")]
@@ -31,11 +30,12 @@ def test_nothing_that_an_earlier_job_left_is_used_and_nothing_stays(machine, whe
         file.unlink()  # it may be one file with two names
         file.write_text("VALUE = 'poisoned'\n")
     assert machine.says("run", MLOPS_STAGE_WHEELS=str(wheels))["value"] == "poisoned"
-    said = machine.says("run", "a b", **once)
+    env = once(machine.folder, wheels)
+    said = machine.says("run", "a b", **env)
     assert (said["value"], said["argv"]) == (1, ["run", "a b"])
     assert not Path(said["prefix"]).is_relative_to(kept.parent)
     assert not Path(said["prefix"]).exists()
-    assert list(Path(once["TMPDIR"]).iterdir()) == []
+    assert list(Path(env["TMPDIR"]).iterdir()) == []
     assert [item.name for item in kept.parent.iterdir()] == [kept.name]
 
 
@@ -48,18 +48,18 @@ def test_a_checkout(quick, wheels):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_what_stops_it_stops_the_command_and_leaves_nothing(quick, wheels, number):
-    temporary = quick.folder / "tmp"
-    temporary.mkdir()
-    with quick.start("run", "sleep", MLOPS_STAGE_FRESH="1", MLOPS_STAGE_WHEELS=str(wheels), TMPDIR=str(temporary)) as process:
+    env = once(quick.folder, wheels)
+    with quick.start("run", "sleep", **env) as process:
         running = json.loads(process.stdout.readline())
         process.send_signal(number)
-        assert process.wait(60) == 130 if number == signal.SIGINT else 128 + number
-    assert list(temporary.iterdir()) == []
+        assert process.wait(60) == 128 + number
+    assert list(Path(env["TMPDIR"]).iterdir()) == []
     with pytest.raises(ProcessLookupError):
         os.kill(running["pid"], 0)
 
 
-def test_what_cannot_be_installed_leaves_nothing(machine, once):
-    said = machine.refuses("run", **{**once, "MLOPS_STAGE_SHA256": "0" * 64})
+def test_what_cannot_be_installed_leaves_nothing(quick, wheels):
+    env = once(quick.folder, wheels)
+    said = quick.refuses("run", **{**env, "MLOPS_STAGE_SHA256": "0" * 64})
     assert said[1].startswith("error: cannot install mlops-stage==9.1")
-    assert list(Path(once["TMPDIR"]).iterdir()) == []
+    assert list(Path(env["TMPDIR"]).iterdir()) == []
