@@ -90,3 +90,13 @@ def test_what_to_add_to_the_pipeline_is_told_of_a_config_that_is_there_too(mlops
     assert done.stderr.startswith("error: mlops.yaml exists already and is left as it is")
     mlops.write("mlops.yaml", "stages: [")
     assert "add this to your github_actions pipeline:" in mlops("init").stdout
+
+
+@pytest.mark.usefixtures("table")
+@pytest.mark.parametrize(("name", "kind"), [("model.pkl", "sklearn"), ("net.PT", "torch")])
+def test_a_model_that_nobody_opens_is_named_with_the_way_out(mlops, tmp_path, name, kind):
+    (tmp_path / name).write_bytes(b"\x80\x04N.")
+    told = f"{name} is not opened, so nothing asks it yet: `mlops-stage init --export {kind}` writes a script"
+    assert told in mlops("init").stdout
+    (tmp_path / "predictions.csv").write_text("y_true,y_pred\n1,1\n", encoding="utf-8")
+    assert "is not opened" not in mlops("init", "--force").stdout

@@ -50,6 +50,7 @@ def command(suite: Suite) -> click.Command:
             )
         else:
             _told(path.name, written.count(f": {CHOOSE}"))
+            _unjudged(root)
         _pipelines(root, suite)
 
     return init
@@ -71,6 +72,20 @@ def _told(name: str, questions: int) -> None:
     if questions:
         click.echo(f"{counted(questions, 'value')} in it only you can know: look for {CHOOSE}")
     click.echo("next: mlops-stage run --plan")
+
+
+def _unjudged(root: Path) -> None:
+    """Why stages that judge answers are not in the file, where there is a model whose answers nobody has written down."""
+    from mlops_stage.config.exporting import kind_of
+    from mlops_stage.evidence.redact import shown
+    from mlops_stage.inputs.repository import files, unjudged
+
+    model = unjudged(files(root))
+    if model:
+        click.echo(
+            f"{shown(model)} is not opened, so nothing asks it yet: `mlops-stage init --export {kind_of(model)}` writes a script"
+            " that makes of it what quality and fairness judge"
+        )
 
 
 def _drafts(root: Path, suite: Suite) -> None:

@@ -11,7 +11,7 @@ import click
 
 from mlops_stage.cli.options import Place
 from mlops_stage.cli.run import DEFAULT_OUT, tell
-from mlops_stage.cli.terminal import say
+from mlops_stage.cli.terminal import complain, say
 from mlops_stage.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -53,6 +53,9 @@ def command(suite: Suite) -> click.Group:
         """
         from mlops_stage.runner import merging
 
+        for place in places:
+            if require and not place.exists():  # a job that broke leaves none, and what it owed is told by --require
+                complain(f"{place}: no such folder, passed over", word="warning")
         asked = merging.Asked(places=places, out=Path(out).absolute(), require=_requirements(require), private=private)
         record, terminal = merging.merge(asked, suite.catalogue, os.environ)
         return tell(suite, record, terminal, asked.out, os.environ).exit_code

@@ -16,6 +16,11 @@ KINDS = ("sklearn", "torch")
 """Frameworks for which there is a script."""
 
 
+def kind_of(model: str) -> str:
+    """The framework whose script suits a model file, by its suffix; the first where that says nothing."""
+    return "torch" if model.lower().endswith((".pt", ".pth")) else KINDS[0]
+
+
 def write(root: Path, kind: str, *, force: bool) -> Path:
     """Write the script for models of a framework into the root; returns its path.
 

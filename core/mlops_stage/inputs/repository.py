@@ -45,6 +45,12 @@ def weights(paths: Sequence[str]) -> str | None:
     return next((path for suffix in _MODELS for path in paths if path.lower().endswith(suffix)), None)
 
 
+def unjudged(paths: Sequence[str]) -> str | None:
+    """The model file that nothing opens, where there is neither another form of it nor its predictions: no stage can then judge its answers."""
+    found = weights(paths)
+    return None if found is None or found.lower().endswith(".onnx") or called(tables(paths), PREDICTION_WORDS) else found
+
+
 def called(paths: Sequence[str], words: Sequence[str]) -> str | None:
     """The first path whose file name holds one of the words, by the order of the words."""
     return next((path for word in words for path in paths if word in path.rpartition("/")[2].lower()), None)

@@ -85,6 +85,24 @@ def test_the_way_with_a_key_signs(project):
             "https://code.example",
         ),
         (
+            "https://github.com/org/repo",
+            ["Jenkinsfile"],
+            "https://jenkins.example/job/NAME/",
+            "https://jenkins.example/oidc",
+        ),
+        (
+            "https://code.example/org/repo",
+            [".tekton/pipeline.yaml"],
+            "https://kubernetes.io/namespaces/NAMESPACE/serviceaccounts/NAME",
+            "https://kubernetes.default.svc.cluster.local",
+        ),
+        (
+            "https://github.com/org/repo.git",
+            ["Jenkinsfile", ".github/workflows/ml.yaml"],
+            "https://github.com/org/repo/.github/workflows/ml.yaml@refs/heads/trunk",
+            "https://token.actions.githubusercontent.com",
+        ),
+        (
             "",
             [],
             "https://github.com/OWNER/REPOSITORY/.github/workflows/ml.yml@refs/heads/trunk",

@@ -61,13 +61,17 @@ def verify(root: Path) -> tuple[Way, ...]:
 
 
 def _signer(root: Path) -> tuple[str, str]:
-    """Identity and issuer of a job of this repository, as Fulcio names them; on GitHub where nothing says otherwise."""
+    """Identity and issuer of a job of this repository, as Fulcio names them; on GitHub where nothing says otherwise. What no file tells has the form only."""
     found = _ADDRESS.fullmatch(_said(root / ".git" / "config", _ORIGIN))
     host, path = (found["host"], found["path"]) if found else ("github.com", "OWNER/REPOSITORY")
     branch = _said(root / ".git" / "refs" / "remotes" / "origin" / "HEAD", _BRANCH) or _said(root / ".git" / "HEAD", _BRANCH) or "main"
     if "gitlab" in host or (root / ".gitlab-ci.yml").is_file():
         return f"https://{host}/{path}//.gitlab-ci.yml@refs/heads/{branch}", f"https://{host}"
     workflows = sorted(one.name for one in (root / ".github" / "workflows").glob("*.y*ml"))
+    if not workflows and any(one.is_file() for one in root.glob("*enkinsfile*")):
+        return "https://jenkins.example/job/NAME/", "https://jenkins.example/oidc"
+    if not workflows and any((root / name).is_dir() for name in (".tekton", "tekton")):
+        return "https://kubernetes.io/namespaces/NAMESPACE/serviceaccounts/NAME", "https://kubernetes.default.svc.cluster.local"
     workflow = workflows[0] if workflows else "ml.yml"
     return f"https://{host}/{path}/.github/workflows/{workflow}@refs/heads/{branch}", "https://token.actions.githubusercontent.com"
 
