@@ -369,3 +369,11 @@ def test_a_policy_that_would_not_be_enforced_stops_the_run(trial, args):
     assert problem(done)[0].startswith("MLOPS_POLICY is set")
     assert not (trial.cwd / "mlops-out").exists()
     assert trial("trial", MLOPS_POLICY="").returncode == 0
+
+
+def test_what_is_an_input_of_pipelines_and_no_option_is_led_to_its_place(trial):
+    said, hint = problem(trial("run", "--stages", "quality"))
+    assert said == "no such option '--stages'"
+    assert hint == "write it without an option: mlops-stage run [OPTIONS] [ID]..."
+    _, hint = problem(trial("report", "merge", "--from", "a"))
+    assert hint == "write it without an option: mlops-stage report merge [OPTIONS] DIR..."

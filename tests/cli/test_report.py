@@ -42,3 +42,11 @@ def test_what_a_variable_does_not_say_is_told(trial, jobs):
     ):
         run = trial("report", "merge", **env)
         assert (run.returncode, told in run.stderr) == (2, True), (env, run.stderr)
+
+
+def test_a_place_that_is_not_there_is_named_although_what_is_required_is(trial, jobs):
+    jobs("ja", "a")
+    run = trial("report", "merge", "ja", "nope", "--require", "a", "--out", "both")
+    assert run.returncode == 0
+    assert "nope: no such folder, passed over" in run.stderr
+    assert "ja: " not in run.stderr

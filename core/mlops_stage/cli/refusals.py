@@ -25,7 +25,14 @@ def explained(error: click.ClickException) -> StageError:
         return UsageError(error.format_message())
     see = f"`{error.ctx.command_path if error.ctx else 'mlops-stage'} --help`"
     if isinstance(error, click.NoSuchOption) and error.ctx:
-        known = [name for param in error.ctx.command.get_params(error.ctx) for name in param.opts if name.startswith("--")]
+        params = error.ctx.command.get_params(error.ctx)
+        variable = "MLOPS_INPUT_" + error.option_name.strip("-").upper()
+        if any(
+            isinstance(param, click.Argument) and param.envvar == variable for param in params
+        ):  # an input of a pipeline, but no option here
+            usage = error.ctx.command.get_usage(error.ctx).removeprefix("Usage: ")
+            return UsageError(f"no such option '{error.option_name}'", f"write it without an option: {usage}")
+        known = [name for param in params for name in param.opts if name.startswith("--")]
         near = alike(error.option_name, known)
         return UsageError(f"no such option '{error.option_name}'", f"did you mean '{near}'? See {see}" if near else f"see {see}")
     message = error.format_message().splitlines()[0].rstrip(".")
