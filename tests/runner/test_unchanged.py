@@ -192,10 +192,10 @@ def test_other_code_of_the_same_version(trial, tmp_path):
     shutil.copytree(trial.env["PYTHONPATH"], tmp_path / "site")
     trial.env["PYTHONPATH"] = str(tmp_path / "site")
     for expected in (False, True):
-        assert ("used again" in trial.anew("trial", "--if-changed").stderr) is expected
+        assert ("used again" in trial("trial", "--if-changed").stderr) is expected
     work = tmp_path / "site/mlops_stage_trial/work.py"
     work.write_text(work.read_text() + "\n")
-    assert "used again" not in trial.anew("trial", "--if-changed", "-v").stderr
+    assert "used again" not in trial("trial", "--if-changed", "-v").stderr
 
 
 def _edit(path, **changes):
