@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import importlib.util
-import json
 import os
 import pickle
 import shutil
@@ -19,7 +18,8 @@ import pytest
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE))
-from scenarios import Bench  # noqa: E402  (it lies beside this file, which the line above makes known)
+import ready  # noqa: E402  (it lies beside this file, which the line above makes known)
+from scenarios import Bench  # noqa: E402  (as above)
 
 _REQUIRED = os.environ.get("MLOPS_STAGE_REQUIRE_ENGINES", "").split()
 """Names of engines whose absence is a failure and no skip."""
@@ -137,14 +137,9 @@ def _machine(folder: Path, release: Path) -> dict[str, str]:
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", wheels, release]
     subprocess.run(build, check=True, capture_output=True)
     shutil.rmtree(release / "build", ignore_errors=True)
-    interpreter, keys = _found(release)
+    interpreter, keys = ready.found(release)
     _fetch(interpreter, wheels)
-    for key in keys:
-        python = folder / "environments" / key / "bin" / "python"
-        python.parent.mkdir(parents=True)
-        python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
-        python.chmod(0o755)
-        (python.parents[1] / "pyvenv.cfg").write_text("home = the environment of the tests\n")
+    ready.offer(folder / "environments", keys)
     (folder / "uv.toml").write_text("no-index = true\n")
     return {
         "MLOPS_STAGE_ENVIRONMENTS": str(folder / "environments"),
@@ -161,22 +156,6 @@ def _fetch(interpreter: str, wheels: Path) -> None:
     listed = [word for name in ("core", "sign") for word in ("-r", ROOT / f"core/mlops_stage/native/locks/{name}.txt")]
     fetch = [sys.executable, "-m", "pip", "--python", interpreter, "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     subprocess.run([*fetch, "--require-hashes", "--only-binary", ":all:", "--dest", wheels, *listed], check=True, capture_output=True)
-
-
-def _found(release: Path) -> tuple[str, list[str]]:
-    """The interpreter that the bootstrap finds, and the keys under which it looks for the environments of a checkout."""
-    locks = ["report", *(file.stem for file in (release / "core/mlops_stage/native/locks").glob("*.txt"))]  # `report merge` is no stage
-    code = (
-        "import json, sys; sys.path.insert(0, sys.argv[1] + '/core/mlops_stage/native'); import bootstrap;"
-        "print(json.dumps([sys.executable, *(bootstrap.Order({'MLOPS_STAGE_SOURCE': sys.argv[1]}, name).key() for name in sys.argv[2:])]))"
-    )
-    named = [shutil.which(f"python3{minor}") for minor in (".14", ".13", ".12", ".11", "")]
-    for python in filter(None, named):
-        done = subprocess.run([python, "-B", "-I", "-c", code, release, *locks], capture_output=True, text=True, check=False)
-        if done.returncode == 0:
-            interpreter, *keys = json.loads(done.stdout)
-            return interpreter, keys
-    raise AssertionError("there is no Python on PATH that is new enough")
 
 
 @pytest.fixture(scope="session")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sysconfig
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import ready
 from ruamel.yaml import YAML
 from scenarios import Job, Ran
 
@@ -83,12 +85,14 @@ class Act:
         """Execute the jobs as one workflow; what each call left, by job."""
         return self.done(project, jobs, keep)[1]
 
-    def done(self, project: Path, jobs: Sequence[Job], keep: Path) -> tuple[Done, dict[str, list[Ran]]]:
-        """The same, and the steps as act tells of them."""
+    def done(
+        self, project: Path, jobs: Sequence[Job], keep: Path, env: Mapping[str, Mapping[str, str]] | None = None
+    ) -> tuple[Done, dict[str, list[Ran]]]:
+        """The same, and the steps as act tells of them; `env` gives jobs variables of their own."""
         folder = project / ".github" / "workflows"
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "scenarios.yml").open("w", encoding="utf-8") as stream:
-            YAML().dump(_workflow(jobs), stream)
+            YAML().dump(_workflow(jobs, env or {}), stream)
         commit(project)
         done = self.workflow(project, ".github/workflows/scenarios.yml", keep)
         assert set(done.jobs) == {job.name for job in jobs}, done.stderr[-3000:]
@@ -105,6 +109,18 @@ def start(bench: Bench) -> Act:
     return Act(binary=binary, release=bench.release, home=bench.home, env=env, actions={"acme/trial@v1": bench.trial})
 
 
+def light(act: Act, folder: Path) -> Act:
+    """The same with as much of the release as is read where environments are there already: act packs all of it for each call."""
+    files = [path for place in ("plugins/github_actions", "core/mlops_stage/native") for path in (act.release / place).rglob("*")]
+    for file in (act.release / "action.yml", *files):
+        if file.is_file() and file.suffix != ".pyc":
+            target = folder / "release" / file.relative_to(act.release)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
+    ready.offer(folder / "environments", ready.found(folder / "release")[1])
+    return replace(act, release=folder / "release", env={**act.env, "MLOPS_STAGE_ENVIRONMENTS": str(folder / "environments")})
+
+
 def commit(project: Path) -> None:
     """Make the folder a repository whose head holds all of its files."""
     git = ["git", "-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
@@ -115,12 +131,15 @@ def commit(project: Path) -> None:
     subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "All files"], cwd=project, check=True)
 
 
-def _workflow(jobs: Sequence[Job]) -> dict[str, Any]:
+def _workflow(jobs: Sequence[Job], env: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
     return {
         "name": "scenarios",
         "on": "push",
         "permissions": {"contents": "read"},
-        "jobs": {job.name: {"runs-on": "ubuntu-latest", "steps": _steps(job)} for job in jobs},
+        "jobs": {
+            job.name: {"runs-on": "ubuntu-latest", **({"env": dict(env[job.name])} if job.name in env else {}), "steps": _steps(job)}
+            for job in jobs
+        },
     }
 
 

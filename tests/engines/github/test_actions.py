@@ -26,7 +26,8 @@ def ran(act, once):
         asked = {"passed": {}, "failed": {"gates": "accuracy >= 0.99"}, "inconclusive": {"gates": "accuracy[sex=female] >= 0.5"}}
         jobs = [Job(name=name, calls=(Call(stage="trial", inputs=inputs),)) for name, inputs in asked.items()]
         jobs.append(Job(name="again", calls=(Call(stage="trial", inputs=AGAIN), Call(stage="trial", inputs=AGAIN))))
-        return act.done(project, jobs, keep)
+        jobs.append(Job(name="told", calls=(Call(stage="trial"), Call(stage="trial", inputs={"label": "second"}))))
+        return act.done(project, jobs, keep, {"told": {"MLOPS_INPUT_LABEL": "first", "MLOPS_INPUT_ID": ""}})
 
     return once("actions-github", execute)
 
@@ -60,8 +61,14 @@ def test_what_has_not_changed_does_not_run_again(ran):
     assert json.loads((first.out / "run.json").read_text())["reused"] == {"trial": "kept-0/trial"}
 
 
+def test_a_variable_of_the_job_holds_where_no_input_is_given(ran):
+    assert [one.report()["params"]["label"] for one in ran[1]["told"]] == ["first", "second"]
+
+
 def test_nothing_is_left_to_the_next_step(ran):
-    for calls in ran[1].values():
+    for name, calls in ran[1].items():
+        if name == "told":  # those are the job's own
+            continue
         env = (calls[0].out / "env.txt").read_text()
         assert "MLOPS_INPUT_" not in env
 
@@ -71,9 +78,9 @@ def test_the_first_run_on_a_machine_installs_what_the_lock_names(act, tmp_path):
     project.mkdir()
     keep.mkdir()
     bare = replace(act, env={**act.env, "MLOPS_STAGE_ENVIRONMENTS": str(environments)})
-    call = Call(stage="scan", inputs={"model": "model.onnx"})
-    first, second = bare.run(stages.project(project), [Job(name="scan", calls=(call, call))], keep)["scan"]
+    call = Call(stage="verify", inputs=stages.STAGES["verify"].green)
+    first, second = bare.run(stages.project(project), [Job(name="verify", calls=(call, call))], keep)["verify"]
     assert (first.state, first.exit_code) == ("passed", 0), first.log[-2000:]
-    assert second.report("scan") == first.report("scan")
+    assert second.report("verify") == first.report("verify")
     (built,) = [path for path in environments.iterdir() if not path.name.startswith(".")]
-    assert list(built.glob("lib/python*/site-packages/mlops_stage/stages/scan/__init__.py"))
+    assert list(built.glob("lib/python*/site-packages/mlops_stage/stages/signing/__init__.py"))

@@ -25,8 +25,6 @@ OUTPUTS = {
 }
 """Those of every action; see emission.outputs."""
 TOKEN = Input(name="token", variable="GITHUB_TOKEN", help="token that may write on pull requests", default="that of the job")
-_OTHERWISE = {TOKEN.name: " || github.token"}
-"""What an expression says for an input that is empty."""
 _FOLDER = "plugins/github_actions"
 _RUN = "run.sh"
 
@@ -41,6 +39,7 @@ def native(catalogue: Catalogue, layout: Layout) -> dict[str, str]:
     made = {f"{folder}{_RUN}": _script(layout), **({} if own else bootstrap.texts(layout))}
     for stage in catalogue.stages.values():
         action = _action(
+            layout,
             f"mlops-stage {stage.kebab}",
             f"{stage.summary}.",
             inputs.of_stage(catalogue, stage),
@@ -50,17 +49,18 @@ def native(catalogue: Catalogue, layout: Layout) -> dict[str, str]:
         )
         made[f"{folder}{stage.kebab}/action.yml"] = text.heading(layout) + text.yaml(action)
     if layout.kind != "plugin":
-        made |= {path: text.heading(layout) + text.yaml(action) for path, action in _of_no_stage(folder).items()}
+        made |= {path: text.heading(layout) + text.yaml(action) for path, action in _of_no_stage(layout, folder).items()}
     if own:
         made |= workflows.reusable(catalogue, layout, described)
     return made
 
 
-def _of_no_stage(folder: str) -> dict[str, dict[str, Any]]:
+def _of_no_stage(layout: Layout, folder: str) -> dict[str, dict[str, Any]]:
     """What is ours alone; whoever ships a stage of his own has these beside him."""
     script = f'"$MLOPS_STAGE_ACTION/../{_RUN}"'
     return {
         "action.yml": _action(
+            layout,
             "mlops-stage evaluate",
             "Data, quality, fairness, attacks, bill of materials and signatures: run the stages that mlops.yaml names.",
             inputs.of_run(),
@@ -68,6 +68,7 @@ def _of_no_stage(folder: str) -> dict[str, dict[str, Any]]:
             f'"$MLOPS_STAGE_ACTION/{folder}{_RUN}" run',
         ),
         f"{folder}merge/action.yml": _action(
+            layout,
             "mlops-stage merge",
             "Make one page and one verdict of what separate jobs reported.",
             inputs.of_merge(),
@@ -75,6 +76,7 @@ def _of_no_stage(folder: str) -> dict[str, dict[str, Any]]:
             f"{script} report merge",
         ),
         f"{folder}comment/action.yml": _action(
+            layout,
             "mlops-stage comment",
             "Write the summary on the pull request, as one comment that is kept up to date.",
             (inputs.OUT, TOKEN),
@@ -85,6 +87,7 @@ def _of_no_stage(folder: str) -> dict[str, dict[str, Any]]:
 
 
 def _action(  # noqa: PLR0913, PLR0917  (what an action is made of)
+    layout: Layout,
     name: str,
     description: str,
     offered: Iterable[Input],
@@ -96,7 +99,7 @@ def _action(  # noqa: PLR0913, PLR0917  (what an action is made of)
     return {
         "name": name,
         "description": description,
-        "author": "The mlops-stage authors",
+        **({} if layout.kind == "plugin" else {"author": "The mlops-stage authors"}),
         "branding": {"icon": "shield", "color": "blue"},
         "inputs": {item.name: {"description": described(item), "required": False, "default": ""} for item in every},
         **({"outputs": {key: _output(key, told) for key, told in outputs.items()}} if outputs else {}),
@@ -117,13 +120,18 @@ def described(item: Input) -> str:
 
 def _step(every: Iterable[Input], command: str, settings: Mapping[str, str]) -> dict[str, Any]:
     """Values travel by the step's environment alone: nothing of a user's stands in the script. Exit code 5 is amber, which GitHub shows as a warning."""
-    given = {item.variable: f"${{{{ inputs.{item.name}{_OTHERWISE.get(item.name, '')} }}}}" for item in every}
+    given = {item.variable: f"${{{{ inputs.{item.name} || {_otherwise(item)} }}}}" for item in every}
     return {
         "id": "run",
         "shell": "bash",
         "env": {**given, **settings, "MLOPS_STAGE_ACTION": "${{ github.action_path }}"},
         "run": f"bash {command} || {{ code=$?; [ $code -eq 5 ] || exit $code; }}",
     }
+
+
+def _otherwise(item: Input) -> str:
+    """What holds for an empty input: the variable of the job or the workflow, which the step's own would hide. A token is the job's or is given, to this step alone."""
+    return "github.token" if item == TOKEN else f"env.{item.variable}"
 
 
 def _script(layout: Layout) -> str:

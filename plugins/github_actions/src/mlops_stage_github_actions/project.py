@@ -24,33 +24,56 @@ def present(root: Path) -> bool:
 
 
 def snippet(root: Path) -> str:
-    """The job to add: it runs what mlops.yaml names; what must prove who it is comes in a job of its own, with the permission for that."""
+    """The jobs to add: one runs what mlops.yaml names; what must prove who it is comes in a job of its own, with the permission for that.
+
+    What reads what that one made comes in a job after it.
+    """
     known = host.discover(os.environ).stages
     entries = [(name, known[stage]) for name, stage in _entries(root) if stage in known]
-    together = [(name, stage) for name, stage in entries if not workflows.alone(stage)]
     apart = {stage.name: stage for _, stage in entries if workflows.alone(stage)}
-    return _evaluating(together, apart=bool(apart)) + "".join(map(_apart, apart.values()))
-
-
-def _evaluating(entries: list[tuple[str, Stage]], *, apart: bool) -> str:
-    needs = tuple(need for _, stage in entries for need in stage.needs)
-    checkout = workflows.PINNED["actions/checkout"]
-    only = f"        with:\n          stages: {','.join(name for name, _ in entries)}\n" if apart else ""
-    return (
-        "  evaluate:\n    name: Evaluate\n    runs-on: ubuntu-latest\n"
-        + _permissions(workflows.permissions(needs), "judged")
-        + f"    steps:\n      - uses: actions/checkout@{checkout[0]} # {checkout[1]}\n        with:\n          persist-credentials: false\n"
-        + f"      - uses: mlops/evaluate@{workflows.RELEASE}\n{only}"
-        + (_upload() if apart else "")
+    after = [(name, stage) for name, stage in entries if stage.name not in apart and apart.keys() & set(stage.consumes)]
+    first = [(name, stage) for name, stage in entries if stage.name not in apart and (name, stage) not in after]
+    return "".join(
+        [
+            f"  # among the jobs of a workflow in {WORKFLOWS}\n",
+            _job("evaluate", "Evaluate", first, only=bool(apart)) + _UPLOAD,
+            *map(_apart, apart.values()),
+            *(
+                [_job("verify", "Verify", after, only=True, needs=tuple(apart)) + "      # whatever deploys follows here\n"]
+                if after
+                else []
+            ),
+        ]
     )
 
 
-def _upload() -> str:
-    action, (commit, release) = "actions/upload-artifact", workflows.PINNED["actions/upload-artifact"]
-    return (
-        f"      - if: always()\n        uses: {action}@{commit} # {release}\n        with:\n          name: {workflows.ARTIFACT}\n"
-        f"          path: |\n            {workflows.ARTIFACT}\n            !{workflows.ARTIFACT}/*/evidence/private/**\n"
+def _job(key: str, title: str, entries: list[tuple[str, Stage]], *, only: bool, needs: tuple[str, ...] = ()) -> str:
+    """Judge these; with `needs`, on what those jobs hand on."""
+    wanted = workflows.permissions(tuple(need for _, stage in entries for need in stage.needs))
+    return "".join(
+        [
+            f"  {key}:\n    name: {title}\n",
+            f"    needs: {needs[0] if len(needs) == 1 else list(needs)}\n" if needs else "",
+            "    runs-on: ubuntu-latest\n",
+            _permissions(wanted, "judged"),
+            f"    steps:\n      - uses: {_pinned('actions/checkout')}\n        with:\n          persist-credentials: false\n",
+            _DOWNLOAD if needs else "",
+            f"      - uses: mlops/evaluate@{workflows.RELEASE}\n",
+            f"        with:\n          stages: {','.join(name for name, _ in entries)}\n" if only else "",
+        ]
     )
+
+
+def _pinned(action: str) -> str:
+    commit, release = workflows.PINNED[action]
+    return f"{action}@{commit} # {release}"
+
+
+_UPLOAD = (
+    f"      - if: always()\n        uses: {_pinned('actions/upload-artifact')}\n        with:\n          name: {workflows.ARTIFACT}\n"
+    f"          path: |\n            {workflows.ARTIFACT}\n            !{workflows.ARTIFACT}/*/evidence/private/**\n"
+)
+_DOWNLOAD = f"      - uses: {_pinned('actions/download-artifact')}\n        with:\n          name: {workflows.ARTIFACT}\n          path: {workflows.ARTIFACT}\n"
 
 
 def _apart(stage: Stage) -> str:
