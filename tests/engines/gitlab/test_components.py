@@ -92,6 +92,11 @@ def test_a_wrong_input_makes_no_pipeline(execute, load, inputs, told):
     assert "TypeError" not in done.text
 
 
+def listed(done):
+    assert done.code == 0, done.text
+    return {job["name"]: job for job in json.loads(done.text[done.text.index("[\n") :])}
+
+
 PART = re.compile(r"^<!-- not run: part of a .gitlab-ci.yml -->\n```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -102,11 +107,21 @@ def test_parts_of_a_pipeline_that_the_page_shows_are_taken_together(execute):
     included = [item for part in parts for item in part.get("include", ())]
     for name in ("full-pipeline", "quality"):
         included.append({"component": included[0]["component"].replace("quality", name)})
-    done = execute(json.dumps({**whole, "include": included}), "--list-json")
-    assert done.code == 0, done.text
+    jobs = listed(execute(json.dumps({**whole, "include": included}), "--list-json"))
     assert set(whole) - {"include"} == {"mlops-evaluate", "mlops-quality"}
-    named = {job["name"] for job in json.loads(done.text[done.text.index("[\n") :])}
-    assert named == {"mlops-evaluate", "mlops-sign", "mlops-verify", "mlops-quality", "quality-candidate", "quality-baseline"}
+    assert set(jobs) == {"mlops-evaluate", "mlops-sign", "mlops-verify", "mlops-quality", "quality-candidate", "quality-baseline"}
+
+
+@pytest.mark.parametrize(("protected", "expected"), [("true", ["on_success"] * 2), ("false", ["never"] * 2)])
+def test_one_stage_of_ones_own_is_enough_and_only_protected_branches_are_signed_for(execute, load, protected, expected):
+    text = (
+        "stages: [build]\ninclude:\n"
+        f"  - component: {COMPONENTS}/full-pipeline@{load('gitlab').VERSION}\n    inputs: {{stage: build, sign: key, sign-key: signing.key}}\n"
+    )
+    jobs = listed(execute(text, "--list-json", "--variable", f"CI_COMMIT_REF_PROTECTED={protected}"))
+    assert {job["stage"] for job in jobs.values()} == {"build"}
+    assert [need["job"] for need in jobs["mlops-verify"]["needs"]] == ["mlops-evaluate", "mlops-sign"]
+    assert [jobs[f"mlops-{name}"]["when"] for name in ("sign", "verify")] == expected
 
 
 def test_a_plugins_component_asks_for_the_image(execute):

@@ -26,7 +26,7 @@ CLAIMS = {"project_path": "acme/models", "ci_config_ref_uri": "gitlab.com/acme/m
 
 @pytest.fixture(scope="module")
 def ran(gitlab, load, sigstore, tmp_path_factory):
-    """Only what gitlab.com would have by itself is given beside the file: the token, and whose Sigstore it is."""
+    """Only what gitlab.com would have by itself is given beside the file: the token, that the branch is protected, and whose Sigstore it is."""
     project = stages.project(tmp_path_factory.mktemp("release"))
     shutil.copy(SAMPLES / "mlops.yaml", project)
     shutil.copy(SAMPLES / "release.gitlab-ci.yml", project / ".gitlab-ci.yml")
@@ -34,6 +34,7 @@ def ran(gitlab, load, sigstore, tmp_path_factory):
     trust = str(sigstore.folder / "trust_config.json")
     beside = replace(gitlab, enter=("nsenter", *_services._JOIN, "-t", str(sigstore.process), "-n"))
     variables = {
+        "CI_COMMIT_REF_PROTECTED": "true",
         "SIGSTORE_ID_TOKEN": sigstore.token("gitlab", **CLAIMS),
         "MLOPS_INPUT_SIGN__TRUST_CONFIG": trust,
         "MLOPS_INPUT_VERIFY__TRUST_CONFIG": trust,

@@ -119,9 +119,15 @@ def secret(tmp_path):
     return private, public
 
 
+PROTECTED = {"CI_COMMIT_REF_PROTECTED": "true"}
+"""What GitLab says on the branch of the samples; the engine says of every branch that anybody may push to it."""
+
+
 def test_a_release_with_a_key(execute, load, secret):
     private, public = secret
-    project, done = execute("release-with-key", lambda project: shutil.copy(public, project), MLOPS_INPUT_SIGN__KEY=str(private))
+    project, done = execute(
+        "release-with-key", lambda project: shutil.copy(public, project), MLOPS_INPUT_SIGN__KEY=str(private), **PROTECTED
+    )
     assert done.jobs == dict.fromkeys(["mlops-evaluate", "mlops-sign", "mlops-verify", "deploy"], ("passed", 0)), done.text[-4000:]
     kept = load("gitlab").artifacts(project, "mlops-sign") / "mlops-out/mlops-sign"
     assert {file.name for file in (kept / "attestations").glob("*.sigstore.json")} >= {"quality.sigstore.json", "fairness.sigstore.json"}
@@ -134,6 +140,6 @@ def test_a_release_whose_gate_failed_is_neither_signed_nor_deployed(execute, sec
         text = (project / "mlops.yaml").read_text()
         (project / "mlops.yaml").write_text(text.replace("accuracy >= 0.5", "accuracy >= 0.999", 1))
 
-    _, done = execute("release-with-key", files, MLOPS_INPUT_SIGN__KEY=str(secret[0]), MLOPS_INPUT_STAGES="quality")
+    _, done = execute("release-with-key", files, MLOPS_INPUT_SIGN__KEY=str(secret[0]), MLOPS_INPUT_STAGES="quality", **PROTECTED)
     assert done.jobs == {"mlops-evaluate": ("failed", 1)}, done.text[-4000:]
     assert done.code == 1

@@ -15,7 +15,7 @@ SAMPLES = sorted((ROOT / "docs/examples/gitlab").glob("*.gitlab-ci.yml"))
 PLACE = re.compile(r"\$\[\[ *inputs\.([a-z0-9-]+) *\]\]")
 KEYS = {"type", "description", "default", "options", "regex"}
 """All that an input of ours says; GitLab's schema takes any other key without a word."""
-CHOSEN = {"image", "job-name", "stage", "install", "prefix", "sign", "sign-stage"}
+CHOSEN = {"image", "job-name", "stage", "install", "prefix", "sign"}
 """Inputs about the pipeline itself; every other one only ever stands as the value of a variable in which nothing is replaced."""
 
 

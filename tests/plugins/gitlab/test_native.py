@@ -65,12 +65,12 @@ def test_without_sign_and_verify_the_pipeline_only_evaluates():
     assert not [name for name in header["spec"]["inputs"] if name.startswith(("sign", "verify"))]
 
 
-def test_a_merge_request_is_never_signed_for():
+def test_neither_a_merge_request_nor_a_branch_of_everybody_is_signed_for():
     _, body = made(Layout(version="1"))["plugins/gitlab/templates/full-pipeline.yml"]
     for name in ("sign", "verify"):
         rules = body[f"$[[ inputs.prefix ]]-{name}"]["rules"]
         assert rules
-        assert all('$CI_PIPELINE_SOURCE != "merge_request_event"' in rule["if"] for rule in rules)
+        assert all('&& $CI_PIPELINE_SOURCE != "merge_request_event" && $CI_COMMIT_REF_PROTECTED == "true"' in rule["if"] for rule in rules)
 
 
 def test_a_field_with_the_name_of_an_input_of_every_component_is_refused(monkeypatch):

@@ -18,8 +18,8 @@ _SHARED = ("model", "config")
 """What all three jobs are told."""
 _FIXED = {"sign": ("ambient",), "verify": ("bundles",)}
 """Fields that the pipeline itself answers."""
-_TRUSTED = '$CI_PIPELINE_SOURCE != "merge_request_event"'
-"""What comes with a merge request is judged, and not yet signed for."""
+_TRUSTED = '$CI_PIPELINE_SOURCE != "merge_request_event" && $CI_COMMIT_REF_PROTECTED == "true"'
+"""What comes with a merge request, or lies on a branch that anybody may push to, is judged, and not yet signed for."""
 _COMMAND = "MLOPS_STAGE_COMMAND"
 
 
@@ -51,16 +51,15 @@ def _choices(*, signed: bool) -> dict[str, Any]:
             "default": "mlops",
             "regex": "^[a-z]([a-z0-9-]{0,40}[a-z0-9])?$",
         },
-        "stage": {"type": "string", "description": "stage of the pipeline that evaluates", "default": "test"},
+        "stage": {"type": "string", "description": "stage of the pipeline that all these jobs belong to", "default": "test"},
     }
     if signed:
         chosen["sign"] = {
             "type": "string",
-            "description": "sign, and verify after: none, with the identity of the job (add id_tokens to <prefix>-sign), or with a key (sign-key)",
+            "description": "sign on protected branches and tags, and verify after: none, with the identity of the job (add id_tokens to <prefix>-sign), or with a key (sign-key)",
             "default": "none",
             "options": ["none", "identity", "key"],
         }
-        chosen["sign-stage"] = {"type": "string", "description": "stage of the pipeline that signs and verifies", "default": "deploy"}
     return chosen
 
 
@@ -75,7 +74,7 @@ def _evaluate(run: tuple[Input, ...]) -> dict[str, Any]:
 
 
 def _after(name: str, values: dict[str, Any]) -> dict[str, Any]:
-    """A job that reads the reports of those before it."""
+    """A job that reads the reports of those before it; `needs` orders them, so that no pipeline must have a further stage for it."""
     before = [f"{_PREFIX}-{one}" for one in ("evaluate", *_FIXED) if one != name][: 1 if name == "sign" else 2]
     folders = [f"mlops-out/{one}" for one in before]
     rules: list[dict[str, Any]] = [
@@ -89,7 +88,7 @@ def _after(name: str, values: dict[str, Any]) -> dict[str, Any]:
         fixed["MLOPS_INPUT_BUNDLES"] = f"{folders[-1]}/attestations"
     return {
         "extends": f".{_PREFIX}-common",
-        "stage": spec.asked("sign-stage"),
+        "stage": spec.asked("stage"),
         "rules": rules,
         "needs": before,
         "variables": {**fixed, **values},
