@@ -8,6 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from mlops_stage import __version__
+from mlops_stage_gitlab.project import snippet
 
 ROOT = Path(__file__).resolve().parents[3]
 TEMPLATES = sorted((ROOT / "plugins/gitlab/templates").glob("*.yml"))
@@ -129,6 +130,36 @@ def test_an_input_that_gitlab_refuses_is_found(given, found):
     component = f"$CI_SERVER_FQDN/mlops/components/quality@{__version__}"
     assert list(faults([{"component": component, "inputs": {"model": "m.onnx", **given}}])) == [found]
     assert list(faults([{"component": component.replace(__version__, "0.0.1")}])) == ["0.0.1"]
+
+
+SIGNED = "version: 1\nmodel: m.onnx\nstages:\n  quality: {}\n  sbom: {}\n"
+
+
+@pytest.mark.parametrize(
+    ("sign", "verify", "inputs"),
+    [
+        ("ambient: true", "identity: me, issuer: https://gitlab.com", {"sign": "identity"}),
+        ("ambient: true", "", {"sign": "identity", "verify-identity": "CHOOSE", "verify-issuer": "CHOOSE"}),
+        ("key: k.pem", "key: k.pub", {"sign": "key"}),
+        ("key: k.pem", "", {"sign": "key", "verify-key": "CHOOSE"}),
+    ],
+)
+def test_what_init_prints_lets_no_job_that_evaluates_sign(tmp_path, sign, verify, inputs):
+    stages = f"  sign: {{{sign}}}\n" + (f"  verify: {{{verify}}}\n" if verify else "")
+    (tmp_path / "mlops.yaml").write_text(SIGNED + stages)
+    printed = read(snippet(tmp_path))
+    (included,) = printed.pop("include")
+    assert included["inputs"] == {"stages": "quality,sbom"} | inputs
+    assert list(faults([included])) == []
+    asked = {"mlops-sign": {"id_tokens": {"SIGSTORE_ID_TOKEN": {"aud": "sigstore"}}}}
+    assert printed == (asked if inputs["sign"] == "identity" else {})
+
+
+@pytest.mark.parametrize("text", [SIGNED, "version: 1\nruns: [", "version: 1\nstages:\n  sign: {ambient: true}\n"])
+def test_where_nothing_is_evaluated_and_then_signed_init_prints_the_block_alone(tmp_path, text):
+    (tmp_path / "mlops.yaml").write_text(text)
+    (item,) = read(snippet(tmp_path))["include"]
+    assert set(item) == {"component"}
 
 
 FENCE = re.compile(r"^<!-- ([^\n]+) -->\n```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
