@@ -24,7 +24,7 @@ _IDENTITY = """\
 
 mlops-sign: # only the file of the project itself may ask for tokens
   id_tokens:
-    SIGSTORE_ID_IDENTITY:
+    SIGSTORE_ID_TOKEN:
       aud: sigstore
 """
 
