@@ -35,6 +35,7 @@ _INSIDE = "/opt/mlops"
 MOST_BYTES = 1024
 """All results of a step stay below it, whatever the stage: looked at after every TaskRun."""
 _RESULT = 1
+_GROUP = 65532
 _CODES = {"inconclusive": 5}
 _PROGRAM = f'#!/bin/sh\nexec {_INSIDE}/venv/bin/python -P -m mlops_stage "$@"\n'
 
@@ -132,15 +133,22 @@ class Tekton:
             return dict(zip([job.name for job in jobs], pool.map(lambda job: self._job(project, job, keep), jobs), strict=True))
 
     def start(
-        self, task: Path, params: Mapping[str, Any], source: Path | None, *, actions: Sequence[Path] = (), reports: Path | None = None
+        self,
+        task: Path,
+        params: Mapping[str, Any],
+        source: Path | None,
+        *,
+        actions: Sequence[Path] = (),
+        reports: Path | None = None,
+        group: int | None = _GROUP,
     ) -> Status:
-        """One TaskRun, from its objects to its status."""
+        """One TaskRun, from its objects to its status; `group` is that of the Pod's volumes."""
         claims = {name: folder for name, folder in (("source", source), ("reports", reports)) if folder}
         with tempfile.TemporaryDirectory(dir=self.home) as folder:
             scratch = Path(folder)
             order, pod = scratch / "run.yaml", scratch / "pod.json"
             with order.open("w", encoding="utf-8") as stream:
-                YAML().dump(_task_run(task, params, claims), stream)
+                YAML().dump(_task_run(task, params, claims, group), stream)
             built = self._taskpod("pod", task, order, *actions)
             node = kubelet.Node(images=self.images, claims=claims, secrets=self.secrets, token=self.token, enter=self.enter)
             ended = kubelet.run(built, node, scratch / "node")
@@ -176,7 +184,7 @@ class Tekton:
         return answer
 
 
-def _task_run(task: Path, params: Mapping[str, Any], claims: Mapping[str, Path]) -> dict[str, Any]:
+def _task_run(task: Path, params: Mapping[str, Any], claims: Mapping[str, Path], group: int | None) -> dict[str, Any]:
     return {
         "apiVersion": "tekton.dev/v1",
         "kind": "TaskRun",
@@ -184,7 +192,7 @@ def _task_run(task: Path, params: Mapping[str, Any], claims: Mapping[str, Path])
         "spec": {
             "taskRef": {"name": task.stem},
             "params": [{"name": name, "value": value} for name, value in params.items()],
-            "podTemplate": {"securityContext": {"fsGroup": 65532}},
+            **({"podTemplate": {"securityContext": {"fsGroup": group}}} if group is not None else {}),
             "workspaces": [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in claims],
         },
     }

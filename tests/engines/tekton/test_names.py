@@ -41,11 +41,26 @@ def test_an_output_of_theirs_does_not_replace_a_result_of_ours():
 
 
 def test_samples_and_pages_follow():
-    sample = samples.task_run(objects.task(UNIT, LAYOUT))
-    assert sample["spec"]["params"] == [{"name": "mlops-image", "value": samples.EXAMPLE_IMAGE}]
-    step = samples.task_with_step(objects.step_action(UNIT, LAYOUT))["spec"]["steps"][0]
+    image = objects.example_image(LAYOUT)
+    sample = samples.task_run(objects.task(UNIT, LAYOUT), image)
+    assert sample["spec"]["params"] == [{"name": "mlops-image", "value": image}]
+    step = samples.task_with_step(objects.step_action(UNIT, LAYOUT), image)["spec"]["steps"][0]
     assert [item["name"] for item in step["params"]] == ["mlops-image", "mlops-workspace"]
     assert "`mlops-image`" in pages.of_task(objects.task(UNIT, LAYOUT), "task/mlops-pictures/2.3/mlops-pictures.yaml")
+
+
+@pytest.mark.parametrize(
+    ("layout", "image"),
+    [
+        (Layout(version="0.1.0"), "registry.example.com/mlops-stage@sha256:"),
+        (LAYOUT, "registry.example.com/mlops-stage-with-acme-pictures@sha256:"),
+        (Layout(kind="vendor", version="0.1.0", image="ours.example.org/ml@sha256:"), "ours.example.org/ml@sha256:"),
+        (Layout(kind="vendor", version="0.1.0", wheel_sha256=64 * "d"), "registry.example.com/python@sha256:"),
+    ],
+    ids=["project", "plugin", "image", "installing"],
+)
+def test_samples_name_an_image_that_can_run_them(layout, image):
+    assert objects.example_image(layout).startswith(image)
 
 
 def test_a_catalogs_versions_have_two_numbers():

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from mlops_stage_tekton import project
+
 pytestmark = pytest.mark.engine
 
 ROOT = Path(__file__).parents[3]
@@ -15,7 +17,8 @@ EXAMPLES = ROOT / "docs" / "examples" / "tekton"
 FILES = [*sorted(CATALOG.glob("*/*/*/*.yaml")), *sorted(CATALOG.glob("*/*/*/samples/*.yaml"))]
 TASKS = sorted(CATALOG.glob("task/*/*/*.yaml"))
 STEP_ACTIONS = sorted(CATALOG.glob("stepaction/*/*/*.yaml"))
-PIPELINES = [*sorted(CATALOG.glob("pipeline/*/*/*.yaml")), *sorted(EXAMPLES.glob("*.yaml"))]
+PIPELINES = [*sorted(CATALOG.glob("pipeline/*/*/*.yaml")), *sorted(set(EXAMPLES.glob("*.yaml")) - set(EXAMPLES.glob("*.mlops.yaml")))]
+CLONE = Path(__file__).parent / "git-clone.yaml"
 BETA = "enable-api-fields=beta"
 """What Tekton allows by default."""
 
@@ -43,13 +46,50 @@ def test_tasks_and_step_actions_are_valid_under(tekton, flags):
 @pytest.mark.parametrize("file", PIPELINES, ids=lambda file: file.stem)
 def test_pipelines_are_valid_beside_the_tasks(tekton, file):
     """A matrix is of the beta features, which are on by default; nothing else in them is."""
-    assert tekton.check(file, *TASKS, flags=BETA) == ""
-    told = tekton.check(file, *TASKS)
+    assert tekton.check(file, CLONE, *TASKS, flags=BETA) == ""
+    told = tekton.check(file, CLONE, *TASKS)
     assert told.count("\n") == told.count("matrix requires") == file.read_text().count("matrix:")
 
 
 def test_samples_of_pipelines_are_valid(tekton):
     assert tekton.check(*(file for file in FILES if "pipeline" in file.parts), *TASKS, flags=BETA) == ""
+
+
+THEIRS = """\
+apiVersion: tekton.dev/v1
+kind: Pipeline
+metadata:
+  name: theirs
+spec:
+  workspaces:
+    - name: source
+  tasks:
+    - name: clone
+      taskRef: {name: git-clone}
+      params:
+        - {name: url, value: https://git.example.com/theirs}
+      workspaces:
+        - {name: output, workspace: source}
+"""
+
+
+def test_the_block_is_valid_in_a_pipeline_that_fetches_first(tekton, tmp_path):
+    """As it stands in the README, which is what `init` prints: nothing has to be declared for it, and it waits for the checkout."""
+    block = project.snippet(tmp_path)
+    assert block in (ROOT / "README.md").read_text(encoding="utf-8")
+    pasted = tmp_path / "pipeline.yaml"
+    pasted.write_text(THEIRS + block, encoding="utf-8")
+    assert tekton.check(pasted, CLONE, *TASKS) == ""
+    (task,) = [item for item in YAML(typ="safe").load(pasted)["spec"]["tasks"] if item["name"] == "evaluate"]
+    assert task["runAfter"] == ["clone"]
+    pasted.write_text(THEIRS.replace("name: clone", "name: fetch") + block, encoding="utf-8")
+    assert "clone" in tekton.check(pasted, CLONE, *TASKS)
+
+
+def test_each_page_of_a_task_tells_what_becomes_of_a_misspelt_parameter():
+    for file in TASKS:
+        assert "passes over a parameter that is not in this table" in (file.parent / "README.md").read_text(encoding="utf-8")
+    assert "passes over a parameter" in (ROOT / "docs/how-to/use-in-tekton.md").read_text(encoding="utf-8")
 
 
 REFUSED = {

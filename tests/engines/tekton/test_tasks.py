@@ -25,7 +25,8 @@ def start(tekton, source, name="mlops-trial", **params):
 
 
 def test_results_of_a_run_that_passes(tekton, source):
-    status = start(tekton, source)
+    """Tekton passes over a parameter that the Task does not have, as its page says."""
+    status = start(tekton, source, gate="accuracy >= 0.99")
     report = source / "mlops-out/trial/report.json"
     digest = "sha256:" + hashlib.sha256(report.read_bytes()).hexdigest()
     assert status.succeeded
@@ -47,6 +48,36 @@ def test_results_are_there_whatever_the_verdict(tekton, source, gates, code, suc
     assert json.loads(status.results["TEST_OUTPUT"])["result"] == word
     assert "report-digest" in status.messages["step-run"]
     assert (source / "mlops-out/report.html").is_file()
+
+
+def test_results_are_there_where_nothing_could_be_judged(tekton, source):
+    """Exit code 2: what was asked for does not exist."""
+    status = start(tekton, source, "mlops-run", stages="trail")
+    assert (status.codes, status.succeeded) == ({"run": 2}, False)
+    assert status.results["outcome"] == "error"
+    assert json.loads(status.results["TEST_OUTPUT"])["result"] == "ERROR"
+
+
+def test_a_workspace_of_root_leads_to_the_group(tekton, source):
+    source.chmod(0o755)
+    status = tekton.start(tekton.find("task", "mlops-trial"), {"image": IMAGE}, source, group=None)
+    assert (status.codes, status.succeeded) == ({"run": 2}, False)
+    assert "fsGroup: 65532" in status.logs["step-run"], status.logs["step-run"]
+
+
+def test_an_image_without_the_command_is_named_as_such(tekton, load, source, tmp_path):
+    other = load("tekton").own(tmp_path)
+    other = replace(other, env={"PATH": "/usr/bin:/bin"})
+    status = start(replace(tekton, images={**tekton.images, tekton.image: other}), source)
+    assert (status.codes, status.succeeded) == ({"run": 3}, False)
+    assert status.logs["step-run"].splitlines() == [
+        "error: there is no mlops-stage on the PATH of this image: let the parameter image name one that holds it"
+    ]
+
+
+def test_several_values_go_into_one_text_and_tekton_says_so_of_a_list(tekton, source):
+    with pytest.raises(ValueError, match=r"param types don't match the user-specified type: \[stages\]"):
+        start(tekton, source, "mlops-run", stages=["scan", "sbom"])
 
 
 PROBE = """\

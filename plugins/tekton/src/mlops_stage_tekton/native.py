@@ -27,7 +27,7 @@ class _Shelf:
 
     name: str
     page: Callable[[Mapping[str, Any], str], str]
-    sample: Callable[[Mapping[str, Any]], dict[str, Any]]
+    sample: Callable[[Mapping[str, Any], str], dict[str, Any]]
 
     def files(self, made: Mapping[str, Any], layout: Layout) -> dict[str, str]:
         """The object, its page and a sample, as a catalog wants them."""
@@ -38,7 +38,7 @@ class _Shelf:
         return {
             f"{place}/{name}.yaml": head + text.yaml(made),
             f"{place}/README.md": text.heading(layout, "<!-- ").rstrip("\n") + " -->\n" + self.page(made, f"{place}/{name}.yaml"),
-            f"{place}/samples/{name}.yaml": head + text.yaml(self.sample(made)),
+            f"{place}/samples/{name}.yaml": head + text.yaml(self.sample(made, objects.example_image(layout))),
         }
 
 

@@ -22,6 +22,19 @@ SCRATCH = "/tmp"  # noqa: S108  (a volume of the Task's own)
 IDENTITY = "/var/run/sigstore/cosign"
 """Where signing tools of that family look for a token by custom; the file is oidc-token."""
 _END = "END OF FILE"
+_LOOK = """\
+command -v mlops-stage > /dev/null || {{
+  echo 'error: there is no mlops-stage on the PATH of this image: let the parameter {image} name one that holds it' >&2
+  exit 3
+}}
+"""
+_AFTER = f"""{{
+  code=$?
+  [ "$code" -ne 5 ] || exit 0
+  [ "$code" -ne 2 ] || [ -w . ] || echo 'hint: user {USER} cannot write into this workspace: give the Pod securityContext fsGroup: {USER}' >&2
+  exit "$code"
+}}
+"""
 _OBJECT = {"uri": {"type": "string"}, "digest": {"type": "string"}}
 _RESULTS: tuple[dict[str, Any], ...] = (
     {"name": "outcome", "description": "passed, failed, inconclusive, not_applicable or error"},
@@ -158,6 +171,12 @@ def metadata(name: str, title: str, layout: Layout) -> dict[str, Any]:
     }
 
 
+def example_image(layout: Layout) -> str:
+    """The one that is known, or a name that stands for an image of one's own and says what must be in it."""
+    holds = "python" if installs(layout) else f"mlops-stage-with-{layout.distribution}" if layout.kind == "plugin" else "mlops-stage"
+    return layout.image or f"registry.example.com/{holds}@sha256:{64 * '0'}"
+
+
 def image_param(layout: Layout) -> dict[str, Any]:
     """Without a default where nobody is known to publish one: a wrong guess would run somebody else's image."""
     holds = "Python 3.11 or newer" if installs(layout) else f"{layout.distribution} {layout.version} in it and `mlops-stage` on its PATH"
@@ -201,12 +220,12 @@ def _from_secret(unit: Unit) -> list[dict[str, Any]]:
 
 def _script(unit: Unit, layout: Layout) -> str:
     """The only shell there is; exit code 5 is amber, which Tekton has no colour for: TEST_OUTPUT says WARNING."""
-    words, before = "mlops-stage", ""
+    words, before = "mlops-stage", _LOOK.format(image=own_name("image", unit))
     if installs(layout):
         words = f'sh "$TMPDIR/{bootstrapping.SCRIPTS[0]}"'
         carried = bootstrapping.texts(layout).items()
         before = "set -eu\n" + "".join(f"cat > \"$TMPDIR/{name}\" <<'{_END}'\n{script}{_END}\n" for name, script in carried)
-    return f'#!/bin/sh\n{before}{words} {unit.command} || {{ code=$?; [ "$code" -eq 5 ] || exit "$code"; }}\n'
+    return f"#!/bin/sh\n{before}{words} {unit.command} || {_AFTER}"
 
 
 def _confined() -> dict[str, Any]:

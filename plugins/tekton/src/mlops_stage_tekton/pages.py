@@ -22,15 +22,18 @@ Everything else arrives as it was written: quotes, line ends, `$(…)` of any ot
 """
 
 
+_MISSPELT = """
+Tekton passes over a parameter that is not in this table, without a word: a misspelt `gates` is no gate, and the Task stays green. The report lists every gate.
+"""
+
+
 def of_task(made: Mapping[str, Any], path: str) -> str:
     """The page of a Task."""
     spec = made["spec"]
     parts = [
         _head(made, f"`kubectl apply -f {path}`; then start it as in `samples/`."),
         "The step exits with the code of `mlops-stage`. Code 5, not enough evidence to tell, lets the Task succeed: `TEST_OUTPUT` then says `WARNING`.\n",
-        _table(
-            "Parameters", ("name", "meaning", "default"), [(item["name"], item["description"], _default(item)) for item in spec["params"]]
-        ),
+        _parameters(spec["params"]) + _MISSPELT,
         _table("Workspaces", ("name", "meaning"), [(item["name"], _workspace(item)) for item in spec["workspaces"]]),
         _results(spec["results"]),
         _confinement(),
@@ -47,9 +50,7 @@ def of_step_action(made: Mapping[str, Any], path: str) -> str:
         _head(
             made, f"`kubectl apply -f {path}`; then refer to it from a step as in `samples/`. Results are `$(steps.<step>.results.<name>)`."
         ),
-        _table(
-            "Parameters", ("name", "meaning", "default"), [(item["name"], item["description"], _default(item)) for item in spec["params"]]
-        ),
+        _parameters(spec["params"]),
         _results(spec["results"]),
         _confinement(),
         _secrets(spec),
@@ -64,7 +65,8 @@ def of_pipeline(made: Mapping[str, Any], path: str) -> str:
         _head(made, f"Apply the Task `mlops-run`, then `kubectl apply -f {path}`."),
         (
             "It is a sample: a Pipeline is somebody's own. The matrix starts one TaskRun for each entry; keep those whose `stages` mlops.yaml names."
-            " Each writes into a folder of its own, and what reads their reports is told where they lie.\n"
+            " Each writes into a folder of its own, and what reads their reports is told where they lie."
+            " All of these lie in a folder that is named for the PipelineRun: no page shows what an earlier one left in the volume.\n"
         ),
         "Sign in a Task of its own, `mlops-sign`, whose service account may do nothing else.\n",
     ]
@@ -73,6 +75,11 @@ def of_pipeline(made: Mapping[str, Any], path: str) -> str:
 
 def _head(made: Mapping[str, Any], how: str) -> str:
     return f"# {made['metadata']['name']}\n\n{made['spec']['description']}\n\n{how}\n"
+
+
+def _parameters(items: Iterable[Mapping[str, Any]]) -> str:
+    rows = [(item["name"], item["description"], _default(item)) for item in items]
+    return _table("Parameters", ("name", "meaning", "default"), rows)
 
 
 def _results(items: Iterable[Mapping[str, Any]]) -> str:

@@ -25,11 +25,12 @@ def snippet(root: Path) -> str:
     del root
     return (
         "    - name: evaluate\n"
+        "      runAfter: [clone]   # the task that fills the workspace\n"
         "      taskRef: {name: mlops-run}\n"
         "      params:\n"
-        "        - {name: image, value: $(params.mlops-image)}   # registry/name@sha256:… with mlops-stage in it\n"
+        "        - {name: image, value: registry.example.com/mlops-stage@sha256:…}   # yours, by its digest\n"
         "      workspaces:\n"
-        "        - {name: source, workspace: source}\n"
+        "        - {name: source, workspace: source}   # as the Pipeline calls the one that is filled\n"
     )
 
 

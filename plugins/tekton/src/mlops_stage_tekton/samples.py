@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from mlops_stage.adapter import Layout
     from mlops_stage.host import Catalogue
 
-EXAMPLE_IMAGE = "registry.example.com/mlops-stage@sha256:" + 64 * "0"
+_OUT = "mlops-out/$(context.pipelineRun.name)"
+"""Of one PipelineRun: on a volume that outlives it, none reads what an earlier one left."""
 
 
 def pipeline(name: str, catalogue: Catalogue, layout: Layout) -> dict[str, Any]:
@@ -25,7 +26,7 @@ def pipeline(name: str, catalogue: Catalogue, layout: Layout) -> dict[str, Any]:
         "name": "judge",
         "taskRef": {"name": "mlops-run"},
         "params": [image],
-        "matrix": {"include": [{"name": stage, "params": _values(stages=stage, out=f"mlops-out/{stage}")} for stage in first]},
+        "matrix": {"include": [{"name": stage, "params": _values(stages=stage, out=f"{_OUT}/{stage}")} for stage in first]},
         "workspaces": source,
     }
     account = {
@@ -34,7 +35,7 @@ def pipeline(name: str, catalogue: Catalogue, layout: Layout) -> dict[str, Any]:
         "taskRef": {"name": "mlops-run"},
         "params": [
             image,
-            *_values(stages=",".join(later), out="mlops-out/account", reports=":".join(f"mlops-out/{stage}" for stage in first)),
+            *_values(stages=",".join(later), out=f"{_OUT}/account", reports=":".join(f"{_OUT}/{stage}" for stage in first)),
         ],
         "workspaces": source,
     }
@@ -50,24 +51,24 @@ def pipeline(name: str, catalogue: Catalogue, layout: Layout) -> dict[str, Any]:
 
 def _page(first: Sequence[str], source: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     """One page whatever the verdicts: `finally` runs also when a Task has failed, and what a Task never wrote is told."""
-    folders = [f"mlops-out/{name}" for name in (*first, "account")]
+    folders = [f"{_OUT}/{name}" for name in (*first, "account")]
     return {
         "name": "page",
         "taskRef": {"name": "mlops-merge"},
         "params": [
-            *_values(image="$(params.image)", out="mlops-out/all", require=",".join(first)),
+            *_values(image="$(params.image)", out=f"{_OUT}/all", require=",".join(first)),
             {"name": "folders", "value": folders},
         ],
         "workspaces": list(source),
     }
 
 
-def task_run(made: Mapping[str, Any]) -> dict[str, Any]:
+def task_run(made: Mapping[str, Any], image: str) -> dict[str, Any]:
     """A TaskRun of the Task; nobody publishes an image, so its name stands for your own."""
     name = made["metadata"]["name"]
     lists = [item["name"] for item in made["spec"]["params"] if item["type"] == "array"]
     params = [
-        {"name": _named(made["spec"]["steps"][0]["image"]), "value": EXAMPLE_IMAGE},
+        {"name": _named(made["spec"]["steps"][0]["image"]), "value": image},
         *({"name": item, "value": ["mlops-out/data", "mlops-out/quality"]} for item in lists),
     ]
     return {
@@ -78,7 +79,7 @@ def task_run(made: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def pipeline_run(made: Mapping[str, Any]) -> dict[str, Any]:
+def pipeline_run(made: Mapping[str, Any], image: str) -> dict[str, Any]:
     """A PipelineRun of the Pipeline."""
     name = made["metadata"]["name"]
     return {
@@ -87,17 +88,17 @@ def pipeline_run(made: Mapping[str, Any]) -> dict[str, Any]:
         "metadata": {"generateName": f"{name}-"},
         "spec": {
             "pipelineRef": {"name": name},
-            "params": _values(image=EXAMPLE_IMAGE),
+            "params": _values(image=image),
             "taskRunTemplate": {"podTemplate": _group()},
             "workspaces": [_claim()],
         },
     }
 
 
-def task_with_step(made: Mapping[str, Any]) -> dict[str, Any]:
+def task_with_step(made: Mapping[str, Any], image: str) -> dict[str, Any]:
     """A Task of somebody's own with the StepAction in it; it hands the outcome on."""
     name = made["metadata"]["name"]
-    given = {made["spec"]["image"]: EXAMPLE_IMAGE, made["spec"]["workingDir"]: "$(workspaces.source.path)"}
+    given = {made["spec"]["image"]: image, made["spec"]["workingDir"]: "$(workspaces.source.path)"}
     step = {"name": "evaluate", "ref": {"name": name}, "params": [{"name": _named(key), "value": value} for key, value in given.items()]}
     return {
         "apiVersion": "tekton.dev/v1",
