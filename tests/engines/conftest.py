@@ -10,7 +10,9 @@ import pickle
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -152,8 +154,25 @@ def _machine(folder: Path, release: Path) -> dict[str, str]:
 
 
 def _fetch(interpreter: str, wheels: Path) -> None:
-    """The wheels of what is really installed: a plugin's environment, and those of what signs, which are made anew for each run."""
-    listed = [word for name in ("core", "sign") for word in ("-r", ROOT / f"core/mlops_stage/native/locks/{name}.txt")]
+    """The wheels of what is really installed: a plugin's environment, and those of what signs, which are made anew for each run.
+
+    The user's cache keeps them, for pip takes longer to fetch than any job here to install; installing looks at their hashes.
+    """
+    locks = [ROOT / f"core/mlops_stage/native/locks/{name}.txt" for name in ("core", "sign")]
+    key = hashlib.sha256(b"\0".join([interpreter.encode(), *(lock.read_bytes() for lock in locks)])).hexdigest()[:16]
+    kept = Path.home() / ".cache/mlops-stage/engines" / f"wheels-{key}"
+    if not kept.is_dir():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=kept.parent) as aside:
+            _download(interpreter, Path(aside, "wheels"), locks)
+            with suppress(OSError):  # somebody else was faster
+                Path(aside, "wheels").rename(kept)
+    for wheel in kept.iterdir():
+        shutil.copy(wheel, wheels)
+
+
+def _download(interpreter: str, wheels: Path, locks: list[Path]) -> None:
+    listed = [word for lock in locks for word in ("-r", lock)]
     fetch = [sys.executable, "-m", "pip", "--python", interpreter, "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     subprocess.run([*fetch, "--require-hashes", "--only-binary", ":all:", "--dest", wheels, *listed], check=True, capture_output=True)
 

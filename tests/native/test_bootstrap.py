@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from mlops_stage import host, native
-from mlops_stage.native import vendoring
+from mlops_stage.native import bootstrap, vendoring
 from mlops_stage.native.bootstrap import Order
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -224,3 +224,8 @@ def test_those_used_longest_ago_go_but_never_one_in_use(quick, wheels):
         running.communicate("", timeout=20)
     with (held / "pyvenv.cfg").open() as mark:
         fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_what_looks_around_sees_what_a_run_would():
+    assert {bootstrap.flavour(arguments) for arguments in (["run", "--plan"], ["doctor"], [])} == {bootstrap.ALL}
+    assert bootstrap.flavour(["scan"]) == "scan"

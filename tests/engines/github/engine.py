@@ -88,7 +88,7 @@ class Act:
     def done(
         self, project: Path, jobs: Sequence[Job], keep: Path, env: Mapping[str, Mapping[str, str]] | None = None
     ) -> tuple[Done, dict[str, list[Ran]]]:
-        """The same, and the steps as act tells of them; `env` gives jobs variables of their own."""
+        """The same, and the steps as act tells of them; `env` gives the calls of a job variables."""
         folder = project / ".github" / "workflows"
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "scenarios.yml").open("w", encoding="utf-8") as stream:
@@ -136,16 +136,19 @@ def _workflow(jobs: Sequence[Job], env: Mapping[str, Mapping[str, str]]) -> dict
         "name": "scenarios",
         "on": "push",
         "permissions": {"contents": "read"},
-        "jobs": {
-            job.name: {"runs-on": "ubuntu-latest", **({"env": dict(env[job.name])} if job.name in env else {}), "steps": _steps(job)}
-            for job in jobs
-        },
+        "jobs": {job.name: {"runs-on": "ubuntu-latest", "steps": _steps(job, env.get(job.name, {}))} for job in jobs},
     }
 
 
-def _steps(job: Job) -> list[dict[str, Any]]:
+def _steps(job: Job, env: Mapping[str, str]) -> list[dict[str, Any]]:
     calls = [
-        {"id": f"call{place}", "if": "always()", "uses": uses(call.stage), "with": {"out": f"kept-{place}", **call.inputs}}
+        {
+            "id": f"call{place}",
+            "if": "always()",
+            "uses": uses(call.stage),
+            "with": {"out": f"kept-{place}", **call.inputs},
+            "env": dict(env),
+        }
         for place, call in enumerate(job.calls)
     ]
     seen = {

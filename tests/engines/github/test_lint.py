@@ -156,7 +156,7 @@ FAULTS = [
     (schema, PULL, "runs-on:", "run-on:", "run-on"),
     (language, FAIRNESS, "      shell: bash\n", "", "shell"),
     (language, NIGHTLY, "          stages: scan,quality", "          stagse: scan,quality", "stagse"),
-    (undeclared, FAIRNESS, "${{ inputs.sensitive }}", "${{ inputs.sensitve }}", "sensitve"),
+    (undeclared, FAIRNESS, "${{ inputs.sensitive ||", "${{ inputs.sensitve ||", "sensitve"),
     (undeclared, FAIRNESS, "${{ steps.run.outputs.worst-gap }}", "${{ steps.runs.outputs.worst-gap }}", "steps.runs"),
     (undeclared, NIGHTLY, "steps.data.outputs.drifted", "steps.data.outputs.drited", "drited"),
     (undeclared, NIGHTLY, "          stages: scan,quality", "          stagse: scan,quality", "stagse"),

@@ -19,7 +19,12 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[3]
 SAMPLES = ROOT / "docs/examples/github"
-PAGES = ("README.md", "docs/how-to/use-in-github-actions.md", "docs/how-to/comment-on-pull-requests.md")
+PAGES = (
+    "README.md",
+    "docs/how-to/use-in-github-actions.md",
+    "docs/how-to/comment-on-pull-requests.md",
+    "docs/how-to/find-out-what-is-wrong.md",
+)
 PASSWORD = "sesame"
 COMMENTS = f"/repos/{forge.REPOSITORY}/issues/{forge.NUMBER}/comments"
 CONFIG = """\
@@ -37,6 +42,7 @@ stages:
   sign: {key: sealed.key, key_password_env: MLOPS_PASSWORD}
   verify: {key: sealed.pub, require: [scan, quality, sbom]}
 """
+LEAST = "version: 1\nmodel: model.onnx\nstages:\n  scan: {}\n"
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +122,7 @@ def test_every_sample_is_executed_here_and_pages_show_nothing_else():
 
 
 def test_the_least(review, project):
-    (project / "mlops.yaml").write_text("version: 1\nmodel: model.onnx\nstages:\n  scan: {}\n")
+    (project / "mlops.yaml").write_text(LEAST)
     done, _ = review("one-step")
     assert done.jobs == {"evaluate": "success"}
 
@@ -184,6 +190,22 @@ def test_a_night_without_drift(execute):
     assert not (keep / "ran/train").exists()
 
 
+def test_a_night_on_which_the_data_cannot_be_judged(execute, project):
+    (project / "test.csv").write_text((project / "broken.csv").read_text())
+    done, keep = execute("nightly", "schedule")
+    assert (done.jobs["watch"], done.steps["watch", "data", "run"].outputs["exit-code"]) == ("failure", "1")
+    assert (keep / "watch/data/report.json").is_file()
+    assert not (keep / "ran/train").exists()
+
+
+def test_what_the_runner_lacks_is_told(execute, project):
+    (project / "mlops.yaml").write_text(LEAST)
+    done, _ = execute("doctor", "workflow_dispatch")
+    assert done.jobs == {"doctor": "success"}, done.stderr[-2000:]
+    (step,) = (step for step in done.steps.values() if step.log)
+    assert [line for line in step.log if "mlops.yaml asks for scan" in line]
+
+
 def test_a_night_with_drift(execute, project):
     table = (project / "test.csv").read_text().splitlines()
     head, *rows = [line.split(",") for line in table]
@@ -191,7 +213,7 @@ def test_a_night_with_drift(execute, project):
     (project / "test.csv").write_text("".join(",".join(row) + "\n" for row in [head, *moved]))
     (project / "mlops.yaml").write_text(CONFIG.replace("accuracy >= 0.5", "accuracy >= 0.01"))
     done, keep = execute("nightly", "schedule")
-    assert done.jobs["retrain"] == "success", done.stderr[-2000:]
+    assert done.jobs == {"watch": "success", "retrain": "success"}, done.stderr[-2000:]
     assert (keep / "ran/train").is_file()
     assert (keep / "retrained/mlops-out/quality/report.json").is_file()
     assert (keep / "retrained/model.onnx").is_file()

@@ -1,4 +1,4 @@
-"""Composite actions: one for each stage, one for what mlops.yaml names, one that merges what separate jobs reported, and one that comments."""
+"""Composite actions: one for each stage, one for what mlops.yaml names, one that merges what separate jobs reported, one that comments, one that looks around."""
 
 from __future__ import annotations
 
@@ -82,6 +82,14 @@ def _of_no_stage(layout: Layout, folder: str) -> dict[str, dict[str, Any]]:
             (inputs.OUT, TOKEN),
             {},
             f"{script} report comment",
+        ),
+        f"{folder}doctor/action.yml": _action(
+            layout,
+            "mlops-stage doctor",
+            "Say in plain words what would keep a run from ending well on this runner.",
+            (inputs.CONFIG, inputs.OUT),
+            {},
+            f"{script} doctor",
         ),
     }
 
