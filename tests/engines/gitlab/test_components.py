@@ -124,6 +124,15 @@ def test_one_stage_of_ones_own_is_enough_and_only_protected_branches_are_signed_
     assert [jobs[f"mlops-{name}"]["when"] for name in ("sign", "verify")] == expected
 
 
+def test_jobs_of_a_matrix_never_share_a_folder_because_their_names_are_cut(execute, load):
+    """The engine cuts the name for a slug where GitLab does."""
+    included = f"include:\n  - component: {COMPONENTS}/scan@{load('gitlab').VERSION}\n"
+    values = [f"models/{'x' * 60}/{name}.onnx" for name in "ab"]
+    done = execute(f"{included}mlops-scan:\n  parallel:\n    matrix:\n      - MLOPS_INPUT_MODEL: {json.dumps(values)}\n")
+    assert done.jobs == {f"mlops-scan: [{value}]": ("failed", 2) for value in values}, done.text[-4000:]
+    assert "more than 63 characters, so another one may share its output directory" in done.text
+
+
 def test_a_plugins_component_asks_for_the_image(execute):
     done = execute("include:\n  - component: $CI_SERVER_FQDN/acme/trial/trial@v1\n", "--list-json")
     assert done.code == 1

@@ -18,9 +18,15 @@ OUT = "mlops-out/$CI_JOB_NAME_SLUG"
 """Artifacts of all jobs meet in one folder later on; the name of the job keeps them apart. Only predefined variables stand here."""
 VARIABLES = "variables.env"
 """What later jobs see as variables; see emission."""
+MOST_OF_NAME = 63
+"""As many characters of a job's name does its slug keep; of a matrix, the values come last."""
 _PRIVATE = ["mlops-out/*/*/evidence/private", "mlops-out/*/*/evidence/private/**/*"]
 REPORTS = {"junit": "junit.xml", "codequality": "codequality.json", "metrics": "metrics.txt", "dotenv": VARIABLES}
-"""What GitLab shows in merge requests and hands on, by its own words; `report.sarif` is an artifact like the other pages."""
+"""What GitLab shows in merge requests and hands on, by its own words.
+
+`report.sarif` is an artifact like the other pages: GitLab before 18.11 makes no pipeline at all of a file that names it as a report, and later ones read it
+only in Ultimate, behind a flag.
+"""
 BILLS = {"cyclonedx": "*.cdx.json"}
 """Only where bills of materials may come of a job: GitLab warns of reports that are not there."""
 
@@ -61,9 +67,19 @@ def _release(layout: Layout) -> dict[str, Any]:
     return {"MLOPS_STAGE_VERSION": version, "MLOPS_STAGE_SHA256": {"value": spec.asked("wheel-sha256"), "expand": False}}
 
 
+_APART = [
+    f'if [ -n "${{CI_NODE_INDEX:-}}" ] && [ "${{#CI_JOB_NAME}}" -gt {MOST_OF_NAME} ]; then\n',
+    f'  echo "error: the name of this job of a matrix has more than {MOST_OF_NAME} characters, so another one may share its output directory" >&2\n',
+    '  echo "hint: give the job a shorter name, or the matrix shorter values, such as ids of mlops.yaml" >&2\n',
+    "  exit 2\n",
+    "fi\n",
+]
+"""One report would replace the other where artifacts meet, and nobody would see it."""
+
+
 def _script(layout: Layout, command: str) -> str:
     """A component is one file, so what installs stands in it; the last command decides how the job ends."""
-    lines = ['if [ "$MLOPS_STAGE_INSTALL" = index ]; then\n', "  folder=$(mktemp -d)\n"]
+    lines = [*_APART, 'if [ "$MLOPS_STAGE_INSTALL" = index ]; then\n', "  folder=$(mktemp -d)\n"]
     for name, text in bootstrapping.texts(layout).items():
         lines.append(f"  cat >\"$folder/{name}\" <<'end of {name}'\n{text}end of {name}\n")
     first = bootstrapping.SCRIPTS[0]
