@@ -7,12 +7,23 @@ import com.cloudbees.groovy.cps.NonCPS
  * @param given inputs by name; `stage` says which stage
  * @return outcome, exitCode and outputs, after every report is published
  */
-Map<String, Object> call(Map<String, Object> given = [:]) {
-    String stage = given.containsKey('stage') ? given.stage.toString() : 'run'
-    return one(stage, without(given, 'stage'))
+Map<String, Object> call(Map<Object, Object> given = [:]) {
+    given = plain(given)
+    return one(stage(given), without(given, 'stage'))
 }
 
-/** Run one stage with these inputs; what the step of each stage calls. */
+/** As `mlopsStage('scan', model: 'model.onnx')`. */
+Map<String, Object> call(Map<Object, Object> given, CharSequence stage) {
+    given = plain(given)
+    return one(named(stage), given)
+}
+
+/** As `mlopsStage('scan')`. */
+Map<String, Object> call(CharSequence stage) {
+    return one(named(stage), [:])
+}
+
+/** Run one stage with these inputs, which are plain; what the step of each stage calls. */
 Map<String, Object> one(String stage, Map<String, Object> given) {
     String wrong = fault(stage, given)
     if (wrong) {
@@ -31,8 +42,11 @@ Map<String, Object> one(String stage, Map<String, Object> given) {
             deleteDir()
         }
     }
-    if (given.publish != false) {
+    if (given.publish != false && ran.outcome != null) {
         publish(folder(given), name(stage, given))
+    }
+    if (ran.outcome == null) {
+        ran.outcome = 'error' // it has not run: what lies in its folder is of an earlier call
     }
     return judged(stage, given, ran)
 }
@@ -54,13 +68,16 @@ Map<String, Object> answered(String stage, Map<String, Object> given, String pla
     return read(told, code)
 }
 
-/** Hand the reports to whichever of these plugins the controller has; what names people stays where it is. */
+/**
+ * Hand the reports to whichever of these plugins the controller has; what names people stays where it is.
+ * Tests and warnings are those of this call alone, so that none counts twice; the page and the artifacts are of the whole folder.
+ */
 void publish(String out, String id) {
     optionally('junit') {
-        junit(testResults: out + '/junit.xml', allowEmptyResults: true, skipMarkingBuildUnstable: true)
+        junit(testResults: out + '/this-call.junit.xml', allowEmptyResults: true, skipMarkingBuildUnstable: true)
     }
     optionally('recordIssues') {
-        recordIssues(tools: [sarif(pattern: out + '/report.sarif', id: 'mlops-' + id, name: 'mlops-stage ' + id)], enabledForFailure: true)
+        recordIssues(tools: [sarif(pattern: out + '/this-call.sarif', id: 'mlops-' + id, name: 'mlops-stage ' + id)], enabledForFailure: true)
     }
     optionally('publishHTML') {
         publishHTML(target: [
@@ -106,7 +123,8 @@ static String told(String stage, Map<String, Object> ran) {
         return 'mlops-stage is not on this agent: let the agent run an image that holds it, or say source: <folder with a checkout of its repository>'
     }
     Map<Integer, String> words = [1: 'failed', 2: 'was asked something wrong', 3: 'could not run', 5: 'is inconclusive', 130: 'was interrupted']
-    return "mlops-stage ${stage} ${words.containsKey(ran.exitCode) ? words.get(ran.exitCode) : 'broke'} (exit code ${ran.exitCode})"
+    String ended = "mlops-stage ${stage} ${words.containsKey(ran.exitCode) ? words.get(ran.exitCode) : 'broke'} (exit code ${ran.exitCode})"
+    return ran.sentence ? ended + ': ' + ran.sentence : ended
 }
 
 /** `name=value` in each line, as the command tells it to Jenkins. */
@@ -119,8 +137,8 @@ static Map<String, Object> read(String text, int code) {
             outputs.put(line.substring(0, end), line.substring(end + 1))
         }
     }
-    String outcome = outputs.remove('outcome')
-    return [outcome: outcome == null ? 'error' : outcome, exitCode: code, outputs: outputs]
+    String sentence = outputs.remove('outcome.sentence')
+    return [outcome: outputs.remove('outcome'), exitCode: code, sentence: sentence == null ? '' : sentence, outputs: outputs]
 }
 
 /** The whole script: no value of anybody's stands in it. */
@@ -130,17 +148,48 @@ static String command(String stage, Map<String, Object> given) {
     return program + (stage == 'merge' ? 'report merge' : stage.replace('_', '-'))
 }
 
+/** A copy that nothing else changes and that can be saved at every step: texts, numbers, truths, and lists and maps of them. */
+@NonCPS
+static Object plain(Object value) {
+    if (value instanceof Map) {
+        Map<String, Object> made = [:]
+        for (Map.Entry<Object, Object> entry in value.entrySet()) {
+            made.put(entry.key.toString(), plain(entry.value))
+        }
+        return made
+    }
+    if (value instanceof Collection || value instanceof Object[]) {
+        List<Object> made = []
+        for (Object item in value) {
+            made.add(plain(item))
+        }
+        return made
+    }
+    return value == null || value instanceof Number || value instanceof Boolean ? value : value.toString()
+}
+
+/** The stage that is asked for, as the tables write it. */
+@NonCPS
+static String stage(Map<String, Object> given) {
+    return given.get('stage') == null ? 'run' : named(given.get('stage'))
+}
+
+@NonCPS
+static String named(Object stage) {
+    return stage.toString().replace('-', '_')
+}
+
 /** Variables for withEnv, which expands what follows a dollar: a second one makes it stand for itself. */
 @NonCPS
 static List<String> environment(String stage, Map<String, Object> given, String place) {
     List<String> made = ['MLOPS_STAGE_LIBRARY=' + place, 'MLOPS_STAGE_OUTPUTS=' + place + '/outputs.env', 'MLOPS_INPUT_OUT=' + folder(given)]
     made.addAll(origin(given))
-    made.addAll(settings().getOrDefault(stage, []))
-    Map<String, String> variables = variables(stage)
+    made.addAll(settings().get(stage) ?: [])
+    Map<String, List<String>> known = known(stage)
     for (Map.Entry<String, Object> entry in given.entrySet()) {
-        String variable = variables.get(entry.key.toString())
-        if (variable != null) {
-            made.add(variable + '=' + text(entry.value))
+        List<String> input = known.get(entry.key)
+        if (input.size() > 1 && entry.key != 'out') {
+            made.add(input.get(1) + '=' + (input.size() > 2 ? joined(entry.value, input.get(2)) : text(entry.value)))
         }
     }
     List<String> escaped = []
@@ -174,15 +223,46 @@ static String json(Object value) {
     return groovy.json.JsonOutput.toJson(value == null ? '' : value.toString())
 }
 
+/** A list whose items are texts without this separator. */
 @NonCPS
-static String folder(Map<String, Object> given) {
-    return text(given.get('out')) ?: 'mlops-out'
+static String joined(Object value, String separator) {
+    if (!(value instanceof Collection)) {
+        return text(value)
+    }
+    List<String> parts = []
+    for (Object item in value) {
+        parts.add(text(item))
+    }
+    return String.join(separator, parts)
 }
 
-/** What tells the reports of this call from others of the build. */
+/** The output directory, without the `./` and doubled slashes that patterns do not know. */
+@NonCPS
+static String folder(Map<String, Object> given) {
+    String asked = text(given.get('out')) ?: 'mlops-out'
+    List<String> parts = []
+    for (String part in asked.split('/')) {
+        if (part != '' && part != '.') {
+            parts.add(part)
+        }
+    }
+    return (asked.matches('(?s)/.*') ? '/' : '') + String.join('/', parts) ?: '.'
+}
+
+/** What tells the reports of this call from others of the build; Warnings takes letters, digits, hyphens and underscores. */
 @NonCPS
 static String name(String stage, Map<String, Object> given) {
-    return text(given.get('id')) ?: stage
+    if (text(given.get('id'))) {
+        return given.get('id').toString().replaceAll('[^A-Za-z0-9_-]', '-')
+    }
+    List<String> parts = [stage]
+    if (given.get('stages')) {
+        parts.add(joined(given.get('stages'), '-'))
+    }
+    if (folder(given) != 'mlops-out') {
+        parts.add(folder(given))
+    }
+    return String.join('-', parts).replaceAll('[^A-Za-z0-9_-]', '-')
 }
 
 @NonCPS
@@ -196,27 +276,39 @@ static Map<String, Object> without(Map<String, Object> given, String key) {
 /** What is wrong with a call, in a sentence; empty when nothing is. */
 @NonCPS
 static String fault(String stage, Map<String, Object> given) {
+    if (stage == 'run' && !inputs().containsKey(stage)) {
+        return 'mlops-stage: say which stage; there are ' + String.join(', ', inputs().keySet())
+    }
     if (!inputs().containsKey(stage)) {
         return "mlops-stage: there is no stage '${stage}'" + hint(stage, inputs().keySet())
     }
-    Map<String, String> kinds = kinds(stage)
+    Map<String, List<String>> known = known(stage)
     for (Map.Entry<String, Object> entry in given.entrySet()) {
-        String key = entry.key.toString()
-        if (!kinds.containsKey(key)) {
-            return "mlops-stage: ${stage} has no input '${key}'" + hint(key, kinds.keySet())
+        String key = entry.key
+        if (!known.containsKey(key)) {
+            return "mlops-stage: ${stage} has no input '${key}'" + hint(key, known.keySet())
         }
-        if (!fits(kinds.get(key), entry.value)) {
-            return "mlops-stage: ${key} is of the kind ${kinds.get(key)}, which '${entry.value}' is not"
+        String kind = known.get(key).get(0)
+        if (!fits(kind, entry.value)) {
+            return "mlops-stage: ${key} is of the kind ${kind}, which '${entry.value}' is not" + unquoted(entry.value)
         }
         if (installing().contains(key) && !origin(given)) {
-            return "mlops-stage: ${key} concerns how the command is installed, and this agent has it already"
+            return "mlops-stage: ${key} concerns how the command is installed: say source too, or leave ${key} out"
         }
     }
+    if (stage == 'merge' && !given.get('from')) {
+        return "mlops-stage: merge has nothing to read: say from: ['data-out', 'quality-out'], the output directories of earlier calls"
+    }
     String out = folder(given)
-    if (given.get('publish') != false && (out.matches('(?s)/.*|.*[,*?\\\\\\r\\n].*') || out.matches('(?:.*/)?\\.\\.(?:/.*)?'))) {
-        return "mlops-stage: nothing can be published from '${out}': let out be a plain folder below the workspace, or say publish: false"
+    if (given.get('publish') != false && (out.matches('(?s)/.*|.*[,*?\\\\\\s].*|\\.') || out.matches('(?:.*/)?\\.\\.(?:/.*)?'))) {
+        return "mlops-stage: nothing can be published from '${out}': let out be a plain folder below the workspace, without white space, or say publish: false"
     }
     return ''
+}
+
+@NonCPS
+static String unquoted(Object value) {
+    return value == 'true' || value == 'false' ? "; write ${value} without quotes".toString() : ''
 }
 
 @NonCPS
@@ -268,30 +360,15 @@ static int distance(String one, String two) {
     return rows.get(one.length()).get(two.length())
 }
 
-/** Kinds by the names that a pipeline writes. */
+/** Kind, variable and what joins a list, by the names that a pipeline writes. */
 @NonCPS
-static Map<String, String> kinds(String stage) {
-    Map<String, String> made = [:]
-    for (Map.Entry<String, List<String>> entry in inputs().get(stage).entrySet()) {
-        made.put(entry.key, entry.value.get(0))
-    }
+static Map<String, List<String>> known(String stage) {
+    Map<String, List<String>> made = [:]
+    made.putAll(inputs().get(stage))
     for (String name in installing()) {
-        made.put(name, 'text')
+        made.put(name, ['text', 'MLOPS_STAGE_' + name.toUpperCase()])
     }
-    made.putAll([source: 'text', publish: 'true or false', returnStatus: 'true or false'])
-    return made
-}
-
-/** Environment variables by the names that a pipeline writes. */
-@NonCPS
-static Map<String, String> variables(String stage) {
-    Map<String, String> made = [:]
-    for (Map.Entry<String, List<String>> entry in inputs().get(stage).entrySet()) {
-        made.put(entry.key, entry.value.get(1))
-    }
-    for (String name in installing()) {
-        made.put(name, 'MLOPS_STAGE_' + name.toUpperCase())
-    }
+    made.putAll([source: ['text'], publish: ['true or false'], returnStatus: ['true or false']])
     return made
 }
 
@@ -312,15 +389,15 @@ static Map<String, List<String>> settings() {
     return [sign: ['MLOPS_STAGE_FRESH=1']]
 }
 
-/** Name, kind and variable of every input of every stage. */
+/** Name, kind and variable of every input of every stage, and what joins a list that is no JSON. */
 @NonCPS
 static Map<String, Map<String, List<String>>> inputs() {
     return [
         run: [
-            stages: ['text', 'MLOPS_INPUT_STAGES'],
+            stages: ['list', 'MLOPS_INPUT_STAGES', ','],
             config: ['text', 'MLOPS_INPUT_CONFIG'],
             out: ['text', 'MLOPS_INPUT_OUT'],
-            reports: ['text', 'MLOPS_INPUT_REPORTS'],
+            reports: ['list', 'MLOPS_INPUT_REPORTS', ':'],
             ifChanged: ['flag', 'MLOPS_INPUT_IF_CHANGED'],
             model: ['text', 'MLOPS_INPUT_MODEL'],
             modelTokenEnv: ['text', 'MLOPS_INPUT_MODEL_TOKEN_ENV'],
@@ -380,7 +457,7 @@ static Map<String, Map<String, List<String>>> inputs() {
             id: ['text', 'MLOPS_INPUT_ID'],
             config: ['text', 'MLOPS_INPUT_CONFIG'],
             out: ['text', 'MLOPS_INPUT_OUT'],
-            reports: ['text', 'MLOPS_INPUT_REPORTS'],
+            reports: ['list', 'MLOPS_INPUT_REPORTS', ':'],
             ifChanged: ['flag', 'MLOPS_INPUT_IF_CHANGED'],
         ],
         compile: [
@@ -411,7 +488,7 @@ static Map<String, Map<String, List<String>>> inputs() {
             id: ['text', 'MLOPS_INPUT_ID'],
             config: ['text', 'MLOPS_INPUT_CONFIG'],
             out: ['text', 'MLOPS_INPUT_OUT'],
-            reports: ['text', 'MLOPS_INPUT_REPORTS'],
+            reports: ['list', 'MLOPS_INPUT_REPORTS', ':'],
             ifChanged: ['flag', 'MLOPS_INPUT_IF_CHANGED'],
         ],
         data: [
@@ -435,7 +512,7 @@ static Map<String, Map<String, List<String>>> inputs() {
             id: ['text', 'MLOPS_INPUT_ID'],
             config: ['text', 'MLOPS_INPUT_CONFIG'],
             out: ['text', 'MLOPS_INPUT_OUT'],
-            reports: ['text', 'MLOPS_INPUT_REPORTS'],
+            reports: ['list', 'MLOPS_INPUT_REPORTS', ':'],
             ifChanged: ['flag', 'MLOPS_INPUT_IF_CHANGED'],
         ],
         fairness: [
@@ -470,7 +547,7 @@ static Map<String, Map<String, List<String>>> inputs() {
             id: ['text', 'MLOPS_INPUT_ID'],
             config: ['text', 'MLOPS_INPUT_CONFIG'],
             out: ['text', 'MLOPS_INPUT_OUT'],
-            reports: ['text', 'MLOPS_INPUT_REPORTS'],
+            reports: ['list', 'MLOPS_INPUT_REPORTS', ':'],
             ifChanged: ['flag', 'MLOPS_INPUT_IF_CHANGED'],
         ],
         quality: [
@@ -504,7 +581,7 @@ static Map<String, Map<String, List<String>>> inputs() {
             id: ['text', 'MLOPS_INPUT_ID'],
             config: ['text', 'MLOPS_INPUT_CONFIG'],
             out: ['text', 'MLOPS_INPUT_OUT'],
-            reports: ['text', 'MLOPS_INPUT_REPORTS'],
+            reports: ['list', 'MLOPS_INPUT_REPORTS', ':'],
             ifChanged: ['flag', 'MLOPS_INPUT_IF_CHANGED'],
         ],
         sbom: [
@@ -529,7 +606,7 @@ static Map<String, Map<String, List<String>>> inputs() {
             id: ['text', 'MLOPS_INPUT_ID'],
             config: ['text', 'MLOPS_INPUT_CONFIG'],
             out: ['text', 'MLOPS_INPUT_OUT'],
-            reports: ['text', 'MLOPS_INPUT_REPORTS'],
+            reports: ['list', 'MLOPS_INPUT_REPORTS', ':'],
             ifChanged: ['flag', 'MLOPS_INPUT_IF_CHANGED'],
         ],
         scan: [
@@ -546,7 +623,7 @@ static Map<String, Map<String, List<String>>> inputs() {
             id: ['text', 'MLOPS_INPUT_ID'],
             config: ['text', 'MLOPS_INPUT_CONFIG'],
             out: ['text', 'MLOPS_INPUT_OUT'],
-            reports: ['text', 'MLOPS_INPUT_REPORTS'],
+            reports: ['list', 'MLOPS_INPUT_REPORTS', ':'],
             ifChanged: ['flag', 'MLOPS_INPUT_IF_CHANGED'],
         ],
         sign: [
@@ -568,7 +645,7 @@ static Map<String, Map<String, List<String>>> inputs() {
             id: ['text', 'MLOPS_INPUT_ID'],
             config: ['text', 'MLOPS_INPUT_CONFIG'],
             out: ['text', 'MLOPS_INPUT_OUT'],
-            reports: ['text', 'MLOPS_INPUT_REPORTS'],
+            reports: ['list', 'MLOPS_INPUT_REPORTS', ':'],
             ifChanged: ['flag', 'MLOPS_INPUT_IF_CHANGED'],
         ],
         verify: [
@@ -592,7 +669,7 @@ static Map<String, Map<String, List<String>>> inputs() {
             id: ['text', 'MLOPS_INPUT_ID'],
             config: ['text', 'MLOPS_INPUT_CONFIG'],
             out: ['text', 'MLOPS_INPUT_OUT'],
-            reports: ['text', 'MLOPS_INPUT_REPORTS'],
+            reports: ['list', 'MLOPS_INPUT_REPORTS', ':'],
             ifChanged: ['flag', 'MLOPS_INPUT_IF_CHANGED'],
         ],
         merge: [

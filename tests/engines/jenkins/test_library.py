@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +27,9 @@ PIPELINES = {
     "switch": "node { mlopsScan(publish: 'false') }",
     "bare": "node { mlopsScan(requirements: 'mine.txt') }",
     "nowhere": "node { mlopsScan(source: 'no-such-folder') }",
+    "empty_merge": "node { mlopsMerge(out: 'all') }",
+    "spaced": "node { mlopsScan(out: 'my out') }",
+    "whole": "node { mlopsScan(out: './') }",
     "outside": "node { mlopsScan(out: '../elsewhere') }",
     "wild": "node { mlopsScan(out: 'a,b*') }",
     "no_command": "node { withEnv(['PATH=/usr/bin:/bin']) { mlopsScan() } }",
@@ -36,17 +41,37 @@ PIPELINES = {
         "try { mlopsTrial(sharre: 1, source: 'x') } catch (Exception refused) { said.add(refused.message) }\n"
         "try { mlopsStageTrial(stage: 'trail', source: 'x') } catch (Exception refused) { said.add(refused.message) }\n"
         "try { mlopsStage(stage: 'trial') } catch (Exception refused) { said.add(refused.message) }\n"
+        "try { mlopsStageTrial(source: 'x') } catch (Exception refused) { said.add(refused.message) }\n"
         "}\nreturn said"
     ),
     # calls that run
     "published": "node { checkout(scm); return mlopsScan(model: 'model.onnx') }",
     "poor": "node { checkout(scm); return mlopsStage(stage: 'scan', model: 'model.onnx', id: 'again') }",
     "asked": "node { checkout(scm); return mlopsScan(model: 'hostile.pkl', returnStatus: true, publish: false) }",
+    "masked": "node { withCredentials([string(credentialsId: 'token', variable: 'TOKEN')]) { sh 'echo \"$TOKEN\"' } }",
     "values": (
-        "node { checkout(scm); withCredentials([string(credentialsId: 'token', variable: 'TOKEN')]) { sh 'echo \"$TOKEN\"'\n"
+        '@NonCPS\nObject parsed() { return new groovy.json.JsonSlurper().parseText(\'{"age": "age", "in, come": "income"}\') }\n'
+        "node { checkout(scm); withCredentials([string(credentialsId: 'token', variable: 'TOKEN')]) { String row = 'rowId'\n"
         "return mlopsQuality(model: 'model.onnx', data: 'test.csv', label: 'truth', modelTokenEnv: 'TOKEN', seed: 7, slices: ['group', 'a, b'],"
-        " columns: [age: 'age', 'in, come': 'income'], gates: ['accuracy >= 0.1'], rowId: null, returnStatus: true) } }"
+        ' columns: parsed(), gates: ["accuracy >= ${0.1}"] as String[], ("${row}".toString()): null, returnStatus: true) } }'
     ),
+    # one workspace, several calls
+    "keys": (
+        "node { checkout(scm); String asked = 'out'; String status = 'returnStatus'\n"
+        "return mlopsScan([(\"${asked}\"): './else//where/', (\"${status}\"): true, model: 'hostile.pkl']) }"
+    ),
+    "several": (
+        "List<Object> said = []\n"
+        "node { checkout(scm)\n"
+        "said.add(mlopsScan(model: 'model.onnx').outcome)\n"
+        "said.add(mlopsStage('sbom', model: 'model.onnx').outcome)\n"
+        "said.add(mlopsScan(config: 'none.yaml', returnStatus: true).outcome)\n"
+        "said.add(mlopsStage(\"s${'can'}\", model: 'model.onnx', out: 'other/größe').outcome)\n"
+        "writeFile(file: 'mlops.yaml', text: 'version: 1\\nmodel: model.onnx\\nstages: {scan: {}, sbom: {}}')\n"
+        "said.add(mlopsStage(stage: null, stages: ['scan', 'sbom']).outcome)\n"
+        "}\nreturn said"
+    ),
+    "amber": "node { checkout(scm); mlopsQuality(model: 'model.onnx', data: 'test.csv', label: 'truth', gates: ['accuracy >= 0.5'], minDenominator: 100000) }",
     "merged": (
         "List<String> seen = []\n"
         "node { checkout(scm); for (String name in ['one', 't *']) {\n"
@@ -114,8 +139,11 @@ def test_variables_are_expanded_and_removed_as_jenkins_does(done):
         ("no_stage", "mlops-stage: there is no stage 'fairnes'; did you mean 'fairness'?"),
         ("far", "mlops-stage: scan has no input 'zzzzzzzz'; it knows model, trusted, failOn, "),
         ("kind", "mlops-stage: model is of the kind text, which '[a, b]' is not"),
-        ("switch", "mlops-stage: publish is of the kind true or false, which 'false' is not"),
-        ("bare", "mlops-stage: requirements concerns how the command is installed, and this agent has it already"),
+        ("switch", "mlops-stage: publish is of the kind true or false, which 'false' is not; write false without quotes"),
+        ("bare", "mlops-stage: requirements concerns how the command is installed: say source too, or leave requirements out"),
+        ("empty_merge", "mlops-stage: merge has nothing to read: say from: ['data-out', 'quality-out']"),
+        ("spaced", "mlops-stage: nothing can be published from 'my out': "),
+        ("whole", "mlops-stage: nothing can be published from '.': "),
         ("nowhere", "mlops-stage: there is no checkout in 'no-such-folder' to install from; check it out in an earlier step"),
         ("outside", "mlops-stage: nothing can be published from '../elsewhere': "),
         ("wild", "mlops-stage: nothing can be published from 'a,b*': "),
@@ -136,9 +164,9 @@ def test_reports_are_published_before_the_verdict(done):
     assert one.result["exitCode"] == 0
     assert one.result["outputs"]["errors"] == "0"
     assert [step["step"] for step in one.steps][-4:] == ["junit", "recordIssues", "publishHTML", "archiveArtifacts"]
-    assert one.of("junit")[0]["given"]["testResults"] == "mlops-out/junit.xml"
+    assert one.of("junit")[0]["given"]["testResults"] == "mlops-out/this-call.junit.xml"
     (tool,) = one.of("recordIssues")[0]["given"]["tools"]
-    assert (tool["symbol"], tool["pattern"], tool["id"]) == ("sarif", "mlops-out/report.sarif", "mlops-scan")
+    assert (tool["symbol"], tool["pattern"], tool["id"]) == ("sarif", "mlops-out/this-call.sarif", "mlops-scan")
     page = one.of("publishHTML")[0]["given"]["target"]
     assert (page["reportDir"], page["reportFiles"], page["includes"]) == ("mlops-out", "report.html", "report.html")
     assert one.of("archiveArtifacts")[0]["value"] > 8
@@ -185,10 +213,50 @@ def test_values_of_every_kind_arrive_letter_for_letter(kept):
     }
 
 
-def test_secrets_stay_out_of_the_log(done):
-    first, *_ = done["values"].of("sh")
-    assert first["log"].endswith("****\n")
-    assert SECRET not in str(done["values"].steps)
+def test_the_host_masks_what_the_shell_says_and_keeps_it_raw(done, kept):
+    (shell,) = done["masked"].of("sh")
+    assert shell["log"].endswith("****\n")
+    assert (kept / "masked/raw.log").read_text().endswith(f"{SECRET}\n")
+
+
+def test_secrets_stay_out_of_the_raw_log_and_of_every_file(done, kept):
+    assert done["values"].status == "SUCCESS"
+    assert len((kept / "values/raw.log").read_bytes()) > 100
+    files = [file for file in (kept / "values").rglob("*") if file.is_file()]
+    assert len(files) > 20
+    assert [file for file in files if SECRET.encode() in file.read_bytes()] == []
+
+
+def test_keys_that_are_no_plain_texts_are_read_like_any_other(done, kept):
+    one = done["keys"]
+    assert (one.status, one.result["exitCode"]) == ("SUCCESS", 1)
+    assert one.of("recordIssues")[0]["given"]["tools"][0]["pattern"] == "else/where/this-call.sarif"
+    assert one.of("archiveArtifacts")[0]["value"] > 8
+    assert (kept / "keys/keep/else/where/scan/report.json").is_file()
+
+
+def test_no_report_of_an_earlier_call_is_published_again(done):
+    one = done["several"]
+    assert (one.status, one.error) == ("SUCCESS", ""), one.of("unstable")
+    assert one.result == ["passed", "passed", "error", "passed", "passed"]
+    suites = [sorted(re.findall('<testsuite name="([^"]+)"', step["text"])) for step in one.of("junit")]
+    assert suites == [["scan"], ["sbom"], ["scan"], ["sbom", "scan"]]
+    warned = [
+        {result["ruleId"].split("/")[0] for result in json.loads(step["text"])["runs"][0]["results"]} for step in one.of("recordIssues")
+    ]
+    assert all(rules <= set(own) for rules, own in zip(warned, suites, strict=True))
+
+
+def test_reports_of_one_build_have_names_of_their_own(done):
+    tools = [step["given"]["tools"][0] for step in done["several"].of("recordIssues")]
+    assert [tool["id"] for tool in tools] == ["mlops-scan", "mlops-sbom", "mlops-scan-other-gr--e", "mlops-run-scan-sbom"]
+
+
+def test_amber_says_the_sentence_of_the_stage(done):
+    (said,) = done["amber"].of("unstable")
+    assert said["given"].startswith("mlops-stage quality is inconclusive (exit code 5): ")
+    report = json.loads((Path(done["amber"].of("sh")[0]["folder"]) / "mlops-out/quality/report.json").read_text())
+    assert said["given"].endswith(report["summary"])
 
 
 def test_reports_of_several_agents_become_one_page(done):
@@ -214,7 +282,8 @@ def test_a_report_whose_sources_have_not_changed_is_used_again(done):
 
 
 def test_two_libraries_in_one_pipeline_know_their_own_stages_and_inputs_alone(done):
-    ours, theirs, stage, elsewhere = done["beside"].result
+    ours, theirs, stage, elsewhere, unsaid = done["beside"].result
+    assert unsaid == "mlops-stage: say which stage; there are reader, trial"
     assert ours.startswith("mlops-stage: scan has no input 'share'; it knows model, trusted, ")
     assert theirs == "mlops-stage: trial has no input 'sharre'; did you mean 'share'?"
     assert stage == "mlops-stage: there is no stage 'trail'; did you mean 'trial'?"

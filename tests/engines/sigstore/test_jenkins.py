@@ -14,18 +14,9 @@ import stages
 pytestmark = [pytest.mark.interop, pytest.mark.engine]
 
 SAMPLE = Path(__file__).parents[3] / "docs/examples/jenkins/release-keyless.scripted.jenkinsfile"
-CONFIG = f"""\
-version: 1
-model: model.onnx
-data: test.csv
-label: truth
-stages:
-  scan: {{}}
-  quality: {{gates: [accuracy >= 0.01]}}
-  sbom: {{}}
-  sign: {{}}
-  verify: {{identity: {IDENTITIES["jenkins"]}, issuer: {URL}/jenkins, require: [scan, quality, sbom]}}
-"""
+CONFIG = (SAMPLE.parent / "release-keyless.mlops.yaml").read_text(encoding="utf-8")
+HERE = {"https://jenkins.example/job/models/job/main/": IDENTITIES["jenkins"], "https://jenkins.example/oidc": f"{URL}/jenkins"}
+"""What the sample names -> what holds on the services of the tests."""
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +25,11 @@ def released(sigstore, load, bench, tmp_path_factory):
     root = tmp_path_factory.mktemp("released")
     (root / "project").mkdir()
     project = stages.project(root / "project")
-    (project / "mlops.yaml").write_text(CONFIG)
+    config = CONFIG
+    for named, here in HERE.items():
+        assert named in CONFIG
+        config = config.replace(named, here)
+    (project / "mlops.yaml").write_text(config)
     (project / "deploy.sh").write_text("echo deployed\n")
     shutil.copy(sigstore.folder / "trust_config.json", project / "trust.json")
     token = sigstore.token("jenkins")

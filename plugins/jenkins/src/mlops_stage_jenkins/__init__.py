@@ -10,6 +10,7 @@ ADAPTER = Adapter(
     snippet="mlops_stage_jenkins.project:snippet",
     detect="mlops_stage_jenkins.emission:detect",
     emit="mlops_stage_jenkins.emission:emit",
+    anew=True,
 )
 
 

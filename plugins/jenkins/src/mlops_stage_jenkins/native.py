@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from mlops_stage.native import bootstrapping, inputs, text
+from mlops_stage_jenkins.emission import SENTENCE, TESTS, WARNINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +24,8 @@ _SWITCHES = (
     ("publish", "false: publish no report of this call"),
     ("returnStatus", "true: give the map back whatever the exit code is; the pipeline decides"),
 )
+_JOINED = {inputs.STAGES: ",", inputs.REPORTS: ":"}
+"""Texts that are lists to a pipeline, and what joins them."""
 RUN, MERGE = "run", "merge"
 """What `mlopsStage` runs when no stage is named; and what makes one page of reports from several agents."""
 
@@ -66,7 +68,8 @@ def camel(name: str) -> str:
 
 def _step(name: str, summary: str, shared: str) -> str:
     told = summary.replace("*/", "* /")
-    return f"\n/** {told} */\nMap<String, Object> call(Map<String, Object> given = [:]) {{\n    return {shared}.one('{name}', given)\n}}\n"
+    body = f"    given = {shared}.plain(given)\n    return {shared}.one('{name}', given)\n"
+    return f"\n/** {told} */\nMap<String, Object> call(Map<Object, Object> given = [:]) {{\n{body}}}\n"
 
 
 def _library(layout: Layout, offered: Mapping[str, Sequence[Input]], catalogue: Catalogue) -> str:
@@ -77,7 +80,11 @@ def _library(layout: Layout, offered: Mapping[str, Sequence[Input]], catalogue: 
         "RESOURCES": _package(layout),
         "ABSENT": _absent(layout),
         "NEEDED": _needed(layout),
-        "OWN": "[" + ", ".join(f"{name}: {quoted(kind)}" for name, kind in own) + "]",
+        "SAY": "say source too" if _from_checkout(layout) else "this library installs nothing",
+        "TESTS": TESTS,
+        "WARNINGS": WARNINGS,
+        "SENTENCE": SENTENCE,
+        "OWN": "[" + ", ".join(f"{name}: [{quoted(kind)}]" for name, kind in own) + "]",
         "INSTALLING": ", ".join(quoted(item.name) for item in inputs.BOOTSTRAP),
         "ORIGIN": _origin(layout),
         "SETTINGS": _settings(catalogue),
@@ -97,8 +104,13 @@ def _row(stage: str, every: Iterable[Input]) -> str:
     names = {camel(item.name): item for item in every}
     if len(names) != len(list(every)):
         raise ValueError(f"two inputs of '{stage}' have one name in Groovy")
-    lines = [f"            {name}: [{quoted(item.kind)}, {quoted(item.variable)}]," for name, item in names.items()]
+    told = {name: (_kind(item), item.variable, *_JOINED.get(item, "")) for name, item in names.items()}
+    lines = [f"            {name}: [{', '.join(map(quoted, row))}]," for name, row in told.items()]
     return "\n".join([f"        {stage}: [", *lines, "        ],"])
+
+
+def _kind(item: Input) -> str:
+    return "list" if item in _JOINED else item.kind
 
 
 def _settings(catalogue: Catalogue) -> str:
@@ -150,31 +162,30 @@ def quoted(value: str) -> str:
 
 
 def _page(layout: Layout, step: str, summary: str, every: Iterable[Input], outputs: Mapping[str, str]) -> str:
-    """What Jenkins shows under Pipeline Syntax, Global Variables Reference."""
+    """What Jenkins shows under Pipeline Syntax, Global Variables Reference: plain text, for its default formatter shows tags as they are."""
     own = [("source", _SOURCE[1].format(f"the repository of {layout.distribution}"))] if _from_checkout(layout) else []
     rows = [
         *((camel(item.name), described(item)) for item in (*every, *(inputs.BOOTSTRAP if _installs(layout) else ()))),
         *own,
         *_SWITCHES,
     ]
-    given = "".join(f"  <dt><code>{name}</code></dt><dd>{escape(help_, quote=False)}</dd>\n" for name, help_ in rows)
-    back = "".join(f"  <dt><code>outputs.{name}</code></dt><dd>{escape(help_, quote=False)}</dd>\n" for name, help_ in outputs.items())
-    heading = text.heading(layout, "").strip().replace("--", "&#45;&#45;")
+    given = "".join(f"  {name} - {help_}\n" for name, help_ in rows)
+    back = "".join(f"  outputs.{name} - {help_}\n" for name, help_ in outputs.items())
     return (
-        f"<!-- {heading} -->\n"
-        f"<p><code>{step}(…)</code>: {escape(summary, quote=False)}{'' if step == camel(f'mlops_{MERGE}') else _OPTIONAL}</p>\n"
-        f"<dl>\n{given}</dl>\n"
-        "<p>Returns a map, after every report is published:</p>\n"
-        "<dl>\n"
-        "  <dt><code>outcome</code></dt><dd>passed, failed, inconclusive, not_applicable or error</dd>\n"
-        "  <dt><code>exitCode</code></dt><dd>the exit code; 5 makes the build unstable, any other but 0 ends it</dd>\n"
-        f"{back}</dl>\n"
+        f"{text.heading(layout, '')}\n"
+        f"{step}(...): {summary}{'' if step == camel(f'mlops_{MERGE}') else _OPTIONAL}\n\n"
+        f"{given}\n"
+        "It returns a map, after every report is published:\n\n"
+        "  outcome - passed, failed, inconclusive, not_applicable or error\n"
+        "  exitCode - the exit code; 5 makes the build unstable, any other but 0 ends it\n"
+        "  sentence - what the reports say of it in a sentence, where there is one\n"
+        f"{back}"
     )
 
 
 def described(item: Input) -> str:
     """The help of an input with its kind, its choices and its default."""
-    kinds = {"list": "; a list", "mapping": "; a map", "flag": "; true or false"}
+    kinds = {"list": ", or a Groovy list", "mapping": "; a map", "flag": "; true or false"}
     choices = f"; one of {', '.join(item.choices)}" if item.choices else ""
     default = f" (default: {item.default})" if item.default else ""
-    return f"{item.help}{kinds.get(item.kind, '')}{choices}{default}"
+    return f"{item.help}{kinds.get(_kind(item), '')}{choices}{default}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from textwrap import indent
 from typing import TYPE_CHECKING
 
 from mlops_stage import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 FILES = ("Jenkinsfile", "Jenkinsfile.*", "*.jenkinsfile", "jenkins/Jenkinsfile*", ".jenkins/Jenkinsfile*")
@@ -14,23 +16,45 @@ FILES = ("Jenkinsfile", "Jenkinsfile.*", "*.jenkinsfile", "jenkins/Jenkinsfile*"
 
 def present(root: Path) -> bool:
     """Whether there is a pipeline for Jenkins in this repository."""
-    return any(path.is_file() for pattern in FILES for path in root.glob(pattern))
+    return any(True for _ in _files(root))
 
 
 def snippet(root: Path) -> str:
-    """The stage to add; it runs what mlops.yaml names."""
-    del root
+    """The stage to add, in the form of the pipeline that is there; it runs what mlops.yaml names."""
+    form = _DECLARATIVE if any("pipeline {" in text or "pipeline{" in text for text in _pipelines(root)) or not present(root) else _SCRIPTED
     return (
         "// at the top; the library is https://github.com/mlops/evaluate, with the library path plugins/jenkins\n"
         "@Library('mlops') _\n\n"
-        "// among the stages; an agent with mlops-stage on PATH needs no checkout of it and no `source`\n"
-        "stage('Model') {\n"
-        "    steps {\n"
-        "        dir('mlops-stage') {\n"
-        f"            checkout(scmGit(branches: [[name: 'refs/tags/v{__version__}']],"
-        " userRemoteConfigs: [[url: 'https://github.com/mlops/evaluate']]))\n"
-        "        }\n"
-        "        mlopsStage(source: 'mlops-stage')\n"
-        "    }\n"
-        "}\n"
+        f"{form}"
     )
+
+
+def _pipelines(root: Path) -> Iterator[str]:
+    for path in _files(root):
+        yield path.read_bytes()[:_MOST].decode("utf-8", errors="replace")
+
+
+def _files(root: Path) -> Iterator[Path]:
+    return (path for pattern in FILES for path in sorted(root.glob(pattern)) if path.is_file())
+
+
+_MOST = 1_000_000
+"""Bytes of a pipeline that are looked at."""
+_CHECKOUT = f"""\
+dir('mlops-stage') {{
+    checkout(scmGit(branches: [[name: 'refs/tags/v{__version__}']], userRemoteConfigs: [[url: 'https://github.com/mlops/evaluate']]))
+}}
+mlopsStage(source: 'mlops-stage') // on an agent that has mlops-stage on its PATH: mlopsStage(), without that checkout
+"""
+_DECLARATIVE = f"""\
+// among the stages
+stage('Model') {{
+    steps {{
+{indent(_CHECKOUT, " " * 8)}    }}
+}}
+"""
+_SCRIPTED = f"""\
+// within the node, after checkout(scm)
+stage('Model') {{
+{indent(_CHECKOUT, " " * 4)}}}
+"""

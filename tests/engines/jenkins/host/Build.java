@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -48,6 +49,7 @@ final class Build {
     private final List<Map<String, Object>> done = new ArrayList<>();
     private final Set<String> secrets = new TreeSet<>();
     private final Set<String> globals;
+    private final Set<String> published = new TreeSet<>();
     String status = "SUCCESS";
 
     @SuppressWarnings("unchecked")
@@ -206,6 +208,18 @@ final class Build {
             case "checkout": return Tree.copy(Path.of(named.isEmpty() ? (String) asked.get("project") : remote(named)), folder(), "**", "");
             case "stash": return Tree.copy(folder(), home.resolve("stash").resolve((String) named.get("name")), includes(named), excludes(named));
             case "unstash": return Tree.copy(home.resolve("stash").resolve(text(only, named, "name")), folder(), "**", "");
+            case "junit": return seen((String) named.get("testResults"), record);
+            case "recordIssues":
+                Map<?, ?> tool = (Map<?, ?>) ((List<?>) named.get("tools")).get(0);
+                String id = (String) tool.get("id");
+                if (!id.matches("[\\p{Alnum}_-]+")) {
+                    throw new IllegalArgumentException("ID '" + id + "' does not match");
+                }
+                once("ID " + id);
+                return seen((String) tool.get("pattern"), record);
+            case "publishHTML":
+                once("report " + ((Map<?, ?>) named.get("target")).get("reportName"));
+                return null;
             case "archiveArtifacts": return Tree.copy(folder(), Path.of((String) asked.get("keep")), (String) named.get("artifacts"), excludes(named));
             default: return null; // recorded only
         }
@@ -226,6 +240,7 @@ final class Build {
         String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         int code = process.waitFor();
         Files.delete(script);
+        Files.writeString(home.resolve("raw.log"), output, StandardOpenOption.CREATE, StandardOpenOption.APPEND); // what masking hides
         record.put("log", masked(output));
         record.put("code", code);
         if (Boolean.TRUE.equals(given.get("returnStatus"))) {
@@ -235,6 +250,22 @@ final class Build {
             throw new Failed("script returned exit code " + code);
         }
         return capture ? output : null;
+    }
+
+    /** Warnings refuses a second ID; a second page of one name would hide the first. */
+    private void once(String name) throws Failed {
+        if (!published.add(name)) {
+            throw new Failed(name + " is already used by another action");
+        }
+    }
+
+    /** What a publisher finds by a pattern: nothing where the pattern is no plain path. */
+    private Object seen(String pattern, Map<String, Object> record) throws IOException {
+        Path copied = Files.createTempDirectory(home, "seen");
+        int count = Tree.copy(folder(), copied, pattern, "");
+        record.put("text", count == 1 ? Files.readString(copied.resolve(pattern)) : "");
+        Tree.delete(copied);
+        return count;
     }
 
     private String remote(Map<String, Object> named) throws IOException {

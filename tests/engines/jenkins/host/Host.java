@@ -41,7 +41,12 @@ public final class Host {
         List<String> mismatches = new ArrayList<>();
         CpsCallableInvocation.registerMismatchHandler((meant, expected, receiver, caught) ->
                 mismatches.add("expected to call " + expected + " but wound up catching " + caught));
-        Program source = new Program(shared, Path.of((String) asked.get("pipeline")));
+        Program source;
+        try {
+            source = new Program(shared, Path.of((String) asked.get("pipeline")));
+        } catch (CompilationFailedException failure) {
+            return Map.of("status", "FAILURE", "error", failure.getMessage(), "mismatches", mismatches, "steps", List.of());
+        }
         Build build = new Build(asked, libraries, source.variables);
         try {
             report.put("result", play(source, build, report));
@@ -75,7 +80,7 @@ public final class Host {
             program = source.restore(saved);
             try {
                 next = new Outcome(build.step((String) call[0], (Object[]) call[1]), null);
-            } catch (IOException | InterruptedException failure) {
+            } catch (IOException | InterruptedException | IllegalArgumentException failure) {
                 next = new Outcome(null, failure);
             }
         }
