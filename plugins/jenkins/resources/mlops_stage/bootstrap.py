@@ -103,8 +103,8 @@ def _line(text: str) -> str:
 
 
 def flavour(arguments: list[str]) -> str:
-    """The name of the lock: a stage needs fewer libraries than `run`, and one of somebody else brings its own."""
-    return ALL if not arguments or arguments[0] == "run" else arguments[0].replace("-", "_")
+    """The name of the lock: a stage needs fewer libraries than `run`, and one of somebody else brings its own. What looks around sees what `run` would."""
+    return ALL if not arguments or arguments[0] in {"run", "doctor"} else arguments[0].replace("-", "_")
 
 
 class Order:
