@@ -82,6 +82,10 @@ def test_what_is_wrong_before_anything_is_built(quick, env, error):
     assert quick.refuses("run", **env)[1].startswith(error)
 
 
+def test_what_writes_both_release_and_digest_into_files_is_named(quick):
+    assert quick.refuses("run", MLOPS_STAGE_SHA256="")[2] == "hint: `mlops-stage adapters vendor --wheel FILE` writes files that hold both"
+
+
 def test_an_old_python_is_passed_over(quick, wheels):
     (quick.folder / "bin" / "python3.14").write_text("#!/bin/sh\nexit 1\n")
     (quick.folder / "bin" / "python3.14").chmod(0o755)

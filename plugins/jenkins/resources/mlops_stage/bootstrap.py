@@ -245,7 +245,7 @@ def _wheel(env: dict[str, str]) -> str:
     if not re.fullmatch(r"[0-9A-Za-z.+!-]+", release) or not re.fullmatch("[0-9a-f]{64}", digest):
         raise CannotInstall(
             "which release to install is not said: MLOPS_STAGE_VERSION and MLOPS_STAGE_SHA256 (of its wheel) must be set",
-            "`mlops-stage adapters vendor` writes files that hold both",
+            "`mlops-stage adapters vendor --wheel FILE` writes files that hold both",
         )
     return f"{SELF}=={release} --hash=sha256:{digest}\n"
 
