@@ -30,6 +30,8 @@ class Layout:
     """`registry/name@sha256:…` with that release in it; empty where nobody has published one."""
     index_url: str = ""
     """The package index of that organisation; empty means the one that the machine is configured for. Never holds credentials."""
+    repository: str = ""
+    """`owner/name@ref` under which jobs know the copy, for files of it that call others of it; empty where nobody has said."""
 
 
 @dataclass(frozen=True, kw_only=True)

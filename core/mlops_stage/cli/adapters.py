@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,6 +23,9 @@ _COPY = (
     click.Option(["--image"], default="", help="image that holds this release, as registry/name@sha256:…"),
     click.Option(["--index-url"], default="", help="package index to install from, where a machine is configured for none"),
     click.Option(["--wheel"], type=click.Path(path_type=Path), help="wheel of this release; its digest is what jobs install by"),
+    click.Option(
+        ["--repository"], default="", help="owner/name@ref that jobs will know the copy by; on GitHub, adds the workflow that signs"
+    ),
     click.Option(["-o", "--out"], type=click.Path(path_type=Path), required=True, help="folder of the new project"),
 )
 
@@ -51,13 +54,13 @@ def command(suite: Suite) -> click.Group:
         say(found, nl=False)
         return ExitCode.FAILED if found else ExitCode.PASSED
 
-    def vendor(names: tuple[str, ...], out: Path, image: str, index_url: str, wheel: Path | None) -> None:
+    def vendor(names: tuple[str, ...], out: Path, **what: Any) -> None:
         """Write a project of your own that installs this release from your registry or package index: components, a shared library, Tasks, actions."""
         from mlops_stage import native
         from mlops_stage.hookspecs import OURS
         from mlops_stage.native import vendoring
 
-        copy = vendoring.layout(suite.catalogue.plugins[OURS], image=image, index_url=index_url, wheel=wheel)
+        copy = vendoring.layout(suite.catalogue.plugins[OURS], **what)
         made = vendoring.project(suite.catalogue, native.chosen(suite.catalogue, names), copy)
         try:
             out.mkdir(parents=True, exist_ok=True)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PAGE = "README.md"
 
 
-def layout(version: str, *, image: str = "", index_url: str = "", wheel: Path | None = None) -> Layout:
+def layout(version: str, *, image: str = "", index_url: str = "", wheel: Path | None = None, repository: str = "") -> Layout:
     """What the copy installs.
 
     Args:
@@ -32,6 +32,7 @@ def layout(version: str, *, image: str = "", index_url: str = "", wheel: Path | 
         image: an image with that release in it, by digest.
         index_url: the package index to install from where a machine is configured for none.
         wheel: the file of that release, as the index offers it; only its digest is used.
+        repository: `owner/name@ref` under which jobs will know the copy.
 
     Raises:
         UsageError: one of them is not what a copy may hold.
@@ -40,13 +41,16 @@ def layout(version: str, *, image: str = "", index_url: str = "", wheel: Path | 
         raise UsageError(
             f"the image {image} is not named by its digest", "write registry/name@sha256:…, as `skopeo inspect` or the registry shows it"
         )
+    if repository and not re.fullmatch(r"[\w.-]+/[\w.-]+@[\w./-]+", repository):
+        raise UsageError(f"{shown(repository)} is no repository with a tag, branch or commit", "such as acme/actions@v1")
     if index_url:
         _check(index_url)
         if not wheel:
             raise UsageError(
                 "--index-url says where the wheel is, and no wheel is named", "--wheel names its file; what counts is its digest"
             )
-    return Layout(kind="vendor", version=version, image=image, index_url=index_url, wheel_sha256=_digest(wheel, version) if wheel else "")
+    digest = _digest(wheel, version) if wheel else ""
+    return Layout(kind="vendor", version=version, image=image, index_url=index_url, wheel_sha256=digest, repository=repository)
 
 
 def _check(index_url: str) -> None:
@@ -90,6 +94,7 @@ def project(catalogue: Catalogue, adapters: Sequence[Adapter], copy: Layout) -> 
 def _page(adapters: Sequence[Adapter], copy: Layout) -> str:
     options = [word for adapter in adapters for word in ("--ci", adapter.name.replace("_", "-"))]
     options += ["--image", copy.image] * bool(copy.image) + ["--index-url", copy.index_url] * bool(copy.index_url)
+    options += ["--repository", copy.repository] * bool(copy.repository)
     renew = shlex.join(["mlops-stage", "adapters", "vendor", *options]) + " --wheel FILE" * bool(copy.wheel_sha256) + " -o ."
     sources = [f"the image `{copy.image}`"] * bool(copy.image)
     sources += [f"the wheel with the SHA-256 `{copy.wheel_sha256}`" + (f", from {copy.index_url}" if copy.index_url else "")] * bool(

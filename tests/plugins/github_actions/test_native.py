@@ -2,10 +2,13 @@
 
 from dataclasses import replace
 
+import pytest
 from ruamel.yaml import YAML
 
-from mlops_stage import host
+from mlops_stage import __version__, host
 from mlops_stage.adapter import Layout
+from mlops_stage.errors import UsageError
+from mlops_stage.native import vendoring
 from mlops_stage_github_actions.native import TOKEN, native
 
 _ALL = host.discover({host.ALLOW_LIST: "none"})
@@ -25,9 +28,35 @@ def test_nobody_else_is_said_to_have_written_the_action_of_a_plugin():
 
 def test_a_variable_of_the_job_holds_where_an_input_is_empty():
     actions = {path: action for path, action in made(Layout(kind="project", version="1")).items() if path.endswith("action.yml")}
-    assert len(actions) == 5
+    assert len(actions) == 6
     for action in actions.values():
         (step,) = action["runs"]["steps"]
         for variable, said in step["env"].items():
             if "inputs." in said:
                 assert said.endswith(f" || env.{variable} }}}}" if variable != TOKEN.variable else " || github.token }}")
+
+
+def test_a_copy_signs_by_its_own_action_on_the_runner_that_is_asked_for():
+    assert not [path for path in made(Layout(kind="vendor", **INSTALLED)) if "workflows" in path]
+    copy = made(Layout(kind="vendor", repository="acme/actions@v3", **INSTALLED))
+    workflow = copy[".github/workflows/sign.yml"]
+    assert "mlops/evaluate" not in str(workflow)
+    assert workflow["jobs"]["sign"]["steps"][2]["uses"] == "acme/actions/sign@v3"
+    assert "sign/action.yml" in copy
+    assert workflow["jobs"]["sign"]["runs-on"] == "${{ inputs.runs-on }}"
+    assert workflow["on"]["workflow_call"]["inputs"]["runs-on"]["default"] == "ubuntu-latest"
+
+
+@pytest.mark.parametrize("name", ["acme", "acme/actions", "acme/actions@", "a/b@v1\n", "https://x/y@v1"])
+def test_a_name_that_no_job_could_use_is_refused(name):
+    with pytest.raises(UsageError, match="no repository"):
+        vendoring.layout("9.1", repository=name)
+
+
+def test_the_command_writes_such_a_copy(mlops):
+    wheel = f"mlops_stage-{__version__}-py3-none-any.whl"
+    mlops.write(wheel, "only its digest counts")
+    run = mlops("adapters", "vendor", "--ci", "github-actions", "--wheel", wheel, "--repository", "acme/actions@v3", "-o", "copy")
+    assert run.returncode == 0, run.stderr
+    assert "uses: acme/actions/sign@v3" in (mlops.cwd / "copy/.github/workflows/sign.yml").read_text()
+    assert "--repository acme/actions@v3" in (mlops.cwd / "copy/README.md").read_text()

@@ -32,7 +32,7 @@ _RUN = "run.sh"
 def native(catalogue: Catalogue, layout: Layout) -> dict[str, str]:
     """`action.yml` of the repository, and `plugins/github_actions/<stage>/action.yml`; of a plugin's own repository `<stage>/action.yml`.
 
-    Beside them `.github/workflows/<stage>.yml` for stages that need a job of their own.
+    Beside them `.github/workflows/<stage>.yml` for stages that need a job of their own, where it is known how the repository is called.
     """
     own = layout.kind == "project"
     folder = f"{_FOLDER}/" if own else ""
@@ -50,7 +50,7 @@ def native(catalogue: Catalogue, layout: Layout) -> dict[str, str]:
         made[f"{folder}{stage.kebab}/action.yml"] = text.heading(layout) + text.yaml(action)
     if layout.kind != "plugin":
         made |= {path: text.heading(layout) + text.yaml(action) for path, action in _of_no_stage(layout, folder).items()}
-    if own:
+    if own or layout.repository:
         made |= workflows.reusable(catalogue, layout, described)
     return made
 

@@ -21,6 +21,7 @@ PINNED = {
 }
 """Actions of others that workflows use: the commit, and the release that it is."""
 RELEASE = "v1"
+RUNNER = "ubuntu-latest"
 ARTIFACT = "mlops-out"
 _TOKEN = {"oidc": ("id-token", "write")}
 _IDENTITY = "the identity that signs; no other job has it"
@@ -43,10 +44,19 @@ def alone(stage: Stage) -> bool:
 
 
 def reusable(catalogue: Catalogue, layout: Layout, described: Callable[[Input], str]) -> dict[str, str]:
-    """`.github/workflows/<stage>.yml`, to be called as `mlops/evaluate/.github/workflows/<stage>.yml@v1`."""
+    """`.github/workflows/<stage>.yml`, to be called as `mlops/evaluate/.github/workflows/<stage>.yml@v1`; in a copy, under its own name."""
     stages = [stage for stage in catalogue.stages.values() if alone(stage)]
-    made = {f".github/workflows/{stage.kebab}.yml": text.yaml(_workflow(catalogue, stage, described)) for stage in stages}
+    made = {
+        f".github/workflows/{stage.kebab}.yml": text.yaml(_workflow(catalogue, stage, described, _action(layout, stage)))
+        for stage in stages
+    }
     return {path: text.heading(layout) + _commented(written) for path, written in made.items()}
+
+
+def _action(layout: Layout, stage: Stage) -> str:
+    """The action of the stage in the same repository; a reusable workflow cannot lead to it without naming that."""
+    repository, _, ref = layout.repository.partition("@")
+    return f"{repository}/{stage.kebab}@{ref}" if repository else f"mlops/evaluate/plugins/github_actions/{stage.kebab}@{RELEASE}"
 
 
 def pinned(action: str) -> str:
@@ -54,7 +64,7 @@ def pinned(action: str) -> str:
     return f"{action}@{PINNED[action][0]}"
 
 
-def _workflow(catalogue: Catalogue, stage: Stage, described: Callable[[Input], str]) -> dict[str, Any]:
+def _workflow(catalogue: Catalogue, stage: Stage, described: Callable[[Input], str], action: str) -> dict[str, Any]:
     offered = [item for item in (*inputs.of_stage(catalogue, stage), *inputs.BOOTSTRAP) if item.name != "out"]
     outputs = ("outcome", "exit-code", *(name.replace("_", "-") for name in stage.outputs))
     told = {"outcome": "how it ended", "exit-code": "the exit code", **{key.replace("_", "-"): said for key, said in stage.outputs.items()}}
@@ -68,6 +78,7 @@ def _workflow(catalogue: Catalogue, stage: Stage, described: Callable[[Input], s
                         "type": "string",
                         "default": ARTIFACT,
                     },
+                    "runs-on": {"description": "runner of this job; nothing else should run there", "type": "string", "default": RUNNER},
                     **{item.name: {"description": described(item), "type": "string", "default": ""} for item in offered},
                 },
                 "secrets": {"password": {"description": "password of the key, where a key signs: key-password-env: MLOPS_PASSWORD"}},
@@ -75,14 +86,14 @@ def _workflow(catalogue: Catalogue, stage: Stage, described: Callable[[Input], s
             }
         },
         "permissions": {},
-        "jobs": {stage.name: _job(stage, [item.name for item in offered], outputs)},
+        "jobs": {stage.name: _job(stage, [item.name for item in offered], outputs, action)},
     }
 
 
-def _job(stage: Stage, names: list[str], outputs: tuple[str, ...]) -> Mapping[str, Any]:
+def _job(stage: Stage, names: list[str], outputs: tuple[str, ...], action: str) -> Mapping[str, Any]:
     return {
         "name": stage.summary,
-        "runs-on": "ubuntu-latest",
+        "runs-on": "${{ inputs.runs-on }}",
         "permissions": permissions(stage.needs),
         "outputs": {key: f"${{{{ steps.{stage.name}.outputs.{key} }}}}" for key in outputs},
         "steps": [
@@ -90,7 +101,7 @@ def _job(stage: Stage, names: list[str], outputs: tuple[str, ...]) -> Mapping[st
             {"uses": pinned("actions/download-artifact"), "with": {"name": "${{ inputs.artifact }}", "path": ARTIFACT}},
             {
                 "id": stage.name,
-                "uses": f"mlops/evaluate/plugins/github_actions/{stage.kebab}@{RELEASE}",
+                "uses": action,
                 "env": {"MLOPS_PASSWORD": "${{ secrets.password }}"},
                 "with": {**{name: f"${{{{ inputs.{name} }}}}" for name in names}, "out": ARTIFACT},
             },
