@@ -12,13 +12,13 @@ Map<String, Object> call(Map<Object, Object> given = [:]) {
 }
 
 /** As `mlopsStage('scan', model: 'model.onnx')`. */
-Map<String, Object> call(Map<Object, Object> given, CharSequence stage) {
+Map<String, Object> call(Map<Object, Object> given, String stage) {
     given = plain(given)
     return one(named(stage), given)
 }
 
 /** As `mlopsStage('scan')`. */
-Map<String, Object> call(CharSequence stage) {
+Map<String, Object> call(String stage) {
     return one(named(stage), [:])
 }
 
