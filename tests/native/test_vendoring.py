@@ -69,6 +69,13 @@ def test_components_of_gitlab_with_the_image_written_in(installed, tmp_path):
     assert f"mlops-stage adapters vendor --ci gitlab --image {IMAGE} -o .\n" in made["README.md"]
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_who_must_name_the_image_is_said(installed, tmp_path, named):
+    done = installed("adapters", "vendor", "--ci", "gitlab", "-o", tmp_path, *(["--image", IMAGE] if named else []))
+    assert done.returncode == 0, done.stderr
+    assert ("no image is written in, so whoever uses these files must give one as `image`" in done.stdout + done.stderr) != named
+
+
 def test_tasks_of_tekton_with_the_image_written_in(installed, tmp_path):
     made = vendor(installed, tmp_path / "catalog", "--ci", "tekton", "--image", IMAGE)
     assert {path.split("/")[0] for path in made} == {"README.md", "pipeline", "stepaction", "task"}

@@ -70,11 +70,17 @@ def command(suite: Suite) -> click.Group:
         for path in removed:
             say(f"removed {path}")
         say(f"{out}: {len(changed)} files written, {len(removed)} removed, {len(made) - len(changed)} as they were")
+        _missing(copy)
 
     group.add_command(click.Command("vendor", callback=vendor, help=vendor.__doc__, params=[_CI, *_COPY]))
     for name, callback in (("generate", generate), ("check", check)):
         group.add_command(click.Command(name, callback=callback, help=callback.__doc__, params=[_CI, _FOR]))
     return group
+
+
+def _missing(copy: Layout) -> None:
+    if not copy.image and not copy.wheel_sha256:
+        say("no image is written in, so whoever uses these files must give one as `image`; --image registry/name@sha256:… writes it in")
 
 
 def _files(suite: Suite, names: tuple[str, ...], distribution: str) -> dict[str, str]:
