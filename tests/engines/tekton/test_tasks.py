@@ -50,19 +50,14 @@ def test_results_are_there_whatever_the_verdict(tekton, source, gates, code, suc
     assert (source / "mlops-out/report.html").is_file()
 
 
-def test_results_are_there_where_nothing_could_be_judged(tekton, source):
-    """Exit code 2: what was asked for does not exist."""
-    status = start(tekton, source, "mlops-run", stages="trail")
-    assert (status.codes, status.succeeded) == ({"run": 2}, False)
-    assert status.results["outcome"] == "error"
-    assert json.loads(status.results["TEST_OUTPUT"])["result"] == "ERROR"
-
-
-def test_a_workspace_of_root_leads_to_the_group(tekton, source):
+def test_a_workspace_of_root_leads_to_the_group_and_results_tell_of_an_error(tekton, source):
+    """Exit code 2 as of any run that cannot begin."""
     source.chmod(0o755)
     status = tekton.start(tekton.find("task", "mlops-trial"), {"image": IMAGE}, source, group=None)
     assert (status.codes, status.succeeded) == ({"run": 2}, False)
     assert "fsGroup: 65532" in status.logs["step-run"], status.logs["step-run"]
+    assert status.results["outcome"] == "error"
+    assert json.loads(status.results["TEST_OUTPUT"])["result"] == "ERROR"
 
 
 def test_an_image_without_the_command_is_named_as_such(tekton, load, source, tmp_path):
