@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
 State = Literal["passed", "failed", "amber"]
 """What the CI system shows for the job: green, red, or what it has for "a person must look"."""
@@ -77,14 +79,21 @@ class System(Protocol):
         ...
 
 
+TRACE = Path(tempfile.gettempdir(), f"mlops-stage-{os.getuid()}-PWNED")
+"""What a value would leave that was executed somewhere, beside a file `PWNED` in the folder of the job."""
 HOSTILE = {
     "spaces": "  two  spaces, at both ends ",
-    "quotes": """it's "quoted" `touch PWNED`""",
-    "shell": "; touch PWNED && $(touch PWNED) ${HOME} $HOME $$ \\ | > PWNED",
+    "quotes": f"""it's "quoted" `touch PWNED {TRACE}`""",
+    "shell": f"; touch PWNED {TRACE} && $(touch PWNED {TRACE}) ${{HOME}} $HOME $$ \\ | > PWNED",
     "lines": "one\ntwo\n\n::error::spoofed\noutcome=passed\n",
     "commands": "::error file=x::spoofed ##[error]x ::add-mask::e",
-    "brackets": "]] && touch PWNED [[ $[[ inputs.model ]] %(x)s {{ x }}",
+    "brackets": f"]] && touch PWNED {TRACE} [[ $[[ inputs.model ]] %(x)s {{{{ x }}}}",
     "yaml": "- x: {a: b} # c\n---\n!!python/object x",
     "unicode": "äö中 %0A %25 \u202e \t tab",
 }
 """Values that must arrive letter for letter, with nothing executed on the way."""
+
+
+def traces(*folders: Path) -> list[str]:
+    """What hostile values left that were executed: in these folders, or where the value itself says."""
+    return [str(path) for folder in folders for path in folder.rglob("PWNED")] + [str(TRACE)] * TRACE.exists()

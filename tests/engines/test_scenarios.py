@@ -2,11 +2,13 @@
 
 import json
 import os
+import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import conformance
 import pytest
-from scenarios import ENGINES, HOSTILE, Call, Job
+from scenarios import ENGINES, HOSTILE, TRACE, Call, Job, traces
 
 import stages
 from mlops_stage.stages import mlops_stages
@@ -55,11 +57,14 @@ def on(once, load, bench):
     """What every job left on a system, which is started once for all of them."""
 
     def execute(name, folder):
-        engine = load(name).start(bench(name))  # first, for it skips the test where there is none
+        (folder / "home").mkdir()
+        engine = load(name).start(replace(bench(name), home=folder / "home"))  # first, for it skips the test where there is none
         project, keep = folder / "project", folder / "keep"
         project.mkdir()
         keep.mkdir()
-        return engine.run(stages.project(project), [*TRIAL, *stages.jobs()], keep)
+        ran = engine.run(stages.project(project), [*TRIAL, *stages.jobs()], keep)
+        (folder / "traces.json").write_text(json.dumps(traces(folder)))
+        return ran
 
     return lambda name: once(f"scenarios-{name}", lambda folder: execute(name, folder))
 
@@ -86,7 +91,20 @@ def test_hostile_values_arrive_letter_for_letter(on, load, system, name):
     assert one.state == "passed", one.log[-2000:]
     arrives = getattr(load(system), "arrives", str)  # where the system itself changes some values, its engine says how
     assert one.report()["params"][f"say_{name}"] == arrives(HOSTILE[name])
-    assert not list(one.out.parent.rglob("*PWNED*"))
+
+
+def test_nothing_of_a_value_is_executed(on, system):
+    folder = next(place for place in on(system)["passed"][0].out.parents if place.name == f"scenarios-{system}")
+    assert json.loads((folder / "traces.json").read_text()) == []
+    seen = {path.parent for path in folder.rglob("hostile.pkl") if path.parent != folder / "project"}
+    assert seen or system in {"github", "gitlab"}, "the jobs' own folders are among those that were looked through"
+
+
+@pytest.mark.parametrize("name", ["quotes", "shell"])
+def test_what_is_executed_would_be_found(tmp_path, name):
+    text = HOSTILE[name].replace(str(TRACE), "elsewhere").replace("'", "")
+    subprocess.run(["sh", "-c", f"echo {text}"], cwd=tmp_path, capture_output=True, check=False)
+    assert traces(tmp_path)
 
 
 def test_two_calls_in_one_job_know_nothing_of_each_other(on, system):
@@ -130,10 +148,14 @@ def test_the_outage_while_signing_is_told(on, system):
     assert "0 of 1 statement signed" in error["message"]
 
 
-def test_what_names_people_or_small_groups_is_uploaded_by_none(on, system):
-    kept = [path for calls in on(system).values() for one in calls for path in one.out.rglob("*")]
-    assert kept
-    assert [path for path in kept if "private" in path.parts[-3:]] == []
+def private(ran):
+    return [path for calls in ran.values() for one in calls for path in one.out.rglob("*") if "private" in path.parts[-3:]]
+
+
+@pytest.mark.parametrize("name", ["gitlab", "jenkins"])
+def test_what_names_people_or_small_groups_is_uploaded_by_none_of_those_that_upload_by_themselves(on, name):
+    assert private(on("cli")), "there is something that could be uploaded"
+    assert private(on(name)) == []
 
 
 WRITTEN = ("run.json", "summary.md", "report.html", "report.sarif", "junit.xml", "codequality.json", "metrics.txt", "outputs.env")

@@ -46,7 +46,7 @@ class CommandLine:
         shutil.rmtree(checkout / "mlops-out", ignore_errors=True)
         done = subprocess.run(argv, cwd=checkout, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         if (checkout / "mlops-out").exists():
-            shutil.copytree(checkout / "mlops-out", out, ignore=shutil.ignore_patterns("private"))
+            shutil.copytree(checkout / "mlops-out", out)
         outputs = dict(line.split("=", 1) for line in _lines(out / "outputs.env"))
         state = STATES.get(done.returncode, "failed")
         return Ran(state=state, exit_code=done.returncode, outputs=outputs, log=done.stdout + done.stderr, out=out)
