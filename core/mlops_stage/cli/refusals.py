@@ -64,11 +64,10 @@ def _emit(suite: Suite, error: StageError) -> None:
     from datetime import UTC, datetime
 
     from mlops_stage.native import emission
-    from mlops_stage.report import Failure, Run
-    from mlops_stage.runner import circumstances
+    from mlops_stage.report import Failure, Run, stamp
 
     failure = Failure(code=error.code, message=error.message, hint=error.hint)
-    record = Run(reports=(), ids=(), started=circumstances.stamp(datetime.now(UTC)), seconds=0.0, failures=(failure,))
+    record = Run(reports=(), ids=(), started=stamp(datetime.now(UTC)), seconds=0.0, failures=(failure,))
     commands, failures = emission.emit(record, suite.catalogue, os.environ, Path(os.environ.get("MLOPS_INPUT_OUT") or DEFAULT_OUT))
     say(commands, nl=False)
     for one in failures:

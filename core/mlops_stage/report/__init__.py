@@ -23,7 +23,7 @@ from mlops_stage.report.observed import (
     metric_label,
 )
 from mlops_stage.report.plain import adapter_of, parse_report, plain_of, read_report, to_json
-from mlops_stage.report.record import SCHEMA_VERSION, Cost, Report, Run
+from mlops_stage.report.record import SCHEMA_VERSION, Cost, Report, Run, stamp
 
 __all__ = [
     "COUNT_UNITS",
@@ -67,5 +67,6 @@ __all__ = [
     "parse_report",
     "plain_of",
     "read_report",
+    "stamp",
     "to_json",
 ]

@@ -16,6 +16,11 @@ SCHEMA_VERSION = 1
 """Raised when a reader of the earlier version would misread a report; readers accept all earlier versions."""
 
 
+def stamp(moment: datetime) -> str:
+    """A moment in UTC, to the second, as ISO 8601."""
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Report:
     """What one run of a stage says; the same inputs, params and seed give the same bytes."""
@@ -89,8 +94,7 @@ class Run:
     @property
     def ended(self) -> str:
         """ISO 8601, UTC."""
-        moment = datetime.fromisoformat(self.started) + timedelta(seconds=self.seconds)
-        return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+        return stamp(datetime.fromisoformat(self.started) + timedelta(seconds=self.seconds))
 
     @property
     def own(self) -> tuple[Report, ...]:

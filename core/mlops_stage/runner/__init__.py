@@ -11,7 +11,7 @@ from mlops_stage import __version__
 from mlops_stage.errors import ExitCode, InternalError, InterruptedByUserError, StageError
 from mlops_stage.evidence.paths import relative
 from mlops_stage.params import Refusal, Request
-from mlops_stage.report import Cost, Failure, Report, Run
+from mlops_stage.report import Cost, Failure, Report, Run, stamp
 from mlops_stage.report.words import counted
 from mlops_stage.runner import circumstances, folders, handed, pages, policy, process, unchanged, verdict
 
@@ -122,7 +122,7 @@ class _Recorder:
         self._settings = settings
         self._watch = watch
         self._asked = asked
-        self._started = circumstances.stamp(since[0])
+        self._started = stamp(since[0])
         self._begun = since[1]
         self._finished: dict[str, Report] = {}
         self._cost: dict[str, Cost] = {}

@@ -1,4 +1,4 @@
-"""When and with what a run was made, as its record says it."""
+"""With what a run was made, as its record says it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,7 @@ from typing import TYPE_CHECKING
 from mlops_stage import __version__
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from mlops_stage.host import Catalogue
-
-
-def stamp(moment: datetime) -> str:
-    """A moment in UTC, to the second, as ISO 8601."""
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def versions(catalogue: Catalogue) -> dict[str, str]:

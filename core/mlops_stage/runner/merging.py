@@ -13,7 +13,7 @@ from mlops_stage.evidence.foreign import read_foreign
 from mlops_stage.evidence.paths import inside, write_aside
 from mlops_stage.evidence.redact import shown
 from mlops_stage.host import resolve
-from mlops_stage.report import Failure, Report, Run
+from mlops_stage.report import Failure, Report, Run, stamp
 from mlops_stage.runner import circumstances, folders, handed, pages, policy, process, required
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def merge(asked: Asked, catalogue: Catalogue, env: Mapping[str, str]) -> tuple[R
     record = Run(
         reports=(*reports, *judged, *earlier),
         ids=ids,
-        started=circumstances.stamp(started),
+        started=stamp(started),
         seconds=round(time.monotonic() - begun, 3),
         versions=circumstances.versions(catalogue),
         configs=dict(sorted(configs.items())),

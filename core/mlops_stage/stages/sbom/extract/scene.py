@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+from mlops_stage.report import stamp
 from mlops_stage.stages.sbom.facts import MOST_TEXT, Confidence, Fact
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ LATEST = 253_402_300_799
 
 def moment(epoch: int) -> str:
     """A time in seconds since 1970, from 0 to `LATEST`, as `2026-01-02T03:04:05Z`."""
-    return datetime.fromtimestamp(epoch, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return stamp(datetime.fromtimestamp(epoch, UTC))
 
 
 Found = Claim | Ancestor | Usage | Interface | Table | Packages | Remark
