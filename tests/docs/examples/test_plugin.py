@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -15,26 +16,59 @@ PLUGIN = REPOSITORY / "docs" / "examples" / "plugin"
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory):
-    """A fresh environment that holds the base install and the plugin, nothing of the repository's own."""
-    top = tmp_path_factory.mktemp("plugin")
+def wheels(tmp_path_factory):
+    """Of the base and of the plugin, built by what their pyproject.toml names."""
+    folder = tmp_path_factory.mktemp("wheels")
     for source in (REPOSITORY, PLUGIN):
-        build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", top, source]
-        subprocess.run(build, check=True, capture_output=True)
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", top / "venv"], check=True)
-    pip = [sys.executable, "-m", "pip", "--python", top / "venv" / "bin" / "python", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, *top.glob("*.whl")], check=True, cwd=top)
-    return top / "venv" / "bin" / "mlops-stage"
+        build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder]
+        subprocess.run(build, check=True, capture_output=True, cwd=source)
+    return sorted(folder.glob("*.whl"))
+
+
+def uv(*words):
+    program = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    assert program, "uv belongs to the extra `dev`"
+    subprocess.run([program, "--quiet", "--no-config", *words], check=True, cwd="/")
+
+
+@pytest.fixture(scope="module")
+def installed(wheels, tmp_path_factory):
+    """A fresh environment that holds the base install and the plugin, nothing of the repository's own."""
+    environment = tmp_path_factory.mktemp("plugin") / "venv"
+    uv("venv", "--python", sys._base_executable, environment)
+    uv("pip", "install", "--python", environment / "bin/python", *wheels)
+
+    def run(*args):
+        env = {name: value for name, value in os.environ.items() if not name.startswith(("MLOPS_", "PYTHON"))}
+        command = [environment / "bin/mlops-stage", *args]
+        return subprocess.run(command, cwd=environment, env=env, capture_output=True, text=True, check=False)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def site(wheels, tmp_path_factory):
+    """The plugin alone, as its wheel is unpacked."""
+    folder = tmp_path_factory.mktemp("site")
+    uv(
+        "pip",
+        "install",
+        "--no-deps",
+        "--offline",
+        "--python",
+        sys.executable,
+        "--target",
+        folder,
+        *(one for one in wheels if "size" in one.name),
+    )
+    return folder
 
 
 @pytest.fixture
-def size(installed, tmp_path):
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("MLOPS_", "PYTHON"))}
-
-    def run(*args):
-        return subprocess.run([installed, *map(str, args)], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
-
-    return run
+def size(site, mlops):
+    """`mlops-stage` with the plugin beside it: what a stage does does not hang on how it was installed."""
+    mlops.env = {"PYTHONPATH": str(site), "MLOPS_STAGE_PLUGINS": "size"}
+    return mlops
 
 
 def test_what_builds_it_is_named():
@@ -44,14 +78,18 @@ def test_what_builds_it_is_named():
 
 
 @pytest.mark.slow
-def test_the_plugin_shows_up_in_help_and_in_the_list(size):
-    assert "Keep a model file within a size" in size("--help").stdout
-    assert "mlops-stage-size 1.0.0" in size("plugins").stdout
-    assert "largest size allowed, in MB" in size("size", "--help").stdout
+def test_installed_beside_the_base_it_is_there_and_quality_says_what_to_install(installed):
+    assert "Keep a model file within a size" in installed("--help").stdout
+    assert "mlops-stage-size 1.0.0" in installed("plugins").stdout
+    assert "size: not applicable" in installed("size").stderr
+    done = installed("quality", "--predictions", "p.csv")
+    assert done.returncode == 3
+    assert "pip install 'mlops-stage[quality]'" in done.stderr + done.stdout
 
 
 @pytest.mark.slow
 def test_it_judges_and_reports_like_a_built_in_stage(size, tmp_path):
+    assert "largest size allowed, in MB" in size("size", "--help").stdout
     (tmp_path / "model.onnx").write_bytes(bytes(2_000_000))
     assert size("size", "--model", "model.onnx").returncode == 0
     assert size("size", "--model", "model.onnx", "--budget", "1").returncode == 1
@@ -71,14 +109,6 @@ def test_init_writes_its_part_of_a_config_that_runs(size, tmp_path):
     assert "budget: 100" in (tmp_path / "mlops.yaml").read_text()
     assert size("run", "size").returncode == 0
     assert size("run", "--plan").returncode in {0, 2}
-
-
-@pytest.mark.slow
-def test_without_the_extra_the_quality_stage_says_what_to_install(size, tmp_path):
-    (tmp_path / "p.csv").write_text("y_true,y_pred\n1,1\n")
-    done = size("quality", "--predictions", "p.csv")
-    assert done.returncode == 3
-    assert "pip install 'mlops-stage[quality]'" in done.stderr + done.stdout
 
 
 @pytest.mark.slow
