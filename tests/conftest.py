@@ -32,7 +32,7 @@ class Warm:
     def __init__(self) -> None:
         self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.channel.settimeout(240)
-        self.environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        self.environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"PYTHONHASHSEED": "0"}
         command = [sys.executable, "-P", str(SITE.parent / "warm.py"), str(theirs.fileno())]
         self.process = subprocess.Popen(
             command, env=self.environment, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL

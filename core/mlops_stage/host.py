@@ -20,7 +20,7 @@ from mlops_stage.stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from importlib.metadata import EntryPoint
+    from importlib.metadata import Distribution, EntryPoint
 
     from mlops_stage.fields import Field
     from mlops_stage.params import Params
@@ -190,7 +190,14 @@ def others(env: Mapping[str, str]) -> tuple[Plugin, ...]:
 
 
 def _distribution(point: EntryPoint) -> tuple[str, str]:
-    return (point.dist.name, point.dist.version) if point.dist else ("(unknown)", "")
+    return _named(point.dist) if point.dist else ("(unknown)", "")
+
+
+@cache
+def _named(distribution: Distribution) -> tuple[str, str]:
+    """Its name and version: `.name` and `.version` would parse its whole description each, for every entry point anew."""
+    told = distribution.metadata
+    return told["Name"], told["Version"]
 
 
 def _records(plugin: Plugin, specs: Iterable[str]) -> Iterator[Any]:

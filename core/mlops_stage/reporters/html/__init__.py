@@ -16,6 +16,7 @@ from mlops_stage.report.words import counted
 from mlops_stage.reporters import choice, injection, mixed
 from mlops_stage.reporters.escape import harmless
 from mlops_stage.reporters.html import view
+from mlops_stage.reporters.html.compiled import Compiled
 from mlops_stage.reporters.words import DOCS, LEVEL_MARKS, MARKS, headline, short, word
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def _environment(*, flagging: bool) -> Environment:
     """
     environment = Environment(
         loader=FileSystemLoader(_HERE, encoding="utf-8"),
+        bytecode_cache=Compiled(_HERE, "flagging" if flagging else "plain"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
