@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 import issuer  # noqa: E402  (a neighbour that is no package)
+from commands import Commands  # noqa: E402  (as above)
 
 _REQUIRED = "sigstore" in os.environ.get("MLOPS_STAGE_REQUIRE_ENGINES", "").split()
 
@@ -37,23 +39,39 @@ class Deployment:
     def run(self, *argv, cwd=None, env=None, check=True, alone=False):
         """Run a command in the services' namespace, or in one of its own without any interface."""
         enter = ["unshare", *_ROOTLESS, "-n"] if alone else self.beside
-        clean = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(self.folder),
-            "LC_ALL": "C.UTF-8",
-            "TUF_ROOT": str(self.folder / "tuf"),
-            **(env or {}),
-        }
+        clean = self._environment | (env or {})
         done = subprocess.run([*enter, *map(str, argv)], cwd=cwd, env=clean, capture_output=True, text=True, check=False, timeout=120)
-        if check and done.returncode:
-            raise AssertionError(f"{argv}: exit {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
-        return done
+        return _passed(done) if check else done
 
     def cosign(self, *argv, **how):
         return self.run(self.binaries / "cosign", *argv, **how)
 
-    def stage(self, *argv, **how):
-        return self.run(sys.executable, "-P", "-m", "mlops_stage", *argv, **how)
+    def stage(self, *argv, cwd, check=True, alone=False):
+        """Run `mlops-stage` there, in a process that has imported it already."""
+        done = self.commands.run([str(arg) for arg in argv], cwd, self._environment, alone=alone)
+        return _passed(done) if check else done
+
+    @cached_property
+    def commands(self):
+        return Commands(self.beside)
+
+    @property
+    def _environment(self):
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "LC_ALL": "C.UTF-8",
+            "TUF_ROOT": str(self.folder / "tuf"),
+        }
+
+    def close(self):
+        if "commands" in vars(self):
+            self.commands.close()
+
+
+def _passed(done):
+    assert done.returncode == 0, f"{done.args}: exit {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done
 
 
 _ROOTLESS = [] if os.geteuid() == 0 else ["-r"]
@@ -79,5 +97,7 @@ def sigstore(binaries, tmp_path_factory):
         ready = process.stdout.readline()
         if not ready:
             (pytest.fail if _REQUIRED else pytest.skip)("the Sigstore services did not start; may this user make network namespaces?")
-        yield Deployment(folder, binaries, json.loads(ready)["pid"])
+        deployment = Deployment(folder, binaries, json.loads(ready)["pid"])
+        yield deployment
+        deployment.close()
         process.stdin.close()
