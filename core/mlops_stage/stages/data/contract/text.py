@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import MaxDepthExceededError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
@@ -29,6 +30,7 @@ _LARGEST = 2**20
 _MOST_VALUES = 100_000
 """Values with all aliases written out; aliases of aliases make billions of a few lines."""
 _DEEPEST = 50
+_TOO_DEEP = ("is nested too deeply", f"a contract has at most {_DEEPEST} levels")
 _MOST_DIGITS, _MOST = 400, sys.float_info.max
 """Numbers beyond those of a DOUBLE are larger than every cell."""
 _TAG = "tag:yaml.org,2002:"
@@ -83,6 +85,13 @@ def read(file: File, source: str, problems: Problems) -> Document:
     return Document(source=source, sha256=hashlib.sha256(content).hexdigest(), values=values, lines=reader.lines)
 
 
+def _shallow() -> YAML:
+    """A parser that stops where it gets too deep: what thousands of open brackets cost it grows with the square of their number."""
+    parser = YAML(typ="rt", pure=True)
+    parser.max_depth = 2 * _DEEPEST  # a little more than values may have, which tell it better
+    return parser
+
+
 class _BadError(Exception):
     """The rest of the file has no meaning any more."""
 
@@ -97,11 +106,13 @@ class _Reader:
 
     def top(self, text: str) -> Any:
         try:
-            return self._top(YAML(typ="rt", pure=True).compose(text))
+            return self._top(_shallow().compose(text))
         except _BadError as bad:
             self.problems.add(*bad.args)
         except RecursionError:
-            self.problems.add(1, "is nested too deeply", f"a contract has at most {_DEEPEST} levels")
+            self.problems.add(1, *_TOO_DEEP)
+        except MaxDepthExceededError as error:
+            self.problems.add(error.problem_mark.line + 1, *_TOO_DEEP)
         except MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             problem = str(error.problem or error.context).splitlines()[0]
