@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import os
+
 import duckdb
 import numpy as np
 import pytest
 
 from mlops_stage.errors import ExitCode, InputError, LimitError
-from mlops_stage.inputs.tables.connection import connect, quoted_name, quoted_paths, quoted_text, run
+from mlops_stage.inputs.tables import connection as module
+from mlops_stage.inputs.tables.connection import connect, quoted_name, quoted_paths, quoted_text, run, shared
 
 
-def read(connection, path):
+def read(database, path):
     sql = f"SELECT * FROM read_csv({quoted_paths([path])}, auto_detect = false, header = true, columns = {{'c0': 'VARCHAR'}})"  # noqa: S608  (the quoting is what is tested)
-    return connection.execute(sql).fetchall()
+    return database.execute(sql).fetchall()
 
 
 @pytest.mark.parametrize(
@@ -55,18 +58,64 @@ def test_the_name_of_a_file_means_itself(tmp_path, name):
         "SELECT getenv('HOME')",
     ],
 )
-@pytest.mark.parametrize("spill", [False, True])
-def test_nothing_but_the_given_files_can_be_reached(tmp_path, sql, spill):
+@pytest.mark.parametrize("kind", ["own", "spilling", "shared"])
+def test_nothing_but_the_given_files_can_be_reached(tmp_path, sql, kind):
     variable_of_this_test = {"a": np.arange(3)}
     allowed, other = tmp_path / "allowed.csv", tmp_path / "other.csv"
     for path in (allowed, other):
         path.write_text("a\n1\n")
-    connection = connect([allowed], spill=tmp_path / "spill" if spill else None)
+    connection = shared([allowed]) if kind == "shared" else connect([allowed], spill=tmp_path / "spill" if kind == "spilling" else None)
     assert read(connection, allowed) == [("1",)]
     with pytest.raises(duckdb.Error):
         connection.execute(sql.format(other=other, folder=tmp_path, allowed=allowed)).fetchall()
     assert len(variable_of_this_test) == 1
     assert not list(tmp_path.glob("written*"))
+
+
+def test_a_database_is_shared_for_the_same_files_and_what_is_temporary_is_not(tmp_path, monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    started = []
+    monkeypatch.setattr(
+        "mlops_stage.inputs.tables.connection.connect", lambda *args, **more: started.append(args) or connect(*args, **more)
+    )
+    one, other = tmp_path / "one.csv", tmp_path / "other.csv"
+    for path in (one, other):
+        path.write_text(f"a\n{path.stem}\n")
+    first, again = shared([one]), shared([one])
+    assert len(started) == 1
+    first.execute("CREATE TEMP TABLE kept AS SELECT 1")
+    first.execute("CREATE TEMP TYPE levels AS ENUM ('x')")
+    for sql in ("SELECT * FROM kept", "SELECT 'x'::levels"):
+        with pytest.raises(duckdb.CatalogException):
+            again.execute(sql)
+    assert again.execute("SELECT current_setting('TimeZone')").fetchall() == [("UTC",)]
+    one.write_text("a\nchanged\n")
+    assert read(again, one) == [("changed",)]
+    elsewhere = shared([other])
+    assert read(elsewhere, other) == [("other",)]
+    with pytest.raises(duckdb.PermissionException):
+        read(elsewhere, one)
+    assert read(first, one) == [("changed",)], "a database stays as long as somebody asks it"
+    shared([other], memory=2**26)
+    shared([other], memory=2**26, threads=1)
+    assert len(started) == 4
+
+
+def test_a_shared_database_that_has_ended_is_started_anew(tmp_path):
+    (tmp_path / "a.csv").write_text("a\n1\n")
+    shared([tmp_path / "a.csv"])
+    (database,) = module._kept.values()
+    database.close()
+    assert read(shared([tmp_path / "a.csv"]), tmp_path / "a.csv") == [("1",)]
+
+
+def test_a_forked_process_leaves_the_databases_of_its_parent_alone(tmp_path):
+    (tmp_path / "a.csv").write_text("a\n1\n")
+    shared([tmp_path / "a.csv"])
+    child = os.fork()
+    if child == 0:
+        os._exit(1 if module._kept or read(shared([tmp_path / "a.csv"]), tmp_path / "a.csv") != [("1",)] else 0)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_memory_is_bounded_and_spills_only_where_it_may(tmp_path):

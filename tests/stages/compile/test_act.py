@@ -118,19 +118,21 @@ def project(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def first(project):
+def first(project, forking):
     """Two targets, one of them of another architecture; fp32 and int8."""
     foreign = "x86-64-v3" if targets.machine() == "aarch64" else "aarch64"
-    return project.act(target=["host", foreign], train="train.csv", precision=["fp32", "int8"], sensitive=["group"])
+    with forking():
+        return project.act(target=["host", foreign], train="train.csv", precision=["fp32", "int8"], sensitive=["group"])
 
 
 @pytest.fixture
-def bench(project, tmp_path):
+def bench(project, forking, tmp_path):
     """The same project in a folder of the test's own."""
     for path in project.root.iterdir():
         if path.is_file() and not path.name.startswith("predictions"):
             shutil.copy(path, tmp_path)
-    return Bench(tmp_path)
+    with forking():
+        yield Bench(tmp_path)
 
 
 def found(seen, name, target="host"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import resource
 from typing import TYPE_CHECKING, Any
@@ -49,9 +50,40 @@ def connect(paths: Iterable[Path], *, memory: int | None = None, spill: Path | N
     connection.execute(f"SET allowed_paths = [{', '.join(map(quoted_text, spellings))}]")
     if spill:
         connection.execute(f"SET allowed_directories = [{quoted_text(str(spill.absolute()))}]")
-    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
+    return connection
+
+
+_kept: dict[tuple[object, ...], Any] = {}
+"""The database that `shared` used last, by what it was opened for."""
+_inherited: list[Any] = []
+"""Databases of the process that this one was forked from: their threads are not here, so that nothing but to leave them alone is safe."""
+
+
+def _leave() -> None:
+    _inherited.extend(_kept.values())
+    _kept.clear()
+
+
+os.register_at_fork(after_in_child=_leave)
+
+
+def shared(paths: Iterable[Path], *, memory: int | None = None, threads: int | None = None) -> Any:
+    """What `connect` gives, with temporary tables of its own, from the database that was last opened for the same files.
+
+    To start a database is dearer than most questions. It is for statements of ours: what others wrote gets a database of its own.
+    """
+    files = tuple(sorted({path.absolute() for path in paths}))
+    key = (files, memory or _default_memory(), threads)
+    try:
+        connection = _kept[key].cursor()
+        connection.execute("SELECT 1")
+    except (KeyError, duckdb.Error):  # it is for other files, or an error within DuckDB has ended it
+        _kept.clear()
+        _kept[key] = connect(files, memory=memory, threads=threads)
+        connection = _kept[key].cursor()
     return connection
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlops_stage.inputs.tables.connection import connect, quoted_paths, run
+from mlops_stage.inputs.tables.connection import quoted_paths, run, shared
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,7 @@ def extent(table: Table) -> tuple[int, Mapping[str, int]]:
     Raises:
         InputError: a record that cannot be read.
     """
-    connection = connect(table.paths)
+    connection = shared(table.paths)
     try:
         return _of_footers(connection, table) if table.format == "parquet" else _of_text(connection, table)
     finally:

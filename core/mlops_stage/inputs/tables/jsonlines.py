@@ -10,7 +10,7 @@ import duckdb
 
 from mlops_stage.errors import InputError
 from mlops_stage.evidence.redact import shown
-from mlops_stage.inputs.tables.connection import connect, quoted_name, quoted_paths, quoted_text, translated
+from mlops_stage.inputs.tables.connection import quoted_name, quoted_paths, quoted_text, shared, translated
 from mlops_stage.inputs.tables.records import unpacked
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def columns_and_scan(paths: tuple[Path, ...], what: str) -> tuple[dict[str, str]
         InputError: a line that is no JSON object, keys that differ only in case, or no rows.
     """
     files = quoted_paths(paths)
-    connection = connect(paths)
+    connection = shared(paths)
     try:
         # every line is read: a key that turns up late is a column too
         keys = connection.execute(f"SELECT DISTINCT unnest(json_keys(json)) FROM read_ndjson_objects({files})").fetchall()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_stage.errors import InputError
 from mlops_stage.evidence.redact import shown
-from mlops_stage.inputs.tables.connection import connect, quoted_name, quoted_paths, run
+from mlops_stage.inputs.tables.connection import quoted_name, quoted_paths, run, shared
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,7 @@ def columns_and_scan(paths: tuple[Path, ...], what: str) -> tuple[dict[str, str]
     Raises:
         InputError: damaged, cut short, a column twice, files with different columns, or no rows.
     """
-    connection = connect(paths)
+    connection = shared(paths)
     described = [_described(connection, path, what) for path in paths]
     for path, columns in zip(paths, described, strict=True):
         if columns != described[0]:

@@ -12,7 +12,7 @@ import duckdb
 from mlops_stage import __version__
 from mlops_stage.evidence.digest import of_json
 from mlops_stage.evidence.redact import MINIMUM_COUNT, digest_of, personal
-from mlops_stage.inputs.tables.connection import connect, run
+from mlops_stage.inputs.tables.connection import run, shared
 from mlops_stage.inputs.tables.profile import Categories, Numbers, Omitted, Profile, category, counted, counted_if, histogram, number
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class _Maker:
         self._table = table
         self._sensitive = sensitive
         self._kinds = kinds
-        self._connection = connect(table.paths)
+        self._connection = shared(table.paths)
         self.rows = int(self._one(["count(c0)", "count(*)"])[1])
 
     def close(self) -> None:

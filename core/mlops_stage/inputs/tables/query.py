@@ -11,7 +11,7 @@ import numpy as np
 from mlops_stage.errors import InputError
 from mlops_stage.evidence.redact import MINIMUM_COUNT, shape_of, shown
 from mlops_stage.inputs.tables import jsonlines
-from mlops_stage.inputs.tables.connection import connect, quoted_name, quoted_text, strict, translated
+from mlops_stage.inputs.tables.connection import quoted_name, quoted_text, shared, strict, translated
 from mlops_stage.inputs.tables.values import (
     FEW_LEVELS,
     INTEGERS,
@@ -74,7 +74,7 @@ def opened(
 ) -> Iterator[Selection]:
     """Some columns of a table, ready for several questions; text formats are parsed once and kept in DuckDB's memory meanwhile."""
     columns = {name: table.column(name, param) for name in dict.fromkeys(names)}
-    connection = connect(table.paths, memory=memory, threads=threads)
+    connection = shared(table.paths, memory=memory, threads=threads)
     try:
         yield Selection(table, columns, connection)
     finally:
@@ -184,7 +184,7 @@ class Selection:
                     f"{self.table.name}: column {shown(name)!r} has more than {MOST_LEVELS:,} different values",
                     "name a column that holds categories, or write bins instead",
                 )
-        self._rows(f"CREATE OR REPLACE TYPE {quoted_name(kind)} AS ENUM (SELECT v FROM distinct_texts ORDER BY v)")
+        self._rows(f"CREATE OR REPLACE TEMP TYPE {quoted_name(kind)} AS ENUM (SELECT v FROM distinct_texts ORDER BY v)")
         return tuple(self._rows(f"SELECT enum_range(NULL::{quoted_name(kind)})")[0][0])
 
     def _arrays(self, expressions: Sequence[str]) -> list[NDArray[Any]]:

@@ -12,7 +12,7 @@ from mlops_stage.errors import InputError
 from mlops_stage.evidence.paths import relative
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.tables import delimited, jsonlines, parquet, records, salvage
-from mlops_stage.inputs.tables.connection import connect, quoted_name, quoted_paths, run
+from mlops_stage.inputs.tables.connection import quoted_name, quoted_paths, run, shared
 from mlops_stage.inputs.tables.delimited import header_of
 from mlops_stage.inputs.tables.open import Table, files_of
 
@@ -110,7 +110,7 @@ def _opened(original: Table, paths: tuple[Path, ...]) -> Table:
 
 def _footers(original: Table) -> Reading:
     table = _opened(original, original.paths)
-    connection = connect(table.paths)
+    connection = shared(table.paths)
     parts, records = [], 0
     for path in table.paths:
         scanned, told = _scanned(connection, table, path)
@@ -158,7 +158,7 @@ def _strict(original: Table) -> Reading | None:
     try:
         table = _opened(original, original.paths)
         rows = _rows(table)
-        odd = original.format == "jsonl" and run(connect(table.paths), _TWICE.format(quoted_paths(table.paths)), table.name)
+        odd = original.format == "jsonl" and run(shared(table.paths), _TWICE.format(quoted_paths(table.paths)), table.name)
     except InputError:
         return None
     if odd:
@@ -170,7 +170,7 @@ def _strict(original: Table) -> Reading | None:
 
 def _rows(table: Table) -> int:
     # a column is named so that the parser looks at every record, not only at line ends
-    return int(run(connect(table.paths), f"SELECT count(*) FROM (SELECT c0 FROM {table.scan})", table.name)[0][0])
+    return int(run(shared(table.paths), f"SELECT count(*) FROM (SELECT c0 FROM {table.scan})", table.name)[0][0])
 
 
 def _salvaged(original: Table, spill: Path) -> Reading:

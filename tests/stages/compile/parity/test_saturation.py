@@ -186,11 +186,13 @@ def test_weights_that_openvino_rounds_itself_are_unknown(zoo, tmp_path):
 
 
 @pytest.mark.parametrize(("largest", "told"), [(64, False), (127, True)])
-def test_a_model_that_was_rounded_by_somebody_else_is_looked_at_too(zoo, tmp_path, largest, told):
+def test_a_model_that_was_rounded_by_somebody_else_is_looked_at_too(zoo, forking, tmp_path, largest, told):
     """Its artefact answers as it does here, and both may answer otherwise elsewhere."""
     zoo.written(eight_bit(largest, classes=2), tmp_path / "m.onnx")
     place = {"root": tmp_path, "run_dir": tmp_path / "out", "out": tmp_path / "out" / "compile", "cache": tmp_path / "cache", "env": {}}
-    seen = act(CompileParams.model_validate({"model": "m.onnx", "effort": "quick", "rows": 20, "precision": ["fp32"]}), Workspace(**place))
+    params = CompileParams.model_validate({"model": "m.onnx", "effort": "quick", "rows": 20, "precision": ["fp32"]})
+    with forking():
+        seen = act(params, Workspace(**place))
     (shipped,) = [one.message for one in seen.findings if one.rule == "compile/shipped"]
     assert ("overflow on" in shipped and "as of the model as given" in shipped) == told
 
