@@ -84,27 +84,33 @@ def rendered(runs):
     return cache(lambda name: render(runs(name))["report.html"])
 
 
+@pytest.fixture(scope="module")
+def tab(chromium):
+    """One tab for all pages: a new one is a new process of the browser. Complaints and requests are collected on it."""
+    tab = chromium.new_context().new_page()
+    tab.complaints, tab.requested = [], []
+    tab.on("console", lambda message: tab.complaints.append(message.text))
+    tab.on("pageerror", lambda error: tab.complaints.append(str(error)))
+    tab.on("dialog", lambda dialog: (tab.complaints.append(dialog.message), dialog.dismiss()))
+    tab.on("request", lambda request: tab.requested.append(request.url))
+    return tab
+
+
 @pytest.fixture
-def show(chromium, rendered, tmp_path):
-    """The page of a run, opened; complaints of the browser and requests are collected on it."""
-    contexts = []
+def show(tab, rendered, tmp_path):
+    """The page of a run, opened."""
 
     def opened(name, *, scheme="light", width=1200):
         file = tmp_path / "report.html"
         file.write_text(rendered(name), encoding="utf-8")
-        contexts.append(chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme))
-        page = contexts[-1].new_page()
-        page.complaints, page.requested = [], []
-        page.on("console", lambda message: page.complaints.append(message.text))
-        page.on("pageerror", lambda error: page.complaints.append(str(error)))
-        page.on("dialog", lambda dialog: page.complaints.append(dialog.message))
-        page.on("request", lambda request: page.requested.append(request.url))
-        page.goto(file.as_uri())
-        return page
+        tab.set_viewport_size({"width": width, "height": 900})
+        tab.emulate_media(media="screen", color_scheme=scheme)
+        tab.complaints.clear()
+        tab.requested.clear()
+        tab.goto(file.as_uri())
+        return tab
 
-    yield opened
-    for context in contexts:
-        context.close()
+    return opened
 
 
 @pytest.mark.parametrize("name", ["demo", "everything", "hostile", "crowded", "empty"])

@@ -2,10 +2,8 @@
 
 import csv
 import json
-import os
 import shutil
-import subprocess
-import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,14 +56,16 @@ def project(tmp_path_factory):
     return root
 
 
-def said(project, root, seed):
-    """Of each stage every file of the report's folder, from a run of all of them in a process of its own."""
+def prepared(project, root):
+    """The project in another folder, with one run of each stage."""
     shutil.copytree(project, root)
     runs = [{"id": stage, "stage": stage, "with": given} for stage, given in GIVEN.items()]
     (root / "mlops.yaml").write_text(json.dumps({"version": 1, "runs": runs}))
-    env = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    env |= {"PYTHONHASHSEED": seed, "MLOPS_STAGE_CACHE": str(root.parent / "cache"), "TZ": f"UTC-{seed}"}
-    done = subprocess.run([sys.executable, "-m", "mlops_stage", "run"], cwd=root, env=env, capture_output=True, text=True, check=False)
+    return root
+
+
+def said(root, done):
+    """Of each stage every file of the report's folder."""
     found = {}
     for stage in GIVEN:
         out = root / "mlops-out" / stage
@@ -79,7 +79,10 @@ def test_every_stage_that_gives_the_same_bytes_is_tried():
     assert {stage.name for stage in mlops_stages() if stage.reproducible} == set(GIVEN)
 
 
-def test_the_same_inputs_give_the_same_bytes(project, tmp_path):
-    first, second = said(project, tmp_path / "a" / "project", "1"), said(project, tmp_path / "elsewhere" / "deep" / "project", "7")
+def test_the_same_inputs_give_the_same_bytes(project, mlops, tmp_path):
+    """Once in the process that runs the commands of tests, once in interpreters of its own."""
+    here, elsewhere = prepared(project, tmp_path / "a" / "project"), prepared(project, tmp_path / "elsewhere" / "deep" / "project")
+    first = said(here, replace(mlops, cwd=here)("run"))
+    second = said(elsewhere, replace(mlops, cwd=elsewhere).anew("run", PYTHONHASHSEED="7", TZ="UTC-7"))
     for stage in GIVEN:
         assert first[stage] == second[stage], stage
