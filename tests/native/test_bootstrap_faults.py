@@ -2,21 +2,48 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import sys
 from pathlib import Path
 
 import pytest
 
+from mlops_stage.native import bootstrap
+
 sys.path.insert(0, str(Path(__file__).parent))
 
 from index import locked, wheel  # neighbours that are no package
-from machine import ACME, FORGED, WHEELS, filled
+from machine import ACME, FORGED, WHEELS, checkout, filled
+
+
+@pytest.fixture
+def refused(quick, capsys):
+    """As `quick.refuses`, of what is refused before anything is built: in this process, for starting it is all that it would cost."""
+
+    def run(*args, **env):
+        given = {name: value for name, value in {**quick.env, **env}.items() if value}
+        before = signal.getsignal(signal.SIGTERM)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(os, "environ", given)
+            patch.chdir(quick.folder)
+            with pytest.raises(SystemExit) as left:
+                bootstrap.main(list(args))
+        signal.signal(signal.SIGTERM, before)
+        out, err = capsys.readouterr()
+        assert (left.value.code, out) == (3, "")
+        said = err.splitlines()
+        assert [line.split(":")[0] for line in said] == ["error", "hint"], err
+        return [err, *said]
+
+    return run
 
 
 def test_another_file_under_the_locked_name_is_refused(machine, tmp_path_factory):
     folder = filled(tmp_path_factory.mktemp("forged"), {**WHEELS, "tiny-1.0-py3-none-any.whl": FORGED})
-    said = machine.refuses("run", MLOPS_STAGE_WHEELS=str(folder))
+    checkout(machine.folder)  # of which the lock is installed first
+    said = machine.refuses("run", MLOPS_STAGE_WHEELS=str(folder), MLOPS_STAGE_SOURCE="source")
     assert said[1] == "error: cannot install what all.txt locks: a file from the index is not the one that was locked: its hash differs"
 
 
@@ -48,7 +75,8 @@ def test_no_network(machine):
 
 def test_a_folder_without_the_wheel(machine, tmp_path_factory):
     folder = filled(tmp_path_factory.mktemp("few"), {name: content for name, content in WHEELS.items() if "tiny" not in name})
-    said = machine.refuses("run", MLOPS_STAGE_WHEELS=str(folder))
+    checkout(machine.folder)
+    said = machine.refuses("run", MLOPS_STAGE_WHEELS=str(folder), MLOPS_STAGE_SOURCE="source")
     assert said[1] == "error: cannot install what all.txt locks: a locked package is not there for this Python and system"
 
 
@@ -62,7 +90,6 @@ def test_requirements_without_hashes_are_refused(quick, wheels):
 @pytest.mark.parametrize(
     ("env", "error"),
     [
-        ({"MLOPS_STAGE_PYTHON": "python0"}, "error: the input 'python' (MLOPS_STAGE_PYTHON) names no Python 3.11 or newer"),
         ({"MLOPS_STAGE_WHEELS": "nowhere"}, "error: MLOPS_STAGE_WHEELS: there is no folder nowhere"),
         ({"MLOPS_STAGE_REQUIREMENTS": "no.txt"}, "error: MLOPS_STAGE_REQUIREMENTS: there is no file no.txt"),
         ({"MLOPS_STAGE_REQUIREMENTS": "."}, "error: MLOPS_STAGE_REQUIREMENTS: there is no file ."),
@@ -70,20 +97,26 @@ def test_requirements_without_hashes_are_refused(quick, wheels):
         ({"MLOPS_STAGE_SOURCE": "/etc/passwd"}, "error: MLOPS_STAGE_SOURCE: there is no folder /etc/passwd"),
         ({"MLOPS_STAGE_SHA256": ""}, "error: which release to install is not said"),
         ({"MLOPS_STAGE_VERSION": "1 --index-url=x"}, "error: which release to install is not said"),
-        ({"PATH": "tools"}, "error: mlops-stage needs Python 3.11 or newer, and there is none on this machine"),
         ({"MLOPS_STAGE_ENVIRONMENTS": "/proc/nowhere"}, "error: cannot prepare the environment: "),
     ],
 )
-def test_what_is_wrong_before_anything_is_built(quick, env, error):
+def test_what_is_wrong_before_anything_is_built(refused, env, error):
+    assert refused("run", **env)[1].startswith(error)
+
+
+def test_without_a_python_that_is_new_enough(quick):
     tools = quick.folder / "tools"
     tools.mkdir()
     for name in ("dirname", "uname"):
         (tools / name).symlink_to(shutil.which(name))
-    assert quick.refuses("run", **env)[1].startswith(error)
+    said = quick.refuses("run", PATH="tools")
+    assert said[1] == "error: mlops-stage needs Python 3.11 or newer, and there is none on this machine"
+    said = quick.refuses("run", MLOPS_STAGE_PYTHON="python0")
+    assert said[1].startswith("error: the input 'python' (MLOPS_STAGE_PYTHON) names no Python 3.11 or newer")
 
 
-def test_what_writes_both_release_and_digest_into_files_is_named(quick):
-    assert quick.refuses("run", MLOPS_STAGE_SHA256="")[2] == "hint: `mlops-stage adapters vendor --wheel FILE` writes files that hold both"
+def test_what_writes_both_release_and_digest_into_files_is_named(refused):
+    assert refused("run", MLOPS_STAGE_SHA256="")[2] == "hint: `mlops-stage adapters vendor --wheel FILE` writes files that hold both"
 
 
 def test_an_old_python_is_passed_over(quick, wheels):
@@ -116,11 +149,11 @@ def test_what_holds_no_lock(quick, wheels, tmp_path_factory, bare):
 @pytest.mark.parametrize(
     "line", ["-r other.txt", "  -rother.txt", "-c other.txt", "--req=other.txt", "--constraint other.txt", "-\\\nr other.txt"]
 )
-def test_requirements_that_take_in_another_file(quick, wheels, line):
+def test_requirements_that_take_in_another_file(quick, refused, line):
     """A change of the other file would be seen by nobody."""
     (quick.folder / "other.txt").write_text(locked("acme", "2.0", ACME))
     (quick.folder / "plugins.txt").write_text(f"--require-hashes\n{line}\n")
-    said = quick.refuses("run", MLOPS_STAGE_WHEELS=str(wheels), MLOPS_STAGE_REQUIREMENTS="plugins.txt")
+    said = refused("run", MLOPS_STAGE_REQUIREMENTS="plugins.txt")
     assert said[1] == "error: plugins.txt takes in another file, by -r or -c"
 
 
@@ -131,16 +164,23 @@ def test_requirements_that_nobody_can_read(quick, wheels, content):
 
 
 def test_nothing_that_an_installer_repeats_is_a_command(machine, wheels):
-    (machine.folder / "plugins.txt").write_bytes(b"acme##[error]pwned\n::error::pwned\n")
-    said = machine.refuses("run", MLOPS_STAGE_WHEELS=str(wheels), MLOPS_STAGE_REQUIREMENTS="plugins.txt")[0]
+    checkout(machine.folder)
+    (machine.folder / "own.lock").write_bytes(b"acme##[error]pwned\n::error::pwned\n")
+    said = machine.refuses("run", MLOPS_STAGE_WHEELS=str(wheels), MLOPS_STAGE_SOURCE="source", MLOPS_STAGE_LOCK="own.lock")[0]
     assert "acme## [error]pwned" in said
     obeyed_by_none(said)
 
 
-@pytest.mark.parametrize("variable", ["PYTHON", "REQUIREMENTS", "WHEELS", "SOURCE", "LOCK", "VERSION"])
-def test_no_input_becomes_a_command_of_a_ci_system(quick, variable):
-    hostile = "x\n::error::pwned\r##[error]pwned\n\x1b[0Ksection_start:1:a\\n::error::pwned"
-    obeyed_by_none(quick.refuses("run", **{f"MLOPS_STAGE_{variable}": hostile})[0])
+HOSTILE = "x\n::error::pwned\r##[error]pwned\n\x1b[0Ksection_start:1:a\\n::error::pwned"
+
+
+@pytest.mark.parametrize("variable", ["REQUIREMENTS", "WHEELS", "SOURCE", "LOCK", "VERSION"])
+def test_no_input_becomes_a_command_of_a_ci_system(refused, variable):
+    obeyed_by_none(refused("run", **{f"MLOPS_STAGE_{variable}": HOSTILE})[0])
+
+
+def test_nor_does_the_name_of_the_interpreter(quick):
+    obeyed_by_none(quick.refuses("run", MLOPS_STAGE_PYTHON=HOSTILE)[0])
 
 
 def obeyed_by_none(said):
