@@ -15,6 +15,13 @@ from mlops_stage.runner import folders
 from mlops_stage.workspace import WORK
 
 
+@pytest.fixture
+def bench(bench):
+    """Folders are as well filled from this process."""
+    bench.in_process()
+    return bench
+
+
 def test_a_folder_that_is_not_ours_is_never_replaced(bench, tmp_path):
     precious = tmp_path / "out" / "trial" / "thesis.tex"
     precious.parent.mkdir(parents=True)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping  # noqa: TC003  (pydantic reads the annotations of Inputs when it runs)
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -221,8 +222,9 @@ def _versions(stage: Stage, catalogue: Catalogue) -> str:
     )
 
 
+@cache
 def _code(top: str) -> str:
-    """The digest of every file of a package, without what the interpreter made of it."""
+    """The digest of every file of a package, without what the interpreter made of it; read once in a run, of which each stage asks for ours."""
     spec = find_spec(top)
     if spec is None:
         raise ChangedError(f"the code of {top} cannot be found")
