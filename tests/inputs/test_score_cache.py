@@ -23,7 +23,7 @@ INCOME = Path(__file__).parents[2] / "docs" / "examples" / "income"
 FEATURES = ["a", "b", "c"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def frame():
     generator = np.random.default_rng(0)
     frame = pd.DataFrame(generator.standard_normal((300, 3)).astype(np.float32), columns=FEATURES)
@@ -34,6 +34,11 @@ def frame():
     frame["amount"] = total * 2 + 0.5
     frame["sex"] = np.where(generator.random(300) < 0.5, "f", "m")
     return frame
+
+
+@pytest.fixture(scope="module")
+def model(frame):
+    return exported(LogisticRegression().fit(frame[FEATURES].to_numpy(), frame["two"]))
 
 
 @pytest.fixture
@@ -173,8 +178,7 @@ def one_in_twenty(values):
         {"words": lambda _: np.zeros(3, dtype=np.uint8)},
     ],
 )
-def test_forged_answers_in_the_cache_are_thrown_away(scored, frame, tmp_path, changes):
-    model = exported(LogisticRegression().fit(frame[FEATURES].to_numpy(), frame["two"]))
+def test_forged_answers_in_the_cache_are_thrown_away(scored, model, frame, tmp_path, changes):
     many = pd.concat([frame] * 10, ignore_index=True)
     told = scored(model, "two", cells=many)
     forge(tmp_path / "cache", **changes)

@@ -5,7 +5,6 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-import xmlschema
 
 from mlops_stage.reporters.junit import render
 
@@ -14,6 +13,8 @@ SCHEMA = Path(__file__).parents[1] / "schemas" / "jenkins-junit-10.xsd"
 
 @pytest.fixture(scope="module")
 def schema():
+    import xmlschema  # dear to import, and of all tests these alone need it
+
     return xmlschema.XMLSchema(SCHEMA)
 
 
