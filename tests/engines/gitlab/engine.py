@@ -7,10 +7,11 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import relay
 from ruamel.yaml import YAML
 from scenarios import Job, Ran
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
     from scenarios import Bench, Call
 
-SITE = Path(__file__).parents[2] / "fixtures" / "site"
+TRIAL = f"PYTHONPATH={Path(__file__).parents[2] / 'fixtures' / 'site'} MLOPS_STAGE_PLUGINS=trial"
+"""The plugin that the image would have beside all else."""
 
 HOST = "gitlab.example"
 IMAGE = f"registry.example/ml/mlops-stage@sha256:{'0' * 64}"
@@ -112,6 +114,14 @@ def start(bench: Bench) -> GitLab:
     return GitLab(program=program, home=home, bin=image(bench.home / "bin"), env=bench.machine, components=published)
 
 
+def light(gitlab: GitLab, folder: Path, channel: int, commands: str = "*") -> GitLab:
+    """The same with an image whose `mlops-stage` is led to the process behind `channel`, which has imported it already; or only some commands of it."""
+    script = folder / "mlops-stage"
+    script.write_text(f'#!/bin/sh\nexport {TRIAL}\ncase $1 in {commands}) {relay.COMMAND} ;; esac\nexec {gitlab.bin}/mlops-stage "$@"\n')
+    script.chmod(0o755)
+    return replace(gitlab, bin=folder, env={**gitlab.env, relay.VARIABLE: relay.served(channel)})
+
+
 def vendored(folder: Path, wheel: Path) -> Path:
     """The project of components that an organisation keeps: its image, and the wheel that they may install, are written in."""
     argv = [
@@ -138,7 +148,7 @@ def image(folder: Path) -> Path:
     """What the image would have on PATH: `mlops-stage`, from the environment of the tests, with the trial plugin in it."""
     folder.mkdir()
     script = folder / "mlops-stage"
-    script.write_text(f'#!/bin/sh\nPYTHONPATH={SITE} MLOPS_STAGE_PLUGINS=trial exec {sys.executable} -P -m mlops_stage "$@"\n')
+    script.write_text(f'#!/bin/sh\n{TRIAL} exec {sys.executable} -P -m mlops_stage "$@"\n')
     script.chmod(0o755)
     return folder
 

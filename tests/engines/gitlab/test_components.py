@@ -30,11 +30,11 @@ def project(tmp_path_factory):
 
 
 @pytest.fixture
-def execute(gitlab, load, project):
+def execute(light, load, project):
     def run(text, *options):
         (project / ".gitlab-ci.yml").write_text(text)
         load("gitlab").commit(project)
-        return gitlab.pipeline(project, *options)
+        return light.pipeline(project, *options)
 
     return run
 

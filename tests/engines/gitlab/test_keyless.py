@@ -24,15 +24,18 @@ CLAIMS = {"project_path": "acme/models", "ci_config_ref_uri": "gitlab.com/acme/m
 """What GitLab would say of a job of the sample's project."""
 
 
-@pytest.fixture(scope="module")
-def ran(gitlab, load, sigstore, tmp_path_factory):
+@pytest.fixture
+def ran(gitlab, load, sigstore, channel, tmp_path):
     """Only what gitlab.com would have by itself is given beside the file: the token, that the branch is protected, and whose Sigstore it is."""
-    project = stages.project(tmp_path_factory.mktemp("release"))
+    for name in ("release", "bin"):
+        (tmp_path / name).mkdir()
+    project = stages.project(tmp_path / "release")
     shutil.copy(SAMPLES / "mlops.yaml", project)
     shutil.copy(SAMPLES / "release.gitlab-ci.yml", project / ".gitlab-ci.yml")
     load("gitlab").commit(project)
     trust = str(sigstore.folder / "trust_config.json")
-    beside = replace(gitlab, enter=("nsenter", *_services._JOIN, "-t", str(sigstore.process), "-n"))
+    light = load("gitlab").light(gitlab, tmp_path / "bin", channel, "run")  # what asks Sigstore must itself be where that is
+    beside = replace(light, enter=("nsenter", *_services._JOIN, "-t", str(sigstore.process), "-n"))
     variables = {
         "CI_COMMIT_REF_PROTECTED": "true",
         "SIGSTORE_ID_TOKEN": sigstore.token("gitlab", **CLAIMS),

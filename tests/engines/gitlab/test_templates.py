@@ -1,5 +1,6 @@
 """What can be said of the components and samples without running them: GitLab's schema, and what no schema sees."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -186,8 +187,10 @@ def test_gitlabs_schema_takes_headers_bodies_and_samples(engine, tmp_path):
         for name, text in zip(("header", "body"), halves(path), strict=True):
             files.append(tmp_path / f"{path.stem}.{name}.yml")
             files[-1].write_text(text + "\n")
-    argv = [check, "--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci"]
-    done = subprocess.run([*argv, *files, *SAMPLES], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    files[0].write_text(files[0].read_text().replace("type: string", "type: text"))
-    assert subprocess.run([*argv, files[0]], capture_output=True, check=False).returncode == 1
+    wrong = tmp_path / "wrong.yml"
+    wrong.write_text(files[0].read_text().replace("type: string", "type: text"))
+    argv = [check, "--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci", "--output-format", "json"]
+    done = subprocess.run([*argv, *files, *SAMPLES, wrong], capture_output=True, text=True, check=False)
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["parse_errors"]) == (1, [])
+    assert {Path(error["filename"]) for error in told["errors"]} == {wrong}, told["errors"]
