@@ -5,10 +5,14 @@ import os
 import pty
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from mlops_stage.cli import demo, main
+
+COMMAND = Path(__file__).parents[1] / "fixtures/command/mlops-stage"
+"""What a shell starts in place of an interpreter that imports everything anew."""
 
 
 def problem(done):
@@ -189,11 +193,11 @@ def test_a_failing_stage_shows_its_traceback_only_when_asked(trial):
     ("line", "code"),
     [
         ("plugins | true", 0),
-        ("trial | true", 0),
-        ("trial --do fail 2>&1 | true", 1),
-        ("trial >&-", 0),
-        ("trial 2>&-", 0),
-        ("trial --do fail >/dev/full", 1),
+        ("trial --in-process | true", 0),
+        ("trial --in-process --do fail 2>&1 | true", 1),
+        ("trial --in-process >&-", 0),
+        ("trial --in-process 2>&-", 0),
+        ("trial --in-process --do fail >/dev/full", 1),
     ],
 )
 def test_a_reader_that_goes_away_changes_no_verdict(trial, line, code):
@@ -217,11 +221,12 @@ def test_an_alias_bomb_is_refused_at_once(trial):
     assert "holds more than 100,000 values" in said
 
 
-def test_bytes_that_are_no_text_are_refused(trial):
+def test_bytes_that_are_no_text_are_refused(trial, channel):
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "mlops_stage", "trial", "--label", b"\xff"],
+        [COMMAND, "trial", "--label", b"\xff"],
         cwd=trial.cwd,
-        env=trial.environment(),
+        env=trial.environment(WARM=str(channel)),
+        pass_fds=(channel,),
         capture_output=True,
         check=False,
     )
@@ -252,32 +257,32 @@ def test_completion_scripts(trial, shell):
     assert f"{shell}_complete" in script
 
 
-def on_a_terminal(command, *args, **env):
-    """Output of the command when standard error and standard output are a terminal."""
-    parent, child = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "mlops_stage", *args],
-        cwd=command.cwd,
-        env=command.environment(TERM="xterm-256color", **env),
-        stdout=child,
-        stderr=child,
-    )
-    os.close(child)
-    text = b""
-    while True:
-        try:
-            piece = os.read(parent, 65536)
-        except OSError:
-            break
-        if not piece:
-            break
-        text += piece
-    os.close(parent)
-    return process.wait(), text.decode()
+@pytest.fixture
+def on_a_terminal(trial, channel):
+    """Exit code and output of the command when standard error and standard output are a terminal."""
+
+    def run(*args, **env):
+        parent, child = pty.openpty()
+        given = trial.environment(TERM="xterm-256color", WARM=str(channel), **env)
+        process = subprocess.Popen([COMMAND, *args], cwd=trial.cwd, env=given, stdout=child, stderr=child, pass_fds=(channel,))
+        os.close(child)
+        text = b""
+        while True:
+            try:
+                piece = os.read(parent, 65536)
+            except OSError:
+                break
+            if not piece:
+                break
+            text += piece
+        os.close(parent)
+        return process.wait(), text.decode()
+
+    return run
 
 
-def test_on_a_terminal_there_is_a_bar_with_the_time_left(trial):
-    code, text = on_a_terminal(trial, "trial", CI="")
+def test_on_a_terminal_there_is_a_bar_with_the_time_left(on_a_terminal):
+    code, text = on_a_terminal("trial", CI="")
     assert code == 0
     assert "half way" in text
     assert "50 %" in text
@@ -285,20 +290,20 @@ def test_on_a_terminal_there_is_a_bar_with_the_time_left(trial):
     assert "trial: started" not in text
 
 
-def test_a_terminal_of_a_pipeline_gets_lines_and_no_bar(trial):
-    code, text = on_a_terminal(trial, "trial", CI="true")
+def test_a_terminal_of_a_pipeline_gets_lines_and_no_bar(on_a_terminal):
+    code, text = on_a_terminal("trial", CI="true")
     assert code == 0
     assert "trial: started" in text
     assert "half way" not in text
 
 
-def test_no_color_is_honoured(trial):
+def test_no_color_is_honoured(on_a_terminal):
     import re
 
-    _, text = on_a_terminal(trial, "trial", NO_COLOR="1")
+    _, text = on_a_terminal("trial", NO_COLOR="1")
     colours = [code for codes in re.findall(r"\x1b\[([\d;]*)m", text) for code in codes.split(";") if code and 30 <= int(code) <= 107]
     assert colours == []
-    _, refused = on_a_terminal(trial, "qualiti", NO_COLOR="1")
+    _, refused = on_a_terminal("qualiti", NO_COLOR="1")
     assert "\x1b[" not in refused
 
 
