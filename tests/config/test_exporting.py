@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 
@@ -29,7 +30,10 @@ from mlops_stage.inputs.tables.open import open_table
 NUMBERS, TEXTS = ["age", "hours", "kids"], ["job", "city", "member"]
 
 
-def people(seed, rows=2000):
+ROWS = 1000
+
+
+def people(seed, rows=ROWS):
     """Whole numbers, fractions, strings and truth values, with None in each kind."""
     generator = np.random.default_rng(seed)
     frame = pd.DataFrame({"age": generator.integers(18, 90, rows).astype(float), "hours": generator.normal(40, 10, rows)})
@@ -89,11 +93,11 @@ def run_all(folders, python=sys.executable):
 
 MODELS = {
     "logistic regression": (imputed(LogisticRegression(max_iter=1000)), NUMBERS + TEXTS, "y"),
-    "forest": (imputed(RandomForestClassifier(30, random_state=0)), NUMBERS + TEXTS, "y"),
-    "boosting": (imputed(HistGradientBoostingClassifier(max_iter=30)), NUMBERS + TEXTS, "y"),
+    "forest": (imputed(RandomForestClassifier(10, random_state=0)), NUMBERS + TEXTS, "y"),
+    "boosting": (imputed(HistGradientBoostingClassifier(max_iter=10)), NUMBERS + TEXTS, "y"),
     "logistic regression, encoded": (encoded(LogisticRegression(max_iter=5000)), NUMBERS + TEXTS, "y"),
-    "forest, encoded": (encoded(RandomForestClassifier(30, random_state=0)), NUMBERS + TEXTS, "y"),
-    "boosting, encoded": (encoded(HistGradientBoostingClassifier(max_iter=30)), NUMBERS + TEXTS, "y"),
+    "forest, encoded": (encoded(RandomForestClassifier(10, random_state=0)), NUMBERS + TEXTS, "y"),
+    "boosting, encoded": (encoded(HistGradientBoostingClassifier(max_iter=10)), NUMBERS + TEXTS, "y"),
     "matrix": (make_pipeline(SimpleImputer(), StandardScaler(), HistGradientBoostingClassifier(max_iter=10)), NUMBERS, "three"),
     "bare": (LogisticRegression(), ["hours", "kids"], "y"),
     "regression": (imputed(HistGradientBoostingRegressor(max_iter=10)), NUMBERS + TEXTS, "amount"),
@@ -141,7 +145,7 @@ def test_strings_and_none_come_out_of_onnx_as_out_of_scikit_learn(exports, name)
     assert "wrote model.onnx: same answer on 100.00% of the rows" in printed(folder)
     original, converted = agreeing(folder, "y")
     assert (original.prediction != converted.prediction).sum() == 0
-    assert (np.abs(original.score - converted.score) > 1e-5).sum() <= 4
+    assert (np.abs(original.score - converted.score) > 1e-5).sum() <= 2
     about = json.loads((folder / "predictions.meta.json").read_text())
     assert list(about) == ["model", "data", "predictions", "onnx"]
     assert about["onnx"]["same_answers"] == 1
@@ -150,7 +154,7 @@ def test_strings_and_none_come_out_of_onnx_as_out_of_scikit_learn(exports, name)
 
 def test_more_classes_a_matrix_of_numbers_and_a_bare_model(exports):
     original, converted = agreeing(exports["matrix"], "three")
-    assert original.score.shape == (2000, 3)
+    assert original.score.shape == (ROWS, 3)
     np.testing.assert_allclose(original.score, converted.score, atol=1e-5)
     original, converted = agreeing(exports["bare"], "y")
     np.testing.assert_allclose(original.score, converted.score, atol=1e-5)
@@ -168,9 +172,9 @@ def test_a_regression(exports):
 )
 def test_where_onnx_is_impossible_it_says_why_and_leaves_predictions(exports, name, reason):
     folder = exports[name]
-    assert re.fullmatch(rf"wrote predictions.csv: 2000 rows\nno ONNX: {reason}[^\n]*\n", printed(folder))
+    assert re.fullmatch(rf"wrote predictions.csv: {ROWS} rows\nno ONNX: {reason}[^\n]*\n", printed(folder))
     assert not (folder / "model.onnx").exists()
-    assert read("predictions.csv", folder).n == 2000
+    assert read("predictions.csv", folder).n == ROWS
     assert "onnx" not in json.loads((folder / "predictions.meta.json").read_text())
 
 
@@ -184,9 +188,9 @@ def test_a_script_is_short_stands_alone_and_asks_to_be_filled_in(tmp_path, kind)
     assert text.count("CHOOSE") >= 5
     if kind == "sklearn":
         (tmp_path / "export_model.py").write_text(text, encoding="utf-8")
-        done = subprocess.run([sys.executable, "export_model.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stdout) == (1, "")
-        assert done.stderr == "fill in MODEL, DATA and LABEL at the top of this file, where it says CHOOSE\n"
+        with pytest.raises(SystemExit) as left:
+            runpy.run_path(str(tmp_path / "export_model.py"), run_name="__main__")
+        assert left.value.code == "fill in MODEL, DATA and LABEL at the top of this file, where it says CHOOSE"
 
 
 def test_nothing_is_overwritten_without_force(mlops):
