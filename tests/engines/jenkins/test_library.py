@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -87,35 +86,42 @@ PIPELINES = {
 }
 
 
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory):
-    return tmp_path_factory.mktemp("library")
+@pytest.fixture
+def ran(once, jenkins, load, command):
+    """The folder in which every pipeline was run, in one process, on an agent with the command on PATH; and how each ended."""
+
+    def make(folder):
+        for name in ("project", "bin"):
+            (folder / name).mkdir()
+        stages.project(folder / "project")
+        with command(folder / "bin") as program:
+            told = jenkins.builds([_build(load("jenkins").Build, name, folder, program) for name in PIPELINES])
+        return folder, dict(zip(PIPELINES, told, strict=True))
+
+    return once("jenkins-library", make)
 
 
-@pytest.fixture(scope="module")
-def done(jenkins, load, kept):
-    """Every pipeline, in one process, on an agent with the command on PATH."""
-    folder = kept
-    for name in ("project", "bin"):
-        (folder / name).mkdir()
-    command = folder / "bin/mlops-stage"
-    command.write_text(f'#!/bin/sh\nexec {sys.executable} -P -m mlops_stage "$@"\n')
-    command.chmod(0o755)
-    stages.project(folder / "project")
-    builds = []
-    for name, text in PIPELINES.items():
-        (folder / f"{name}.groovy").write_text(text)
-        build = load("jenkins").Build(
-            pipeline=folder / f"{name}.groovy",
-            project=folder / "project",
-            home=folder / name,
-            keep=folder / name / "keep",
-            variables={"PATH": f"{command.parent}:{os.environ['PATH']}"},
-            credentials={"token": SECRET},
-            absent=["recordIssues", "publishHTML", "junit", "sarif"] if name == "poor" else [],
-        )
-        builds.append(build)
-    return dict(zip(PIPELINES, jenkins.builds(builds), strict=True))
+def _build(build, name, folder, program):
+    (folder / f"{name}.groovy").write_text(PIPELINES[name])
+    return build(
+        pipeline=folder / f"{name}.groovy",
+        project=folder / "project",
+        home=folder / name,
+        keep=folder / name / "keep",
+        variables={"PATH": f"{program.parent}:{os.environ['PATH']}"},
+        credentials={"token": SECRET},
+        absent=["recordIssues", "publishHTML", "junit", "sarif"] if name == "poor" else [],
+    )
+
+
+@pytest.fixture
+def done(ran):
+    return ran[1]
+
+
+@pytest.fixture
+def kept(ran):
+    return ran[0]
 
 
 def test_what_cannot_be_saved_is_found(done):
@@ -200,7 +206,6 @@ def test_a_pipeline_may_decide_itself(done):
     assert not one.of("archiveArtifacts")
 
 
-@pytest.mark.usefixtures("done")
 def test_values_of_every_kind_arrive_letter_for_letter(kept):
     report = json.loads((kept / "values/keep/mlops-out/quality/report.json").read_text())
     shown = {name: report["params"][name] for name in ("seed", "slices", "columns", "gates", "row_id")}

@@ -15,7 +15,7 @@ ROOT = HERE.parents[2]
 
 
 @pytest.fixture(scope="module")
-def violations(engine, trial_repository, tmp_path_factory):
+def violations(engine, load, trial_repository, tmp_path_factory):
     """Rules that are broken, by file; one process for all."""
     built = engine("jenkins", "lint")
     folder = tmp_path_factory.mktemp("linted")
@@ -28,7 +28,7 @@ def violations(engine, trial_repository, tmp_path_factory):
     for name, place in places.items():
         (folder / name).symlink_to(place)
     jars = f"{built}/lint/*:{built}/lint/groovy/lib/*:{built}/stub"
-    argv = ["java", "-XX:TieredStopAtLevel=1", "-cp", jars, "org.codenarc.CodeNarc", f"-basedir={folder}"]
+    argv = [*load("jenkins").JVM, "-cp", jars, "org.codenarc.CodeNarc", f"-basedir={folder}"]
     argv += [
         "-includes=**/*.groovy,**/*.jenkinsfile",
         f"-rulesetfiles=file:{HERE}/lint/ruleset.groovy",

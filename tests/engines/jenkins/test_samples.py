@@ -3,7 +3,7 @@
 import re
 import shutil
 import subprocess
-import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,79 +19,82 @@ SAMPLES = ROOT / "docs/examples/jenkins"
 BLOCK = re.compile(r"^```groovy\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PASSWORD = "sesame"
 DECLARATIVE = sorted(file for file in SAMPLES.glob("*.jenkinsfile") if not file.name.endswith(".scripted.jenkinsfile"))
-STRANGE = """\
-version: 1
-model: model.onnx
-runs:
-  - {id: scan, stage: scan}
-  - {id: quality, stage: scan}
-  - {id: sbom, stage: scan}
-  - {id: sign, stage: sign, with: {key: sealed.key, key_password_env: SIGNING_PASSWORD}}
-  - {id: verify, stage: verify, with: {key: signing.pub, require: [scan, quality, sbom]}}
-"""
-"""For a release whose end alone is looked at: all its judges are the quickest one."""
+STAGE = "stage('Verify and deploy') {"
+"""Where the last stage of the release begins: what was signed lies in a stash by then."""
+PROJECTS = {
+    "one-stage": "one-stage",
+    "pull-request": "pull-request",
+    "nightly": "nightly",
+    "drifted": "nightly",
+    "lost": "nightly",
+    "release": "release",
+    "strange": "release",
+}
+"""Folders, and whose mlops.yaml lies in each."""
 
 
-@pytest.fixture(scope="module")
-def done(jenkins, load, tmp_path_factory):
+@pytest.fixture
+def done(once, jenkins, load, command):
     """Each sample on a project of its own, in one process: what the build told, and the folder of artifacts."""
-    root = tmp_path_factory.mktemp("samples")
-    plain = _project(root / "plain")
-    small, night, moved, lost, release, strange = (
-        shutil.copytree(plain, root / name) for name in ("one-stage", "nightly", "moved", "lost", "release", "strange")
-    )
-    for project, sample in {
-        plain: "pull-request",
-        small: "one-stage",
-        night: "nightly",
-        moved: "nightly",
-        lost: "nightly",
-        release: "release",
-    }.items():
-        shutil.copy(SAMPLES / f"{sample}.mlops.yaml", project / "mlops.yaml")
-    (lost / "profile.json").unlink()
-    head, *rows = [line.split(",") for line in (plain / "test.csv").read_text().splitlines()]
+
+    def make(root):
+        asked = {name: SAMPLES / f"{sample}.scripted.jenkinsfile" for name, sample in PROJECTS.items()}
+        asked |= {path.name: path for path in DECLARATIVE} | {"strange": root / "end", "broken": root / "broken"}
+        with command(root) as program:
+            plain = _project(root / "plain", program)
+            for name, sample in PROJECTS.items():
+                shutil.copytree(plain, root / name)
+                shutil.copy(SAMPLES / f"{sample}.mlops.yaml", root / name / "mlops.yaml")
+            _spoil(root)
+            agents = replace(jenkins, machine={**jenkins.machine, "MLOPS_STAGE_ENVIRONMENTS": str(_environments(jenkins, program))})
+            told = agents.builds([_build(load("jenkins").Build, name, pipeline, root) for name, pipeline in asked.items()])
+        return {name: (one, root / f"keep-{name}") for name, one in zip(asked, told, strict=True)}
+
+    return once("jenkins-samples", make)
+
+
+def _environments(jenkins, program):
+    """Those of the machine, whose interpreter is the command that need not be imported anew; what signs makes one of its own."""
+    made = program.parent / "environments"
+    for place in Path(jenkins.machine["MLOPS_STAGE_ENVIRONMENTS"]).glob("*/pyvenv.cfg"):
+        python = made / place.parent.name / "bin/python"
+        python.parent.mkdir(parents=True)
+        python.symlink_to(program)
+        shutil.copy(place, python.parents[1])
+    return made
+
+
+def _spoil(root):
+    """Data that drifted, a profile that is not there, a key of somebody else's, a file that is no pipeline."""
+    head, *rows = [line.split(",") for line in (root / "plain/test.csv").read_text().splitlines()]
     older = [[str(float(row[0]) + 3), *row[1:]] for row in rows]
-    (moved / "test.csv").write_text("".join(",".join(row) + "\n" for row in [head, *older]))
-    (strange / "mlops.yaml").write_text(STRANGE)
-    scripted = {
-        "one-stage": small,
-        "pull-request": plain,
-        "nightly": night,
-        "drifted": moved,
-        "lost": lost,
-        "release": release,
-        "strange": strange,
-    }
-    samples = {"drifted": "nightly", "lost": "nightly", "strange": "release"}
-    files = {name: SAMPLES / f"{samples.get(name, name)}.scripted.jenkinsfile" for name in scripted} | {
-        path.name: path for path in DECLARATIVE
-    }
+    (root / "drifted/test.csv").write_text("".join(",".join(row) + "\n" for row in [head, *older]))
+    (root / "lost/profile.json").unlink()
+    shutil.copy(root / "strange/signing.pub", root / "strange/sealed.pub")
+    text = (SAMPLES / "release.scripted.jenkinsfile").read_text()
+    (root / "end").write_text(text[: text.index("stage('Evaluate')")] + text[text.index(STAGE) :])
     (root / "broken").write_text(DECLARATIVE[0].read_text().replace("agent", "agent }}} (("))
-    asked = {**scripted, **{path.name: small for path in DECLARATIVE}, "broken": small}
-    builds = [
-        load("jenkins").Build(
-            pipeline=files.get(name, root / name),
-            project=project,
-            home=root / f"home-{name}",
-            keep=root / f"keep-{name}",
-            credentials={"signing-password": PASSWORD},
-        )
-        for name, project in asked.items()
-    ]
-    told = jenkins.builds(builds)
-    return {name: (one, root / f"keep-{name}") for name, one in zip(asked, told, strict=True)}
 
 
-def _project(root: Path) -> Path:
+def _build(build, name, pipeline, root):
+    """The strange one goes on where the release ended: on its agents, with what it stashed."""
+    return build(
+        pipeline=pipeline,
+        project=root / (name if name in PROJECTS else "one-stage"),
+        home=root / f"home-{'release' if name == 'strange' else name}",
+        keep=root / f"keep-{name}",
+        credentials={"signing-password": PASSWORD},
+    )
+
+
+def _project(root: Path, program: Path) -> Path:
     root.mkdir()
     stages.project(root)
     key = ec.generate_private_key(ec.SECP256R1())
     sealed = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(PASSWORD.encode()))
     (root / "sealed.key").write_bytes(sealed)
     (root / "sealed.pub").write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
-    profile = [sys.executable, "-P", "-m", "mlops_stage", "data", "profile", "train.csv", "--output", "profile.json"]
-    subprocess.run(profile, cwd=root, check=True, capture_output=True)
+    subprocess.run([program, "data", "profile", "train.csv", "--output", "profile.json"], cwd=root, check=True, capture_output=True)
     (root / "train.sh").write_text("echo trained\n")
     (root / "deploy.sh").write_text("echo deployed\n")
     return root
