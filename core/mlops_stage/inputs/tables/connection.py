@@ -73,7 +73,7 @@ os.register_at_fork(after_in_child=_leave)
 def shared(paths: Iterable[Path], *, memory: int | None = None, threads: int | None = None) -> Any:
     """What `connect` gives, with temporary tables of its own, from the database that was last opened for the same files.
 
-    To start a database is dearer than most questions. It is for statements of ours: what others wrote gets a database of its own.
+    To start a database is dearer than most questions. It is for statements of ours: what others wrote is run in a database of its own.
     """
     files = tuple(sorted({path.absolute() for path in paths}))
     key = (files, memory or _default_memory(), threads)

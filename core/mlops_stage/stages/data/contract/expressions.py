@@ -11,7 +11,7 @@ import duckdb
 
 from mlops_stage.errors import nearest
 from mlops_stage.evidence.redact import shown
-from mlops_stage.inputs.tables.connection import connect, quoted_name
+from mlops_stage.inputs.tables.connection import connect, quoted_name, shared
 from mlops_stage.stages.data.contract.functions import FUNCTIONS, TABLES, WORDS
 
 if TYPE_CHECKING:
@@ -104,9 +104,9 @@ def check_query(query: str, table: str, columns: Iterable[Column]) -> None:
     declared = tuple(columns)
     if not query.strip().rstrip(";").strip():
         raise RefusedError("the query is empty", "write one SELECT of one figure, such as SELECT count(*) FROM {table} WHERE …")
-    empty = connect((), threads=1)
+    empty = shared((), threads=1)  # a query is looked at here and not run
     try:
-        empty.execute(f"CREATE TABLE {quoted_name(table)} ({_declared(declared)})")
+        empty.execute(f"CREATE TEMP TABLE {quoted_name(table)} ({_declared(declared)})")
         try:
             statements = empty.extract_statements(query)
             if len(statements) != 1:
