@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ready
+import relay
 from ruamel.yaml import YAML
 from scenarios import Job, Ran
 
@@ -26,6 +27,9 @@ HERE = Path(__file__).parent
 STUBS = {f"{name}@{commit}": HERE / "stubs" / name.split("/")[1] for name, (commit, _) in PINNED.items() if name != "actions/checkout"}
 """Actions of others, which need GitHub's servers; act checks out by itself."""
 UPLOAD = next(name for name in STUBS if "upload" in name)
+
+TRIAL = f"PYTHONPATH={HERE.parents[1] / 'fixtures' / 'site'} MLOPS_STAGE_PLUGINS=trial"
+"""The plugin, where a job's environment would hold it."""
 
 _NETWORK = ("SSL_CERT_FILE", "SSL_CERT_DIR", "HTTPS_PROXY", "NO_PROXY", "UV_DEFAULT_INDEX")
 """How this machine reaches the package index."""
@@ -119,6 +123,28 @@ def light(act: Act, folder: Path) -> Act:
             shutil.copyfile(file, target)
     ready.offer(folder / "environments", ready.found(folder / "release")[1])
     return replace(act, release=folder / "release", env={**act.env, "MLOPS_STAGE_ENVIRONMENTS": str(folder / "environments")})
+
+
+def led(act: Act, folder: Path, channel: int, *keys: str) -> Act:
+    """The same with environments whose `mlops-stage` is the process behind `channel`, which has imported it already; what signs has one of its own.
+
+    Those of plugins are found by their keys.
+    """
+    there = Path(act.env["MLOPS_STAGE_ENVIRONMENTS"])
+    known = [mark.parent.name for mark in there.glob("*/pyvenv.cfg") if "the tests" in mark.read_text(encoding="utf-8")]
+    ready.offer(folder, [*known, *keys])
+    for python in folder.glob("*/bin/python"):
+        python.write_text(f'#!/bin/sh\n[ "$1$2$3" = -P-mmlops_stage ] && shift 3 && {TRIAL} {relay.COMMAND}\n')
+    return replace(act, env={**act.env, "MLOPS_STAGE_ENVIRONMENTS": str(folder), relay.VARIABLE: relay.served(channel)})
+
+
+def key(release: Path, plugin: Path) -> str:
+    """The key under which the action of a plugin's stage looks for its environment."""
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import bootstrap, os; print(bootstrap.Order(dict(os.environ), 'trial').key())"
+    python, _ = ready.found(release)
+    env = {"MLOPS_STAGE_SOURCE": str(plugin), "MLOPS_STAGE_LOCK": str(plugin / "mlops-stage.lock")}
+    argv = [python, "-B", "-I", "-c", code, release / "core/mlops_stage/native"]
+    return subprocess.run(argv, env=env, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def commit(project: Path) -> None:

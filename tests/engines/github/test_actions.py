@@ -14,12 +14,12 @@ AGAIN = {"if-changed": "true", "out": "kept-0"}
 """Where the job kept what an earlier run of it made, nothing runs that would say the same."""
 
 
-@pytest.fixture(scope="module")
-def ran(act, once):
+@pytest.fixture
+def ran(act, load, once, channel):
     """One workflow for all, for starting act is most of the cost."""
 
     def execute(folder):
-        project, keep = folder / "project", folder / "keep"
+        project, keep, environments = (folder / name for name in ("project", "keep", "environments"))
         project.mkdir()
         keep.mkdir()
         (project / "mlops.yaml").write_text("version: 1\n")
@@ -27,7 +27,10 @@ def ran(act, once):
         jobs = [Job(name=name, calls=(Call(stage="trial", inputs=inputs),)) for name, inputs in asked.items()]
         jobs.append(Job(name="again", calls=(Call(stage="trial", inputs=AGAIN), Call(stage="trial", inputs=AGAIN))))
         jobs.append(Job(name="told", calls=(Call(stage="trial"), Call(stage="trial", inputs={"label": "second"}))))
-        return act.done(project, jobs, keep, {"told": {"MLOPS_INPUT_LABEL": "first", "MLOPS_INPUT_ID": ""}})
+        engine = load("github")
+        light = engine.light(act, folder / "light")
+        light = engine.led(light, environments, channel, engine.key(light.release, act.actions["acme/trial@v1"]))
+        return light.done(project, jobs, keep, {"told": {"MLOPS_INPUT_LABEL": "first", "MLOPS_INPUT_ID": ""}})
 
     return once("actions-github", execute)
 

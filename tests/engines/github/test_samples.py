@@ -46,9 +46,13 @@ LEAST = "version: 1\nmodel: model.onnx\nstages:\n  scan: {}\n"
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(once):
     """A project with the samples as its workflows, an encrypted key, a profile of the training data, and scripts that say that they ran."""
-    root = stages.project(tmp_path_factory.mktemp("made"))
+    return once("made", _made)
+
+
+def _made(folder):
+    root = stages.project(folder)
     shutil.copytree(SAMPLES, root / ".github/workflows", ignore=lambda _, names: [name for name in names if not name.endswith(".yml")])
     key = ec.generate_private_key(ec.SECP256R1())
     sealed = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(PASSWORD.encode()))
@@ -71,12 +75,12 @@ def project(made, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def light(act, load, tmp_path_factory):
-    return load("github").light(act, tmp_path_factory.mktemp("light"))
+def light(act, load, once):
+    return once("light", lambda folder: load("github").light(act, folder))
 
 
 @pytest.fixture
-def execute(act, light, project, load, tmp_path):
+def execute(act, light, channel, project, load, tmp_path, tmp_path_factory):
     """Commit the project and execute one sample; gives what act tells, and the folder of artifacts."""
 
     def run(name, event, *options):
@@ -84,6 +88,7 @@ def execute(act, light, project, load, tmp_path):
         keep = tmp_path / "keep"
         keep.mkdir(exist_ok=True)
         engine = act if name == "release" else light  # what signs is installed anew, from all of it
+        engine = load("github").led(engine, tmp_path_factory.mktemp("environments"), channel)
         return engine.workflow(project, f".github/workflows/{name}.yml", keep, *options, event=event), keep
 
     return run
