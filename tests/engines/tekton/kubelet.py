@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
-import shlex
 import signal
 import subprocess
+import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _MESSAGE_BYTES = 4096
 """Of a termination message, the kubelet keeps no more."""
 _TMP, _SHM = "/tmp", "/dev/shm"  # noqa: S108  (inside the container)
+_MOUNTS = Path(__file__).with_name("mounts.py")
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 _MADE = ("dev", "proc", "sys", "tmp")
 """What a container has of its own, whatever lies there in its image."""
@@ -186,8 +188,8 @@ def _start(pod: Mapping[str, Any], container: Mapping[str, Any], node: Node, scr
     security = {**(pod["spec"].get("securityContext") or {}), **(container.get("securityContext") or {})}
     words = [*_confinement(root, image, security), *_environment(container, image, node.secrets)]
     mounts = _mounts(container, image, root, volumes, message, read_only=bool(security.get("readOnlyRootFilesystem")))
-    script = "\n".join([*mounts, 'exec "$@"'])
-    argv = [*node.enter, "unshare", "--mount", "--pid", "--fork", "--propagation", "private", "sh", "-c", script, "sh", *words]
+    argv = [*node.enter, "unshare", "--mount", "--pid", "--fork", "--propagation", "private"]
+    argv += [sys.executable, "-IS", str(_MOUNTS), json.dumps(mounts), *words]
     with log.open("wb") as stream:
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream)
     return _Process(name, container["image"], process, message, log, _now())
@@ -195,26 +197,20 @@ def _start(pod: Mapping[str, Any], container: Mapping[str, Any], node: Node, scr
 
 def _mounts(
     container: Mapping[str, Any], image: Image, root: Path, volumes: Mapping[str, Path], message: Path, *, read_only: bool
-) -> list[str]:
-    """The commands that build the container's root: a tmpfs, the image read-only, then the volumes by the depth of their place."""
-    lines = ["set -e", f"mount -t tmpfs -o mode=755 tmpfs {root}", f"mkdir {root}/proc {root}/dev", f"mkdir -m 1777 {root}{_TMP}"]
-    lines += [f"mount -t proc proc {root}/proc", f"mount -t tmpfs -o mode=755 tmpfs {root}/dev", f"mkdir -m 1777 {root}{_SHM}"]
-    lines += [line for name in _DEVICES for line in _bind(Path("/dev", name), f"{root}/dev/{name}", read_only=False)]
+) -> list[list[object]]:
+    """What builds the container's root, in the words of mounts.py: a tmpfs, the image read-only, then the volumes by the depth of their place."""
+    steps: list[list[object]] = [["new", "tmpfs", str(root), "mode=755"]]
+    steps += [["folder", f"{root}{place}", mode] for place, mode in (("/proc", 0o755), ("/dev", 0o755), (_TMP, 0o1777))]
+    steps += [["new", "proc", f"{root}/proc", ""], ["new", "tmpfs", f"{root}/dev", "mode=755"], ["folder", f"{root}{_SHM}", 0o1777]]
+    steps += [["bind", f"/dev/{name}", f"{root}/dev/{name}", False] for name in _DEVICES]
     for place, source in image.files.items():
-        link = [f"ln -s {shlex.quote(str(source.readlink()))} {root}{place}"] if source.is_symlink() else []
-        lines += link or _bind(source, f"{root}{place}", read_only=True)
+        link = source.is_symlink()
+        steps.append(["link", str(source.readlink()), f"{root}{place}"] if link else ["bind", str(source), f"{root}{place}", True])
     for mount in sorted(container.get("volumeMounts", []), key=lambda one: one["mountPath"].count("/")):
-        lines += _bind(
-            volumes[mount["name"]] / mount.get("subPath", ""), f"{root}{mount['mountPath']}", read_only=mount.get("readOnly", False)
-        )
-    lines += _bind(message, f"{root}{container.get('terminationMessagePath') or '/dev/termination-log'}", read_only=False)
-    return [*lines, *([f"mount -o remount,ro {root}"] if read_only else [])]
-
-
-def _bind(source: Path, place: str, *, read_only: bool) -> list[str]:
-    quoted, target = shlex.quote(str(source)), shlex.quote(place)
-    make = f"mkdir -p {target}" if source.is_dir() else f"mkdir -p $(dirname {target}); touch {target}"
-    return [make, f"mount --bind {quoted} {target}", *([f"mount -o remount,ro,bind {target}"] if read_only else [])]
+        shown = volumes[mount["name"]] / mount.get("subPath", "")
+        steps.append(["bind", str(shown), f"{root}{mount['mountPath']}", mount.get("readOnly", False)])
+    steps.append(["bind", str(message), f"{root}{container.get('terminationMessagePath') or '/dev/termination-log'}", False])
+    return [*steps, *([["close", str(root)]] if read_only else [])]
 
 
 def _confinement(root: Path, image: Image, security: Mapping[str, Any]) -> list[str]:

@@ -4,8 +4,6 @@ import csv
 import random
 import re
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -113,14 +111,13 @@ def test_a_release_is_judged_compiled_signed_and_verified(tekton, source):
     assert {status.results["outcome"] for status in pipeline.ran.values()} == {"passed"}
 
 
-@pytest.fixture(scope="module")
-def watched(tmp_path_factory):
+@pytest.fixture
+def watched(source, mlops):
     """A project that knows what its training data looked like."""
-    folder = tmp_path_factory.mktemp("watched")
-    write(folder / "train.csv", 0)
-    argv = [sys.executable, "-P", "-m", "mlops_stage", "data", "profile", "train.csv", "--output", "train.profile.json"]
-    subprocess.run(argv, cwd=folder, check=True, capture_output=True)
-    return folder
+    write(source / "train.csv", 0)
+    done = mlops("data", "profile", "source/train.csv", "--output", "source/train.profile.json")
+    assert done.returncode == 0, done.stderr
+    return source
 
 
 def write(file, mean):
@@ -130,11 +127,10 @@ def write(file, mean):
 
 
 @pytest.mark.parametrize(("shift", "trained"), [(0, False), (3, True)])
-def test_data_that_drifted_lead_to_training(tekton, watched, tmp_path, shift, trained):
-    source = shutil.copytree(watched, tmp_path / "source")
-    write(source / "batch.csv", shift)
-    (source / "train.py").write_text("open('trained', 'w').close()\n")
-    pipeline = Pipeline(tekton, EXAMPLES / "nightly.yaml", source, batch="batch.csv")
+def test_data_that_drifted_lead_to_training(tekton, watched, shift, trained):
+    write(watched / "batch.csv", shift)
+    (watched / "train.py").write_text("open('trained', 'w').close()\n")
+    pipeline = Pipeline(tekton, EXAMPLES / "nightly.yaml", watched, batch="batch.csv")
     assert pipeline.run() == trained
     assert pipeline.ran["drift"].results["drifted"] == str(trained).lower()
-    assert ("retrain" in pipeline.ran, (source / "trained").exists()) == (trained, trained)
+    assert ("retrain" in pipeline.ran, (watched / "trained").exists()) == (trained, trained)
