@@ -64,6 +64,7 @@ def test_only_what_is_installed_is_in_it(built):
     package = next(environment.glob("lib/python*/site-packages/mlops_stage"))
     compiled = {path.name.split(".")[0] for path in (package / "__pycache__").iterdir()}
     assert {path.stem for path in package.glob("*.py")} <= compiled, "every module is compiled: the root is read-only"
+    assert len(list(package.glob("reporters/html/__pycache__/plain-*.jinja"))) == 2, "so are the page's templates"
 
 
 def test_equal_inputs_give_equal_images(built):
