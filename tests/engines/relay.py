@@ -12,25 +12,28 @@ import socket
 import sys
 from functools import cache
 
-VARIABLE = "MLOPS_RELAY"
-"""Names the path in a job."""
-COMMAND = f'exec {sys.executable} -IS {__file__} "$@"'
-"""What a script does that stands for `mlops-stage`."""
 _MOST = 1 << 20
 """Bytes that an order may have."""
+_MODULE = ["-P", "-m", "mlops_stage"]
+"""How the interpreter of an environment is asked for the command."""
 
 
-def ask(args: list[str]) -> int:
+def command(channel: int) -> str:
+    """What a shell script does that stands for `mlops-stage`, or for the interpreter that runs it: lead it to the process behind `channel`."""
+    return f'exec {sys.executable} -IS {__file__} {_served(channel)} "$@"\n'
+
+
+def _ask(path: str, args: list[str]) -> int:
     """Have the command run there with the folder, the environment and the streams of this process; its exit code."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as there:
-        there.connect(os.environ.pop(VARIABLE))
+        there.connect(path)
         order = {"args": args, "cwd": os.getcwd(), "env": dict(os.environ)}  # noqa: PTH109  (pathlib takes as long to load as all else here)
         socket.send_fds(there, [json.dumps(order).encode()], [1, 2])
         return int(there.recv(64))
 
 
 @cache
-def served(channel: int) -> str:
+def _served(channel: int) -> str:
     """The path behind which that process, to which `channel` leads, answers one job after the other."""
     import atexit
     import shutil
@@ -61,4 +64,5 @@ def _pass_on(listener: socket.socket, process: socket.socket) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(ask(sys.argv[1:]))
+    where, *given = sys.argv[1:]
+    sys.exit(_ask(where, given[3:] if given[:3] == _MODULE else given))

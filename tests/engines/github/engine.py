@@ -134,8 +134,8 @@ def led(act: Act, folder: Path, channel: int, *keys: str) -> Act:
     known = [mark.parent.name for mark in there.glob("*/pyvenv.cfg") if "the tests" in mark.read_text(encoding="utf-8")]
     ready.offer(folder, [*known, *keys])
     for python in folder.glob("*/bin/python"):
-        python.write_text(f'#!/bin/sh\n[ "$1$2$3" = -P-mmlops_stage ] && shift 3 && {TRIAL} {relay.COMMAND}\n')
-    return replace(act, env={**act.env, "MLOPS_STAGE_ENVIRONMENTS": str(folder), relay.VARIABLE: relay.served(channel)})
+        python.write_text(f"#!/bin/sh\n{TRIAL} {relay.command(channel)}")
+    return replace(act, env={**act.env, "MLOPS_STAGE_ENVIRONMENTS": str(folder)})
 
 
 def key(release: Path, plugin: Path) -> str:

@@ -117,9 +117,10 @@ def start(bench: Bench) -> GitLab:
 def light(gitlab: GitLab, folder: Path, channel: int, commands: str = "*") -> GitLab:
     """The same with an image whose `mlops-stage` is led to the process behind `channel`, which has imported it already; or only some commands of it."""
     script = folder / "mlops-stage"
-    script.write_text(f'#!/bin/sh\nexport {TRIAL}\ncase $1 in {commands}) {relay.COMMAND} ;; esac\nexec {gitlab.bin}/mlops-stage "$@"\n')
+    warm = relay.command(channel)
+    script.write_text(f'#!/bin/sh\nexport {TRIAL}\ncase $1 in {commands}) {warm};; esac\nexec {gitlab.bin}/mlops-stage "$@"\n')
     script.chmod(0o755)
-    return replace(gitlab, bin=folder, env={**gitlab.env, relay.VARIABLE: relay.served(channel)})
+    return replace(gitlab, bin=folder)
 
 
 def vendored(folder: Path, wheel: Path) -> Path:

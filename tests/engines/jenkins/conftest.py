@@ -1,12 +1,6 @@
 """groovy-cps, with the release's library and the plugin's."""
 
-import sys
-from functools import partial
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 import relay
 
 
@@ -17,5 +11,12 @@ def jenkins(load, bench):
 
 @pytest.fixture
 def command(channel):
-    """`with command(folder) as file`: the file `mlops-stage` there, for agents, runs in a process that has imported it already."""
-    return partial(relay.command, channel)
+    """`command(folder)`: writes there the file `mlops-stage`, for agents, which runs in a process that has imported it already."""
+
+    def write(folder):
+        file = folder / "mlops-stage"
+        file.write_text(f"#!/bin/sh\n{relay.command(channel)}")
+        file.chmod(0o755)
+        return file
+
+    return write

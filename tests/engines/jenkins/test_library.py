@@ -94,8 +94,8 @@ def ran(once, jenkins, load, command):
         for name in ("project", "bin"):
             (folder / name).mkdir()
         stages.project(folder / "project")
-        with command(folder / "bin") as program:
-            told = jenkins.builds([_build(load("jenkins").Build, name, folder, program) for name in PIPELINES])
+        program = command(folder / "bin")
+        told = jenkins.builds([_build(load("jenkins").Build, name, folder, program) for name in PIPELINES])
         return folder, dict(zip(PIPELINES, told, strict=True))
 
     return once("jenkins-library", make)

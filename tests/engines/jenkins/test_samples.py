@@ -40,14 +40,14 @@ def done(once, jenkins, load, command):
     def make(root):
         asked = {name: SAMPLES / f"{sample}.scripted.jenkinsfile" for name, sample in PROJECTS.items()}
         asked |= {path.name: path for path in DECLARATIVE} | {"strange": root / "end", "broken": root / "broken"}
-        with command(root) as program:
-            plain = _project(root / "plain", program)
-            for name, sample in PROJECTS.items():
-                shutil.copytree(plain, root / name)
-                shutil.copy(SAMPLES / f"{sample}.mlops.yaml", root / name / "mlops.yaml")
-            _spoil(root)
-            agents = replace(jenkins, machine={**jenkins.machine, "MLOPS_STAGE_ENVIRONMENTS": str(_environments(jenkins, program))})
-            told = agents.builds([_build(load("jenkins").Build, name, pipeline, root) for name, pipeline in asked.items()])
+        program = command(root)
+        plain = _project(root / "plain", program)
+        for name, sample in PROJECTS.items():
+            shutil.copytree(plain, root / name)
+            shutil.copy(SAMPLES / f"{sample}.mlops.yaml", root / name / "mlops.yaml")
+        _spoil(root)
+        agents = replace(jenkins, machine={**jenkins.machine, "MLOPS_STAGE_ENVIRONMENTS": str(_environments(jenkins, program))})
+        told = agents.builds([_build(load("jenkins").Build, name, pipeline, root) for name, pipeline in asked.items()])
         return {name: (one, root / f"keep-{name}") for name, one in zip(asked, told, strict=True)}
 
     return once("jenkins-samples", make)
