@@ -29,6 +29,12 @@ _RELEASED = ("action.yml", "plugins", "core", "pyproject.toml", "README.md", "LI
 """What installing from a checkout reads, and workflows to call; the rest of the tag only takes time to pack."""
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """What takes longest first, and of that the table: a process would else be busy with it alone when all others have ended."""
+    items.sort(key=lambda item: (item.get_closest_marker("engine") is None, item.path.name != "test_scenarios.py"))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def path():
     """Programs are found where they lie: what pyenv puts on PATH is a script that looks for a Python anew, at each start of each of them."""

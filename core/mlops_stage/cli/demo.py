@@ -64,7 +64,7 @@ def _demo(suite: Suite, out: Path, *, quiet: bool) -> ExitCode:
 
 def _explained(record: Run) -> str:
     """What the demo meant to show."""
-    from mlops_stage.report.words import counted
+    from mlops_stage.words import counted
 
     verdicts = [str(gate.verdict) for report in record.reports if report.id in record.ids for gate in report.gates]
     failed, open_ = verdicts.count("failed"), verdicts.count("inconclusive")

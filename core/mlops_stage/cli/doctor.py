@@ -62,8 +62,8 @@ def _config(suite: Suite, path: Path | None) -> tuple[Config, tuple[Request | Re
 
 
 def _told(found: Sequence[Check]) -> str:
-    from mlops_stage.report.words import counted
     from mlops_stage.reporters.escape import harmless
+    from mlops_stage.words import counted
 
     lines = []
     for one in found:

@@ -66,7 +66,7 @@ def _pipelines(root: Path, suite: Suite) -> None:
 
 def _told(name: str, questions: int) -> None:
     from mlops_stage.params import CHOOSE
-    from mlops_stage.report.words import counted
+    from mlops_stage.words import counted
 
     click.echo(f"wrote {name}")
     if questions:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.pickles.source import FOLDED_BYTES, FOLDED_RATIO, BombError
-from mlops_stage.report.words import counted
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

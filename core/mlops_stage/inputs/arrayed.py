@@ -11,7 +11,7 @@ from mlops_stage.errors import InputError, UsageError
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.tables.query import MOST_LEVELS
 from mlops_stage.inputs.tables.values import Codes, Summary, canonical_text, in_order, summary_of
-from mlops_stage.report.words import counted
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

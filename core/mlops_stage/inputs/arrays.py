@@ -18,7 +18,7 @@ from mlops_stage.evidence.paths import existing, relative
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.content import head_of
 from mlops_stage.report import Subject
-from mlops_stage.report.words import counted
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

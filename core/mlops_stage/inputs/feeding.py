@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mlops_stage.errors import InputError
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.columns import NUMBERS, Feed
-from mlops_stage.report.words import counted
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,7 @@ from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.answers import LARGEST, Scores, compared, finite, present
 from mlops_stage.inputs.outputs import CLASSES_KEY
 from mlops_stage.inputs.task import is_classification
-from mlops_stage.report.words import counted
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from mlops_stage.errors import InputError, UsageError
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.tables.query import opened
 from mlops_stage.inputs.tables.values import Codes
-from mlops_stage.report.words import counted
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,7 @@ from mlops_stage.errors import InputError
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.columns import NUMBERS, WHOLE_NUMBERS
 from mlops_stage.inputs.tables.values import Codes, canonical_text
-from mlops_stage.report.words import counted
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

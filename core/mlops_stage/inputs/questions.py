@@ -10,7 +10,7 @@ from mlops_stage.inputs.columns import COLUMNS_KEY, joined, matrices
 from mlops_stage.inputs.onnx.reader import read_facts
 from mlops_stage.inputs.repository import first_rows
 from mlops_stage.params import CHOOSE, Ask, RunWide
-from mlops_stage.report.words import counted
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -24,7 +24,7 @@ from mlops_stage.inputs.onnx.session import CHUNK_ROWS, chunks
 from mlops_stage.inputs.outputs import Labels, block, classes_of, outputs_of
 from mlops_stage.inputs.served import NOTE, Served
 from mlops_stage.inputs.tables.query import opened
-from mlops_stage.report.words import counted
+from mlops_stage.words import counted
 from mlops_stage.workspace import silent
 
 if TYPE_CHECKING:

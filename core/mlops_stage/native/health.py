@@ -22,8 +22,8 @@ from mlops_stage.hookspecs import told
 from mlops_stage.host import resolve
 from mlops_stage.native.extras import missing
 from mlops_stage.params import Refusal
-from mlops_stage.report.words import counted, listed
 from mlops_stage.runner import folders, policy, process
+from mlops_stage.words import counted, listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

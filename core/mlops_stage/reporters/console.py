@@ -10,11 +10,11 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from mlops_stage.report import Level, Verdict
-from mlops_stage.report.words import counted, listed
 from mlops_stage.reporters import choice, injection, mixed
 from mlops_stage.reporters.escape import harmless
 from mlops_stage.reporters.judged import named
 from mlops_stage.reporters.words import LEVEL_MARKS, MARKS, headline, origin, spelled, word
+from mlops_stage.words import counted, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

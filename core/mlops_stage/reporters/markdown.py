@@ -6,11 +6,11 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from mlops_stage.report import Verdict
-from mlops_stage.report.words import counted
 from mlops_stage.reporters import choice, injection, mixed
 from mlops_stage.reporters.escape import code, harmless, markdown
 from mlops_stage.reporters.judged import named
 from mlops_stage.reporters.words import LEVEL_MARKS, MARKS, headline, labelled, origin, rule_url, short, spelled, spelled_slice, word
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlops_stage.report.words import listed
+from mlops_stage.words import listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

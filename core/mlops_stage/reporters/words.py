@@ -11,7 +11,7 @@ from mlops_stage.errors import ExitCode
 from mlops_stage.estimates import NotEstimable, Point
 from mlops_stage.hookspecs import OURS
 from mlops_stage.report import Outcome, Verdict
-from mlops_stage.report.words import counted, listed
+from mlops_stage.words import counted, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

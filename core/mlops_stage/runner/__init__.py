@@ -12,8 +12,8 @@ from mlops_stage.errors import ExitCode, InternalError, InterruptedByUserError, 
 from mlops_stage.evidence.paths import relative
 from mlops_stage.params import Refusal, Request
 from mlops_stage.report import Cost, Failure, Report, Run, stamp
-from mlops_stage.report.words import counted
 from mlops_stage.runner import circumstances, folders, handed, pages, policy, process, unchanged, verdict
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

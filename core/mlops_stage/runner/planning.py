@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from mlops_stage.errors import ExitCode, worst
 from mlops_stage.params import Refusal, Request
 from mlops_stage.report import Plan, adapter_of
-from mlops_stage.report.words import counted
 from mlops_stage.runner import in_order, policy, process
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

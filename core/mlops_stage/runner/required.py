@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mlops_stage.errors import alike
 from mlops_stage.report import Gate, Outcome, Report, Verdict
-from mlops_stage.report.words import counted, listed
+from mlops_stage.words import counted, listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -195,3 +195,11 @@ def test_a_built_in_backend_whose_library_is_missing_names_its_extra(job, tmp_pa
     with pytest.raises(MissingBackendError, match="the backend openvino needs openvino") as caught:
         job("supports", backend="mlops_stage.stages.compile.backends.openvino:OpenVinoBackend", source=model)
     assert caught.value.hint == "pip install 'mlops-stage[openvino]'"
+
+
+def test_a_worker_that_finds_nothing_wrong_loads_nothing_that_only_reports_need():
+    """It is started several times for each variant, and pydantic would be a third of that."""
+    load = "import sys, mlops_stage.stages.compile.worker, mlops_stage.stages.compile.backends.ort; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-P", "-c", load], capture_output=True, text=True, check=True).stdout.split()
+    assert "onnxruntime" in loaded
+    assert not {"pydantic", "mlops_stage.report"} & set(loaded)

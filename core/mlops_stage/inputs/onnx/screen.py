@@ -14,12 +14,13 @@ from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.onnx.facts import DTYPES, ExternalData, OnnxFacts, Tensor, bits
 from mlops_stage.inputs.onnx.reader import MAX_NODES
 from mlops_stage.inputs.onnx.sizes import largest, unfolded
-from mlops_stage.report import Finding, Level
-from mlops_stage.report.words import counted
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from mlops_stage.report import Finding
 
 ALLOCATION_BYTES = 2**30
 """A node that by its constants alone makes a larger tensor than this is an allocation bomb."""
@@ -50,6 +51,10 @@ def screen(facts: OnnxFacts, path: Path) -> tuple[Finding, ...]:
         *_allocations(facts),
         *_ambiguities(facts),
     ]
+    if not found:
+        return ()
+    from mlops_stage.report import Finding, Level  # of which most models need none, and compile's workers start in less time
+
     return tuple(
         Finding(rule=rule, level=Level.ERROR, message=f"{shown(path.name)}: {message}", location=path.name, hint=hint)
         for rule, message, hint in dict.fromkeys(found)

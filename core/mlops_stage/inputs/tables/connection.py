@@ -11,7 +11,7 @@ import duckdb
 
 from mlops_stage.errors import InputError, LimitError, StageError
 from mlops_stage.evidence.redact import shown
-from mlops_stage.report.words import counted
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from mlops_stage.errors import InputError
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.tables.connection import quoted_paths
-from mlops_stage.report.words import counted
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

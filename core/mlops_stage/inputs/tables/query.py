@@ -23,7 +23,7 @@ from mlops_stage.inputs.tables.values import (
     number_hint,
     summary_of,
 )
-from mlops_stage.report.words import counted
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -15,7 +15,7 @@ import duckdb
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.tables.jsonlines import NOT_UTF8, keys_of
 from mlops_stage.inputs.tables.records import unpacked
-from mlops_stage.report.words import counted
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlops_stage.report import Bars, Curve, Intervals
-from mlops_stage.report.words import counted
 from mlops_stage.reporters.html import bars, columns, curve, matrix
 from mlops_stage.reporters.words import NONE, Spelled, decimals, number, rows
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from markupsafe import Markup

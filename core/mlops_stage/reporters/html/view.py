@@ -10,7 +10,6 @@ from urllib.parse import quote
 
 from mlops_stage.estimates import NotEstimable
 from mlops_stage.report import Outcome, Verdict
-from mlops_stage.report.words import counted
 from mlops_stage.reporters import choice, mixed
 from mlops_stage.reporters.html import bars
 from mlops_stage.reporters.html.figures import Picture, Row, Table, drawn, scaled
@@ -18,6 +17,7 @@ from mlops_stage.reporters.html.scale import Scale
 from mlops_stage.reporters.html.svg import decoration, element
 from mlops_stage.reporters.judged import judged, named
 from mlops_stage.reporters.words import labelled, origin, rule_url, spelled, spelled_slice
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from markupsafe import Markup

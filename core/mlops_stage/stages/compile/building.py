@@ -12,7 +12,6 @@ from mlops_stage.errors import LimitError, StageError, UsageError, nearest
 from mlops_stage.evidence.redact import shown
 from mlops_stage.params import Limits
 from mlops_stage.report import Failure
-from mlops_stage.report.words import listed
 from mlops_stage.stages.compile import arrays, worker
 from mlops_stage.stages.compile.backends.backend import (
     NATIVE,
@@ -31,6 +30,7 @@ from mlops_stage.stages.compile.parity.weights import is_quantised
 from mlops_stage.stages.compile.results import FULL, Compiled, Variant, chosen
 from mlops_stage.stages.compile.targets import Target, foreign, processor_features, surpassed
 from mlops_stage.stages.compile.targets.releases import other_release
+from mlops_stage.words import listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

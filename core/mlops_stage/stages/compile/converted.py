@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from mlops_stage.estimates import NotEstimable
 from mlops_stage.evidence.redact import shown
 from mlops_stage.report import Finding, Level, Metric
-from mlops_stage.report.words import counted
 from mlops_stage.stages.compile.parity.original import agree_with_original, at, written_in
 from mlops_stage.stages.compile.parity.said import said
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

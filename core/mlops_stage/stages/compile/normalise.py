@@ -8,9 +8,9 @@ import onnx
 from onnx import checker, inliner, shape_inference, version_converter
 
 from mlops_stage.evidence.redact import shown
-from mlops_stage.report.words import counted
 from mlops_stage.stages.compile.backends.backend import BuildError
 from mlops_stage.stages.compile.graphs import graphs, keep_metadata, opset
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from mlops_stage.stages.compile.backends.kernels import Ceiling

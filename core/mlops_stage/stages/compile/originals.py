@@ -18,7 +18,7 @@ from mlops_stage.inputs.arrays import Arrays
 from mlops_stage.inputs.tables import query
 from mlops_stage.inputs.tables.open import Table, open_table
 from mlops_stage.report import Finding, Level
-from mlops_stage.report.words import counted
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,12 +9,12 @@ from mlops_stage.inputs.arrays import Arrays
 from mlops_stage.inputs.fitting import refuse_unfit
 from mlops_stage.inputs.oip.address import is_url
 from mlops_stage.report import Plan
-from mlops_stage.report.words import counted, listed
 from mlops_stage.stages.compile.building import check_precisions, lacking, ladder
 from mlops_stage.stages.compile.material import open_file, opened
 from mlops_stage.stages.compile.offers import backends_of, installed, offered_to
 from mlops_stage.stages.compile.parity.rows import ROWS
 from mlops_stage.stages.compile.targets import foreign, load_targets, surpassed
+from mlops_stage.words import counted, listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

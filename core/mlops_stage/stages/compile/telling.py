@@ -9,9 +9,9 @@ from mlops_stage.errors import InternalError, worst
 from mlops_stage.estimates import NotEstimable, Point, Sampled
 from mlops_stage.evidence.redact import shown
 from mlops_stage.report import Failure, Finding, Level, Metric
-from mlops_stage.report.words import counted
 from mlops_stage.stages.compile.criteria import ARTEFACT, LATENCY, PARITY, RAM
 from mlops_stage.stages.compile.results import FULL
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

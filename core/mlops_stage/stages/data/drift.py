@@ -11,9 +11,9 @@ from mlops_stage.estimates import Estimate, NotEstimable, Rate
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.tables import profile as profiles
 from mlops_stage.report import Criterion, Metric
-from mlops_stage.report.words import counted
 from mlops_stage.stages.data import rules as r
 from mlops_stage.stats import drift as distances
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

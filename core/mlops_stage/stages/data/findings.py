@@ -11,9 +11,9 @@ from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.tables.delimited import headless
 from mlops_stage.inputs.tables.rejects import remedy
 from mlops_stage.report import Finding, Level
-from mlops_stage.report.words import counted
 from mlops_stage.stages.data import drift
 from mlops_stage.stages.data import rules as r
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

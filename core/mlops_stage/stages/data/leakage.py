@@ -10,8 +10,8 @@ from mlops_stage.estimates import Difference, NotEstimable, Point, Rate
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.tables.overlap import Overlap, shared_rows
 from mlops_stage.report import Criterion, Finding, Level, Metric
-from mlops_stage.report.words import counted
 from mlops_stage.stages.data import rules as r
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from mlops_stage.estimates import Estimate

@@ -17,7 +17,6 @@ from mlops_stage.gate import Rules, judge
 from mlops_stage.inputs.tables.profile import read_profile
 from mlops_stage.inputs.tables.rejects import read_all
 from mlops_stage.report import Criterion, Finding, Level, Metric, Observations, Outcome, Subject, Verdict
-from mlops_stage.report.words import counted
 from mlops_stage.stages.data import criteria as gates
 from mlops_stage.stages.data import drift, evidence, findings, pictures
 from mlops_stage.stages.data import rules as r
@@ -26,6 +25,7 @@ from mlops_stage.stages.data.findings import Limit
 from mlops_stage.stages.data.hiding import hidden_columns, numbers_of, without_edges, without_values
 from mlops_stage.stages.data.leakage import leaks
 from mlops_stage.stages.data.outcomes import Demands
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,8 +11,8 @@ from mlops_stage.estimates import NotEstimable
 from mlops_stage.evidence.redact import MINIMUM_COUNT, masked_levels, shown
 from mlops_stage.inputs.tables import profile as profiles
 from mlops_stage.report import Bar, Bars
-from mlops_stage.report.words import counted
 from mlops_stage.stats import drift as distances
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,9 +11,9 @@ from mlops_stage.errors import UsageError
 from mlops_stage.inputs.tables.profile import Omitted, read_profile
 from mlops_stage.inputs.tables.rejects import read_all
 from mlops_stage.report import Plan
-from mlops_stage.report.words import counted
 from mlops_stage.stages.data.contract.loading import load_contract
 from mlops_stage.stats.drift import THRESHOLD
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from mlops_stage.inputs.tables.profile import Profile

@@ -13,9 +13,9 @@ from mlops_stage.inputs.tables.observed import observe
 from mlops_stage.inputs.tables.profile import Categories, Omitted, as_text
 from mlops_stage.inputs.tables.profiled import profile_of
 from mlops_stage.inputs.tables.rejects import read_all
-from mlops_stage.report.words import counted
 from mlops_stage.stage import Reply
 from mlops_stage.stages.data.sensitive import reason
+from mlops_stage.words import counted
 
 ENOUGH = 50_000
 """Rows of a profile from which on later tables decide how small a drift is found (decision 0008)."""

@@ -12,13 +12,13 @@ from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.tables.observed import observe
 from mlops_stage.inputs.tables.open import open_table
 from mlops_stage.inputs.tables.profile import Omitted, read_profile
-from mlops_stage.report.words import counted
 from mlops_stage.stage import Reply
 from mlops_stage.stages.data import sensitive, widening
 from mlops_stage.stages.data.contract.bounds import number
 from mlops_stage.stages.data.contract.loading import inspect
 from mlops_stage.stages.data.page import Page, scalar
 from mlops_stage.stages.data.proposals import propose
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

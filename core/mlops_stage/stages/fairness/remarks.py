@@ -8,10 +8,10 @@ import numpy as np
 
 from mlops_stage.evidence.redact import MINIMUM_COUNT, shown
 from mlops_stage.report import Finding, Level, metric_label
-from mlops_stage.report.words import counted
 from mlops_stage.stages.fairness.tallies import NEGATIVE, POSITIVE, ROWS
 from mlops_stage.stats.gaps import largest_difference
 from mlops_stage.stats.shares import Shares
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlops_stage.report import Finding, Level
-from mlops_stage.report.words import counted
 from mlops_stage.stages.quality.validity import INVERTED, MISMATCH, listed
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

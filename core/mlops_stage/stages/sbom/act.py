@@ -13,7 +13,6 @@ from mlops_stage.estimates import Point
 from mlops_stage.evidence.paths import write_aside
 from mlops_stage.evidence.redact import shown
 from mlops_stage.report import Evidence, Finding, Level, Metric, Observations, Subject
-from mlops_stage.report.words import counted
 from mlops_stage.stages.sbom import completeness, document, minimum, secrets
 from mlops_stage.stages.sbom.edition import published
 from mlops_stage.stages.sbom.elements import G7
@@ -25,6 +24,7 @@ from mlops_stage.stages.sbom.page import html, markdown, page
 from mlops_stage.stages.sbom.pictures import by_cluster
 from mlops_stage.stages.sbom.reporter import PREDICATE
 from mlops_stage.stages.sbom.results import read
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

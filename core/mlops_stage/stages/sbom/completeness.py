@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_stage.estimates import Point
 from mlops_stage.report import Metric
-from mlops_stage.report.words import counted, listed
 from mlops_stage.stages.sbom.elements import BY_NAME, G7
 from mlops_stage.stages.sbom.facts import Confidence
+from mlops_stage.words import counted, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_stage.errors import ExitCode
 from mlops_stage.evidence.redact import shown
-from mlops_stage.report.words import counted, listed
 from mlops_stage.stage import Reply
 from mlops_stage.stages.sbom.document import mapped, read, records, texts
+from mlops_stage.words import counted, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

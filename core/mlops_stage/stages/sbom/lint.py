@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from mlops_stage.evidence.redact import shown
 from mlops_stage.report import Finding, Level
-from mlops_stage.report.words import counted
 from mlops_stage.stages.sbom import values
 from mlops_stage.stages.sbom.document import components, listed, mapped, records, texts
 from mlops_stage.stages.sbom.validate import SPECS, faults
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from mlops_stage.errors import ExitCode
 from mlops_stage.evidence.redact import shown
 from mlops_stage.report import Level
-from mlops_stage.report.words import counted, listed
 from mlops_stage.stage import Reply
 from mlops_stage.stages.sbom.document import components, read
 from mlops_stage.stages.sbom.lint import lint
+from mlops_stage.words import counted, listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

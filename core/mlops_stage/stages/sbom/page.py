@@ -13,9 +13,9 @@ from jinja2 import Environment, StrictUndefined
 
 from mlops_stage.evidence.redact import shown
 from mlops_stage.gate.words import sentence_case, subject
-from mlops_stage.report.words import counted
 from mlops_stage.stages.sbom.elements import CARD, DATASETS, G7, INFRASTRUCTURE, MODELS, SECURITY, SYSTEM
 from mlops_stage.stages.sbom.facts import Confidence
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence

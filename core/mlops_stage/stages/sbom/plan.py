@@ -10,8 +10,8 @@ from mlops_stage.errors import UsageError
 from mlops_stage.evidence.paths import existing
 from mlops_stage.inputs.oip.address import is_url
 from mlops_stage.report import Plan
-from mlops_stage.report.words import counted
 from mlops_stage.stages.sbom.elements import DECLARABLE
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from mlops_stage.stages.sbom.params import SbomParams

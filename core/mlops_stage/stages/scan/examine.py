@@ -14,12 +14,12 @@ from mlops_stage.inputs.onnx.reader import read_facts
 from mlops_stage.inputs.onnx.screen import screen as screen_onnx
 from mlops_stage.inputs.pickles.source import BombError, ShortError, Source
 from mlops_stage.report import Level
-from mlops_stage.report.words import counted
 from mlops_stage.stages.scan import kinds
 from mlops_stage.stages.scan.kinds import Kind
 from mlops_stage.stages.scan.packed import entries, unfolded
 from mlops_stage.stages.scan.pickled import arrays, hidden_pickle, pickle
 from mlops_stage.stages.scan.pieces import AGAIN, MOST_UNREAD, POLYGLOT, UNKNOWN_FORMAT, on_disk
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

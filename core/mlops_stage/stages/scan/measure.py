@@ -16,10 +16,10 @@ from mlops_stage.evidence.paths import existing, relative
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.oip.address import is_url, parsed
 from mlops_stage.report import Finding, Level, Metric, NotApplicable, Observations, Subject
-from mlops_stage.report.words import counted
 from mlops_stage.stages.scan import kinds
 from mlops_stage.stages.scan.examine import examine
 from mlops_stage.stages.scan.pieces import Examination, Piece
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -11,10 +11,10 @@ from mlops_stage.inputs.pickles import screen as pickles
 from mlops_stage.inputs.pickles.names import Verdict, verdict
 from mlops_stage.inputs.pickles.source import NPY_MAGIC, Source
 from mlops_stage.inputs.pickles.walk import both, importable, walk
-from mlops_stage.report.words import counted
 from mlops_stage.stages.scan import kinds
 from mlops_stage.stages.scan.kinds import Kind
 from mlops_stage.stages.scan.pieces import POLYGLOT, on_disk
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from mlops_stage.inputs.pickles.machine import Walked

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlops_stage.report import Plan
-from mlops_stage.report.words import counted
 from mlops_stage.stages.scan.measure import files_of, served
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from mlops_stage.stages.scan.params import ScanParams

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from mlops_stage.errors import StageError, UsageError
 from mlops_stage.evidence.paths import write_aside
-from mlops_stage.report.words import counted, listed
 from mlops_stage.stages.signing import dsse, gathering, telling
 from mlops_stage.stages.signing.beside import contradicted
 from mlops_stage.stages.signing.pending import PENDING, RECORD, postpone
@@ -16,6 +15,7 @@ from mlops_stage.stages.signing.regular import read_regular
 from mlops_stage.stages.signing.signers import OutageError, Signer
 from mlops_stage.stages.signing.statements import FOLDER
 from mlops_stage.stages.signing.verifying.refusal import RefusalError
+from mlops_stage.words import counted, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -15,11 +15,11 @@ from mlops_stage.evidence.digest import sha256_many
 from mlops_stage.evidence.paths import existing, inside, relative
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.oip.address import is_url
-from mlops_stage.report.words import listed
 from mlops_stage.stages.signing import oms, statements
 from mlops_stage.stages.signing.dsse import MOST_STATEMENT_BYTES, SUFFIX, check_size
 from mlops_stage.stages.signing.pending import left_of, waiting_in
 from mlops_stage.stages.signing.statements import FOLDER
+from mlops_stage.words import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -13,7 +13,6 @@ from pydantic import ValidationError
 from mlops_stage.errors import InputError, UsageError, nearest, telling_hints
 from mlops_stage.evidence.paths import existing
 from mlops_stage.evidence.redact import shown
-from mlops_stage.report.words import counted
 from mlops_stage.stages.signing.copies import MEMORY, Copies, opened_anew
 from mlops_stage.stages.signing.verifying.asking import asked_of
 from mlops_stage.stages.signing.verifying.checking import believe, compare
@@ -22,6 +21,7 @@ from mlops_stage.stages.signing.verifying.params import VerifyParams
 from mlops_stage.stages.signing.verifying.shelf import bundles_in, check_unchanged
 from mlops_stage.stages.signing.verifying.subjects import spoken_of
 from mlops_stage.stages.signing.verifying.trees import digest, read_tree
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

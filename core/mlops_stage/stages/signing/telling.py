@@ -10,10 +10,10 @@ from mlops_stage.evidence.digest import sha256
 from mlops_stage.evidence.paths import write_aside
 from mlops_stage.evidence.redact import shown
 from mlops_stage.report import Direction, Evidence, Finding, Level, Metric, Observations
-from mlops_stage.report.words import counted, listed
 from mlops_stage.stages.signing import gathering, keys
 from mlops_stage.stages.signing.statements import FOLDER
 from mlops_stage.stages.signing.verifying import levels
+from mlops_stage.words import counted, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -14,7 +14,6 @@ from mlops_stage.evidence.redact import shown
 from mlops_stage.evidence.required import parse
 from mlops_stage.inputs.oip.address import is_url
 from mlops_stage.report import Evidence, Finding, Level, Metric, Observations, Subject
-from mlops_stage.report.words import counted
 from mlops_stage.stages.signing.dsse import SUFFIX
 from mlops_stage.stages.signing.pending import id_of
 from mlops_stage.stages.signing.statements import own_of
@@ -23,6 +22,7 @@ from mlops_stage.stages.signing.verifying.asking import asked_of
 from mlops_stage.stages.signing.verifying.checking import believe, compare
 from mlops_stage.stages.signing.verifying.shelf import Found, bundles_in, check_unchanged
 from mlops_stage.stages.signing.verifying.trees import read_tree
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlops_stage.report import Level
-from mlops_stage.report.words import counted
 from mlops_stage.reporters import markdown
 from mlops_stage.reporters.escape import harmless
 from mlops_stage.reporters.located import located
 from mlops_stage.reporters.words import headline
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

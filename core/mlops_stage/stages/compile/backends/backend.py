@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from mlops_stage.errors import StageError
-from mlops_stage.report.words import counted
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

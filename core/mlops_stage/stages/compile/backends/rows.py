@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlops_stage.evidence.redact import shown
-from mlops_stage.report.words import counted
 from mlops_stage.stages.compile.backends.backend import BuildError
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -18,10 +18,10 @@ from mlops_stage.inputs.arrays import Arrays
 from mlops_stage.inputs.interpreted import interpreted
 from mlops_stage.inputs.joined import Joined
 from mlops_stage.inputs.predictions import described
-from mlops_stage.report.words import counted
 from mlops_stage.stages.compile.parity.said import said
 from mlops_stage.stats.cells import effective
 from mlops_stage.stats.paired import paired_rate
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,9 +11,9 @@ from mlops_stage.estimates import NotEstimable, Rate, p_value
 from mlops_stage.evidence.redact import shown
 from mlops_stage.gate import Rules
 from mlops_stage.gate.judging import holm
-from mlops_stage.report.words import counted
 from mlops_stage.stages.compile.parity.decisions import Decisions, decisions_of
 from mlops_stage.stages.compile.parity.near import allowed, blind, distances, is_number, misfits, noise, otherwise
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

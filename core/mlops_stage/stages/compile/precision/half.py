@@ -15,10 +15,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from mlops_stage.evidence.redact import shown
 from mlops_stage.inputs.onnx.facts import QUANTISED
-from mlops_stage.report.words import counted
 from mlops_stage.stages.compile.backends.backend import BuildError
 from mlops_stage.stages.compile.graphs import opset, subgraphs
 from mlops_stage.stages.compile.normalise import inferred
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,6 @@ from mlops_stage.errors import InputError
 from mlops_stage.evidence.paths import existing, relative
 from mlops_stage.evidence.redact import shown
 from mlops_stage.report import Finding, Level
-from mlops_stage.report.words import counted
 from mlops_stage.stages.sbom.extract.plain import (
     MOST_LOCK_BYTES,
     UnreadableError,
@@ -26,6 +25,7 @@ from mlops_stage.stages.sbom.extract.requirements import SHA256, Entry, Requirem
 from mlops_stage.stages.sbom.extract.scene import Packages, Remark, harmless
 from mlops_stage.stages.sbom.facts import Library
 from mlops_stage.stages.sbom.identity import normalised, pypi_purl
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

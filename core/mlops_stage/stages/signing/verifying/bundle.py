@@ -7,10 +7,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from mlops_stage.evidence.redact import shown
-from mlops_stage.report.words import counted
 from mlops_stage.stages.signing.dsse import BUNDLE_TYPE, MOST_BUNDLE_BYTES, MOST_STATEMENT_BYTES, pae
 from mlops_stage.stages.signing.verifying.plain import Reader, parsed
 from mlops_stage.stages.signing.verifying.refusal import RefusalError
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

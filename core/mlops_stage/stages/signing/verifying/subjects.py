@@ -8,10 +8,10 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from mlops_stage.evidence.redact import shown
-from mlops_stage.report.words import counted
 from mlops_stage.stages.signing import manifest
 from mlops_stage.stages.signing.oms import FILE as SIGNATURE
 from mlops_stage.stages.signing.verifying.refusal import RefusalError
+from mlops_stage.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence

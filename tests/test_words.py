@@ -1,4 +1,4 @@
-from mlops_stage.report.words import counted, listed
+from mlops_stage.words import counted, listed
 
 
 def test_lists_and_counts_read_as_english():
