@@ -19,6 +19,7 @@ from mlops_stage import host
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):  # read when NumPy or scikit-learn is loaded, which is later
     os.environ.setdefault(_name, "1")  # there is a worker for each core: their threads would only wait for each other
+os.environ.pop("PIP_NO_BUILD_ISOLATION", None)  # it is meant for the environment of these tests, and not for those that they make
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # every worker would compile every test, and every library that changed, each time
 sys.dont_write_bytecode = False
 

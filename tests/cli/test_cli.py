@@ -193,10 +193,10 @@ def test_a_failing_stage_shows_its_traceback_only_when_asked(trial):
     ("line", "code"),
     [
         ("plugins | true", 0),
-        ("trial --in-process | true", 0),
-        ("trial --in-process --do fail 2>&1 | true", 1),
-        ("trial --in-process >&-", 0),
-        ("trial --in-process 2>&-", 0),
+        ("trial --do fail 2>&1 | true", 1),
+        ("trial >&-", 0),
+        ("trial 2>&-", 0),
+        ("trial --do fail <&- >&- 2>&-", 1),
         ("trial --in-process --do fail >/dev/full", 1),
     ],
 )

@@ -78,6 +78,7 @@ def test_no_file_is_an_empty_config_but_a_named_one_must_exist(tmp_path):
         ("version: 1\nstages: [a]\n", "mlops.yaml:2: stages is no mapping"),
         ("version: 1\nstages:\n  quality: 3\n", "mlops.yaml:3: quality is no mapping"),
         ("version: 1\nmodel: [a\n", "mlops.yaml:3: not valid YAML"),
+        ("version: 1\nmodel: " + 30_000 * "[", "mlops.yaml:2: is nested too deeply"),
         ("version: 1\nmodel: a\nmodel: b\n", "mlops.yaml:3: not valid YAML: found duplicate key"),
         ("- a\n", "mlops.yaml: holds no mapping"),
         ("", "mlops.yaml: holds no mapping"),

@@ -10,10 +10,13 @@ import json
 import os
 import socket
 import sys
+from contextlib import suppress
 from functools import cache
 
 _MOST = 1 << 20
 """Bytes that an order may have."""
+_NO_ANSWER = 70
+"""No code of the command: what failed is the way to it, and no gate."""
 _MODULE = ["-P", "-m", "mlops_stage"]
 """How the interpreter of an environment is asked for the command."""
 
@@ -29,7 +32,7 @@ def _ask(path: str, args: list[str]) -> int:
         there.connect(path)
         order = {"args": args, "cwd": os.getcwd(), "env": dict(os.environ)}  # noqa: PTH109  (pathlib takes as long to load as all else here)
         socket.send_fds(there, [json.dumps(order).encode()], [1, 2])
-        return int(there.recv(64))
+        return int(there.recv(64) or _NO_ANSWER)
 
 
 @cache
@@ -55,11 +58,13 @@ def _served(channel: int) -> str:
 def _pass_on(listener: socket.socket, process: socket.socket) -> None:
     while True:
         job, _ = listener.accept()
-        with job:
+        with job, suppress(OSError):  # the job is told by the end of its connection
             order, streams, _, _ = socket.recv_fds(job, _MOST, 2)
-            socket.send_fds(process, [order], streams)
-            for stream in streams:
-                os.close(stream)
+            try:
+                socket.send_fds(process, [order], streams)
+            finally:
+                for stream in streams:
+                    os.close(stream)
             job.send(process.recv(64))
 
 

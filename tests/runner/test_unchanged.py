@@ -186,9 +186,12 @@ def test_another_version_of_a_plugin_or_a_library(bench, again, would, tmp_path,
 
 def test_other_code_of_the_same_version(trial, tmp_path):
     shutil.copytree(trial.env["PYTHONPATH"], tmp_path / "site")
+    (tmp_path / "site/mlops_stage_trial/__pycache__").mkdir(exist_ok=True)
     trial.env["PYTHONPATH"] = str(tmp_path / "site")
     for expected in (False, True):
         assert ("used again" in trial("trial", "--if-changed").stderr) is expected
+    (tmp_path / "site/mlops_stage_trial/__pycache__/page.jinja").write_text("made from the code, and no code")
+    assert "used again" in trial("trial", "--if-changed").stderr
     work = tmp_path / "site/mlops_stage_trial/work.py"
     work.write_text(work.read_text() + "\n")
     assert "used again" not in trial("trial", "--if-changed", "-v").stderr

@@ -15,9 +15,17 @@ from mlops_stage.errors import InternalError, InterruptedByUserError, StageError
 
 def main() -> None:
     """The `mlops-stage` command; leaves with a code of `ExitCode`."""
+    _open_what_is_closed()
     code = _guarded()
     say("", nl=False)  # flushes, and minds a reader that has gone
     sys.exit(code)
+
+
+def _open_what_is_closed() -> None:
+    """A shell may have closed standard streams (`>&-`); a file that is opened in the place of one would get what is written there."""
+    while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004  (standard error; the lowest that is free is taken)
+        pass
+    os.close(opened)
 
 
 def _guarded() -> int:

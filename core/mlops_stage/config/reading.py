@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from mlops_stage.config.file import VERSION, Config, Entry, Sourced, Values
 from mlops_stage.errors import UsageError, nearest
 from mlops_stage.host import NAME
+from mlops_stage.inputs.shallow import MaxDepthExceededError, parser
 from mlops_stage.params import RUN_WIDE
 
 if TYPE_CHECKING:
@@ -56,11 +56,14 @@ class _Reader:
 
     def _parse(self) -> CommentedMap:
         try:
-            top = YAML(typ="rt", pure=True).load(self.file.read_text(encoding="utf-8"))
+            top = parser().load(self.file.read_text(encoding="utf-8"))
         except UnicodeDecodeError as error:
             raise UsageError(f"{self.file.name}: not UTF-8 text at byte {error.start}", "save the file as UTF-8") from error
         except OSError as error:
             raise UsageError(f"{self.file.name}: cannot be read: {error.strerror}", "check its permissions") from error
+        except MaxDepthExceededError as error:
+            line = error.problem_mark.line + 1
+            raise UsageError(f"{self.file.name}:{line}: is nested too deeply", "a configuration has four levels, or a few more") from error
         except MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             line = f":{mark.line + 1}" if mark else ""

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Mapping  # noqa: TC003  (pydantic reads the annotations of Inputs when it runs)
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -222,9 +221,8 @@ def _versions(stage: Stage, catalogue: Catalogue) -> str:
     )
 
 
-@cache
 def _code(top: str) -> str:
-    """The digest of every file of a package, without what the interpreter made of it; read once in a run, of which each stage asks for ours."""
+    """The digest of every file of a package, without what was compiled from it."""
     spec = find_spec(top)
     if spec is None:
         raise ChangedError(f"the code of {top} cannot be found")
@@ -233,7 +231,7 @@ def _code(top: str) -> str:
         path
         for place in places
         for path in ([place] if place.is_file() else sorted(place.rglob("*")))
-        if path.is_file() and path.suffix not in {".pyc", ".pyo"}
+        if path.is_file() and path.suffix not in {".pyc", ".pyo"} and path.parent.name != "__pycache__"
     ]
     return of_json([[path.as_posix().rpartition(f"/{top}/")[2], digest] for path, digest in sha256_many(files).items()])
 

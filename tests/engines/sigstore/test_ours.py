@@ -1,4 +1,4 @@
-"""What we sign, other tools verify: cosign and model_signing, without a network."""
+"""What we sign, other tools verify: cosign without a network, and model_signing with nothing but what it is given."""
 
 import json
 

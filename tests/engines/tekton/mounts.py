@@ -60,6 +60,10 @@ def _mount(source: str, place: str, kind: str, flags: int, options: str) -> None
 
 
 if __name__ == "__main__":
-    for name, *given in json.loads(sys.argv[1]):
-        {"folder": folder, "new": new, "link": link, "bind": bind, "close": close}[name](*given)
-    os.execvp(sys.argv[2], sys.argv[2:])  # noqa: S606  (argv, no shell)
+    try:
+        for name, *given in json.loads(sys.argv[1]):
+            {"folder": folder, "new": new, "link": link, "bind": bind, "close": close}[name](*given)
+        os.execvp(sys.argv[2], sys.argv[2:])  # noqa: S606  (argv, no shell)
+    except Exception as error:  # noqa: BLE001  (no code of a command: it was never started)
+        print(repr(error), file=sys.stderr)
+        sys.exit(125)

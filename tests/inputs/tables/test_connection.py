@@ -114,7 +114,11 @@ def test_a_forked_process_leaves_the_databases_of_its_parent_alone(tmp_path):
     shared([tmp_path / "a.csv"])
     child = os.fork()
     if child == 0:
-        os._exit(1 if module._kept or read(shared([tmp_path / "a.csv"]), tmp_path / "a.csv") != [("1",)] else 0)
+        wrong = True
+        try:
+            wrong = bool(module._kept) or read(shared([tmp_path / "a.csv"]), tmp_path / "a.csv") != [("1",)]
+        finally:
+            os._exit(wrong)
     assert os.waitpid(child, 0)[1] == 0
 
 

@@ -14,15 +14,14 @@ def rendered(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.pycache_prefix", None)
     template = tmp_path / "page.j2"
     template.write_text("{{ 6 * 7 }}")
+    owner = tmp_path / "owner.py"
+    owner.write_text("escapes = True")
 
     def render(variant="plain"):
-        return (
-            Environment(loader=FileSystemLoader(tmp_path), bytecode_cache=Compiled(tmp_path, variant), autoescape=True)
-            .get_template("page.j2")
-            .render()
-        )
+        compiled = Compiled(tmp_path, variant, owner)
+        return Environment(loader=FileSystemLoader(tmp_path), bytecode_cache=compiled, autoescape=True).get_template("page.j2").render()
 
-    render.template = template
+    render.template, render.owner = template, owner
     render.kept = lambda: sorted((tmp_path / "__pycache__").glob("*"))
     return render
 
@@ -44,6 +43,14 @@ def test_a_changed_template_is_compiled_anew(rendered):
     rendered()
     rendered.template.write_text("{{ 6 * 8 }}")
     assert rendered() == "48"
+
+
+def test_when_the_module_that_sets_the_options_changes_all_is_compiled_anew(rendered):
+    rendered()
+    (kept,) = rendered.kept()
+    forged(kept, "raise AssertionError('compiled with other options')")
+    rendered.owner.write_text("escapes = True  # and marks")
+    assert rendered() == "42"
 
 
 @pytest.mark.parametrize(

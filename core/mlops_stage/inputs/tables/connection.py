@@ -59,7 +59,7 @@ def connect(paths: Iterable[Path], *, memory: int | None = None, spill: Path | N
 _kept: dict[tuple[object, ...], Any] = {}
 """The database that `shared` used last, by what it was opened for."""
 _inherited: list[Any] = []
-"""Databases of the process that this one was forked from: their threads are not here, so that nothing but to leave them alone is safe."""
+"""Databases of the process that this one was forked from: their threads are not here, so nothing but to leave them alone is safe; a fork ends by `os._exit`."""
 
 
 def _leave() -> None:
@@ -74,6 +74,7 @@ def shared(paths: Iterable[Path], *, memory: int | None = None, threads: int | N
     """What `connect` gives, with temporary tables of its own, from the database that was last opened for the same files.
 
     To start a database is dearer than most questions. It is for statements of ours: what others wrote is run in a database of its own.
+    Those that are open at once share its memory.
     """
     files = tuple(sorted({path.absolute() for path in paths}))
     key = (files, memory or _default_memory(), threads)
@@ -81,9 +82,10 @@ def shared(paths: Iterable[Path], *, memory: int | None = None, threads: int | N
         connection = _kept[key].cursor()
         connection.execute("SELECT 1")
     except (KeyError, duckdb.Error):  # it is for other files, or an error within DuckDB has ended it
+        database = connect(files, memory=memory, threads=threads)
         _kept.clear()
-        _kept[key] = connect(files, memory=memory, threads=threads)
-        connection = _kept[key].cursor()
+        _kept[key] = database
+        connection = database.cursor()
     return connection
 
 

@@ -66,7 +66,7 @@ def _environment(*, flagging: bool) -> Environment:
     """
     environment = Environment(
         loader=FileSystemLoader(_HERE, encoding="utf-8"),
-        bytecode_cache=Compiled(_HERE, "flagging" if flagging else "plain"),
+        bytecode_cache=Compiled(_HERE, "flagging" if flagging else "plain", Path(__file__)),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -64,6 +64,7 @@ MISTAKES = {
     "target: a\nbackned: ort\n": (2, "unknown key 'backned'"),
     "target: a\nbackend: ort\nruntime: 3\n": (3, "is no mapping"),
     "target: a\nbackend: [\n": (3, "not valid YAML"),
+    "target: a\nbackend: " + 30_000 * "[": (2, "nested too deeply"),
     "target: a\ntarget: b\n": (2, "not valid YAML"),
     "- a\n": (None, "holds no mapping"),
     "target: &x a\nbackend: *x\n": (None, "anchor"),

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from mlops_stage.errors import InputError, UsageError, nearest
 from mlops_stage.evidence.redact import shown
+from mlops_stage.inputs.shallow import MaxDepthExceededError, parser
 from mlops_stage.params import Size, TextList
 from mlops_stage.stages.compile.targets import HOST, OTHER_WORDS, RESERVED, Target, canonical
 from mlops_stage.stages.compile.targets.known import FEATURES, unknown_feature
@@ -157,7 +157,11 @@ def _parsed(file: Path, source: str) -> CommentedMap:
     if re.search(r"(^|[\s\[{,:-])[&*]\w", text, re.MULTILINE):
         raise UsageError(f"{shown(source)}: has an anchor or an alias", "write the values out")
     try:
-        top = YAML(typ="rt", pure=True).load(text)
+        top = parser().load(text)
+    except MaxDepthExceededError as error:
+        raise UsageError(
+            f"{shown(source)}:{error.problem_mark.line + 1}: is nested too deeply", "a target file has a dozen lines"
+        ) from error
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = str(error.problem or error.context).splitlines()[0]

@@ -8,13 +8,12 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ruamel.yaml import YAML
-from ruamel.yaml.composer import MaxDepthExceededError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from mlops_stage.errors import InputError
 from mlops_stage.evidence.redact import shown
+from mlops_stage.inputs.shallow import MaxDepthExceededError, parser
 
 if TYPE_CHECKING:
     from pathlib import Path as File
@@ -85,13 +84,6 @@ def read(file: File, source: str, problems: Problems) -> Document:
     return Document(source=source, sha256=hashlib.sha256(content).hexdigest(), values=values, lines=reader.lines)
 
 
-def _shallow() -> YAML:
-    """A parser that stops where it gets too deep: what thousands of open brackets cost it grows with the square of their number."""
-    parser = YAML(typ="rt", pure=True)
-    parser.max_depth = 2 * _DEEPEST  # a little more than values may have, which tell it better
-    return parser
-
-
 class _BadError(Exception):
     """The rest of the file has no meaning any more."""
 
@@ -106,7 +98,7 @@ class _Reader:
 
     def top(self, text: str) -> Any:
         try:
-            return self._top(_shallow().compose(text))
+            return self._top(parser().compose(text))
         except _BadError as bad:
             self.problems.add(*bad.args)
         except RecursionError:
