@@ -102,17 +102,25 @@ def filled(folder: Path, wheels: dict[str, bytes]) -> Path:
 
 def checkout(folder: Path) -> Path:
     """A repository whose wheel is the release: its build backend hands it out."""
-    source = folder / "source"
+    source = repository(folder / "source", "mlops-stage", "9.1")
     locks = source / "core/mlops_stage/native/locks"
     locks.mkdir(parents=True)
     (locks / "core.txt").write_text("")
     (locks / "all.txt").write_text(locked("tiny", "1.0", TINY))
-    (source / "mlops_stage-9.1-py3-none-any.whl").write_bytes(RELEASE)
-    (source / "pyproject.toml").write_text(
-        '[build-system]\nrequires = []\nbuild-backend = "own"\nbackend-path = ["."]\n[project]\nname = "mlops-stage"\nversion = "9.1"\n'
+    return source
+
+
+def repository(folder: Path, name: str, version: str) -> Path:
+    """A repository whose build backend hands out one of the wheels."""
+    folder.mkdir()
+    wheel_name = f"{name.replace('-', '_')}-{version}-py3-none-any.whl"
+    (folder / wheel_name).write_bytes(WHEELS[wheel_name])
+    (folder / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "own"\nbackend-path = ["."]\n'
+        f'[project]\nname = "{name}"\nversion = "{version}"\n'
     )
-    (source / "own.py").write_text(
-        "import pathlib, shutil\n\ndef build_wheel(folder, *_):\n    name = 'mlops_stage-9.1-py3-none-any.whl'\n"
+    (folder / "own.py").write_text(
+        f"import pathlib, shutil\n\ndef build_wheel(folder, *_):\n    name = '{wheel_name}'\n"
         "    shutil.copy(pathlib.Path(__file__).with_name(name), folder)\n    return name\n"
     )
-    return source
+    return folder

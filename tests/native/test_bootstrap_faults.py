@@ -15,7 +15,7 @@ from mlops_stage.native import bootstrap
 sys.path.insert(0, str(Path(__file__).parent))
 
 from index import locked, wheel  # neighbours that are no package
-from machine import ACME, FORGED, WHEELS, checkout, filled
+from machine import ACME, FORGED, RELEASE, TINY, WHEELS, checkout, filled, repository
 
 
 @pytest.fixture
@@ -144,6 +144,22 @@ def test_what_holds_no_lock(quick, wheels, tmp_path_factory, bare):
         said = quick.refuses("run", MLOPS_STAGE_WHEELS=str(folder), MLOPS_STAGE_SHA256=digest)
     assert "holds no lock of what is to be installed" in said[1]
     assert "MLOPS_STAGE_LOCK" in said[2]
+
+
+@pytest.mark.parametrize("once", [{}, {"MLOPS_STAGE_FRESH": "1"}])
+def test_a_lock_of_a_plugin_that_lacks_mlops_stage_itself(quick, wheels, once):
+    """Python would end with 1 for the module that is not there, and 1 is the verdict of a gate that failed."""
+    repository(quick.folder / "plugin", "acme", "2.0")
+    own = quick.folder / "own.lock"
+    own.write_text(locked("tiny", "1.0", TINY))
+    env = {"MLOPS_STAGE_SOURCE": "plugin", "MLOPS_STAGE_LOCK": "own.lock", "MLOPS_STAGE_WHEELS": str(wheels), **once}
+    for _ in range(2):
+        said = quick.refuses("odour", **env)
+        assert said[1] == "error: own.lock holds no mlops-stage"
+        assert "mlops-stage==" in said[2]
+    assert not any((quick.folder / "environments").glob("*"))
+    own.write_text(locked("tiny", "1.0", TINY) + locked("mlops-stage", "9.1", RELEASE))
+    assert quick.says("odour", **env)["has"] == ["tiny", "acme"]
 
 
 @pytest.mark.parametrize(

@@ -322,6 +322,9 @@ def _build(order: Order, place: Path, *, fresh: bool = False) -> None:
         _do([*base, "--no-deps", "--no-build-isolation", str(order.source)], env, f"install {order.source}")
     if order.plugins:
         _do([*base, *HASHED, "-r", str(order.plugins)], env, f"install what {order.plugins.name} lists")
+    if not any(place.glob("lib/python*/site-packages/mlops_stage")):  # Python would end with 1, which is the verdict of a gate that failed
+        hint = f"the lock of a plugin names {SELF} too: {SELF}==VERSION with the hash of its wheel, beside the libraries of both"
+        raise CannotInstall(f"{lock.name} holds no {SELF}", hint)
 
 
 def preferred(env: dict[str, str]) -> str:
