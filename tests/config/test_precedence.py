@@ -144,6 +144,24 @@ def test_a_misspelt_variable_of_one_stage_is_led_to_that_of_an_id(tmp_path, tria
     assert told == f"nothing reads the variable MLOPS_INPUT_{name}; {hint}"
 
 
+@pytest.mark.parametrize(
+    ("text", "env", "told"),
+    [
+        (YAML, {"LABEL": "v"}, ["MLOPS_INPUT_LABEL changes nothing: mlops.yaml:5 (trial), mlops.yaml:11 (second) come first; "]),
+        (YAML, {"LABEL": ""}, []),
+        (YAML, {"LABEL": "v", "SECOND__LABEL": "w"}, ["MLOPS_INPUT_LABEL changes nothing: mlops.yaml:5 (trial) comes first; "]),
+        (YAML.replace("with:\n      label: entry", "with: {}").replace("    label: block", "    {}"), {"LABEL": "v"}, []),
+        (YAML, {"EFFORT": "quick"}, []),
+    ],
+)
+def test_a_variable_that_changes_nothing_is_warned_about(ask, tmp_path, text, env, told):
+    env = {f"MLOPS_INPUT_{name}": value for name, value in env.items()}
+    asked = ask(text, env=env).values()
+    found = precedence.overruled(asked, precedence.Invocation(cwd=tmp_path, env=env))
+    assert [line.partition("; ")[0] + "; " for line in found] == told
+    assert precedence.overruled(asked, precedence.Invocation(cwd=tmp_path, env=env, subcommand=True)) == []
+
+
 def test_explain_names_value_and_source_of_every_field(ask):
     text = precedence.explain(ask(env={"MLOPS_INPUT_SECOND__SEED": "7"}).values())
     assert "second (stage trial)" in text

@@ -66,6 +66,27 @@ def test_what_several_stages_ask_alike_is_asked_once_at_the_top(tmp_path, trial_
     assert [sorted(config.stages[name]) for name in ("quality", "fairness", "adversarial")] == [["model"], ["model"], ["label"]]
 
 
+@pytest.mark.parametrize(
+    ("quality", "scan", "top"),
+    [
+        ({"model": "m.onnx"}, {"model": "m.onnx"}, {"model": "m.onnx"}),
+        ({"model": "m.onnx"}, {"model": "other.onnx"}, {}),
+        ({"model": "m.onnx"}, {}, {}),  # it was not meant for that stage
+        ({"data": "d.csv"}, {"model": "m.onnx"}, {}),
+    ],
+)
+def test_the_model_that_every_reader_found_stands_once_where_an_input_wins_over_it(
+    tmp_path, trial_catalogue, monkeypatch, quality, scan, top
+):
+    for name, stage in trial_catalogue.stages.items():
+        monkeypatch.setitem(trial_catalogue.stages, name, replace(stage, init=None))
+    synthesis.write(tmp_path, asking(trial_catalogue, monkeypatch, quality=quality, scan=scan), force=True)
+    config = load(None, tmp_path)
+    assert {name: item.value for name, item in config.run_wide.items()} == top
+    for name, given in (("quality", quality), ("scan", scan)):
+        assert {key: item.value for key, item in config.stages[name].items()} == {key: given[key] for key in given.keys() - top.keys()}
+
+
 def test_what_they_ask_differently_each_asks_itself(tmp_path, trial_catalogue, monkeypatch):
     catalogue = asking(
         trial_catalogue, monkeypatch, quality={"label": Ask("CHOOSE", "one of: a")}, fairness={"label": Ask("CHOOSE", "one of: b")}

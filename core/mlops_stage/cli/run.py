@@ -164,7 +164,7 @@ def _execute(suite: Suite, params: Mapping[str, Any], config: Config, entries: l
     from mlops_stage.config import precedence
 
     asked = precedence.requests(config, entries, suite.catalogue, invocation)
-    for line in precedence.warnings(suite.catalogue, entries, invocation):
+    for line in (*precedence.warnings(suite.catalogue, entries, invocation), *precedence.overruled(asked, invocation)):
         complain(line, word="warning")
     if params["explain_config"]:
         say(precedence.explain(asked), nl=False)

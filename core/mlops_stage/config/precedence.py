@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import ValidationError
 
 from mlops_stage import gate
-from mlops_stage.config.file import Config, Entry, Sourced, Values
+from mlops_stage.config.file import NAME, Config, Entry, Sourced, Values
 from mlops_stage.errors import StageError, UsageError, alike, nearest
 from mlops_stage.evidence.redact import held_in, spared
 from mlops_stage.fields import describe
@@ -68,6 +68,19 @@ def warnings(catalogue: Catalogue, entries: Iterable[Entry], invocation: Invocat
         known |= {item.variable for item in fields if invocation.subcommand}
     unknown = sorted(name for name in invocation.env if name.startswith(PREFIX) and name not in known)
     return [f"nothing reads the variable {name}; {_instead(name, known, entries)}" for name in unknown]
+
+
+def overruled(asked: Iterable[Request | Refusal], invocation: Invocation) -> list[str]:
+    """One line for every `MLOPS_INPUT_…` variable that changes nothing, because mlops.yaml says something else to every stage that has the key."""
+    told: list[str] = []
+    for name in RUN_WIDE:
+        variable = PREFIX + name.upper()
+        sources = {request.id: request.sources[name] for request in asked if isinstance(request, Request) and name in request.sources}
+        places = [f"{source} ({key})" for key, source in sources.items() if not source.startswith(PREFIX)]
+        if invocation.env.get(variable) and places and variable not in sources.values():
+            said = f"{', '.join(places)} {'comes' if len(places) == 1 else 'come'} first"
+            told.append(f"{variable} changes nothing: {said}; move the key to the top level of {NAME}, over which it wins")
+    return [] if invocation.subcommand else told
 
 
 def _instead(name: str, known: set[str], entries: list[Entry]) -> str:

@@ -28,6 +28,7 @@ version: {VERSION}
 """
 NOTHING = "\nstages: {}\n"
 """How the file of a repository ends in which no stage finds anything."""
+_SUBJECTS = ("model", "data")
 _PLAIN = re.compile(r"[A-Za-z_./][\w./ *-]*")
 _RESERVED = {"true", "false", "null", "~", "yes", "no", "on", "off", ""}
 
@@ -48,7 +49,7 @@ def write(root: Path, catalogue: Catalogue, *, force: bool) -> Path:
 def text(root: Path, catalogue: Catalogue) -> str:
     """The content of a first mlops.yaml."""
     found = [(stage, _found(stage, root)) for stage in catalogue.stages.values()]
-    shared = _shared([one for _, one in found if isinstance(one, Mapping)])
+    shared = _shared([(stage, one) for stage, one in found if isinstance(one, Mapping)], catalogue)
     own = [(stage, _own(one, shared)) for stage, one in found if isinstance(one, Mapping)]
     entries = [_block(stage, one, catalogue) for stage, one in own]
     judges = [stage.name for stage, _ in own if stage.measure]
@@ -85,15 +86,32 @@ def _is_open(value: Any) -> bool:
     return isinstance(value, Ask) or value == CHOOSE
 
 
-def _shared(found: list[Mapping[str, Any]]) -> dict[str, Any]:
-    """What several stages ask alike, and none otherwise: it stands once, at the top, where every stage reads it."""
-    asked = {name: [one[name] for one in found if name in one and _is_open(one[name])] for name in RUN_WIDE}
-    return {name: values[0] for name, values in asked.items() if len(values) > 1 and all(value == values[0] for value in values)}
+def _shared(found: list[tuple[Stage, Mapping[str, Any]]], catalogue: Catalogue) -> dict[str, Any]:
+    """What stands once, at the top, where every stage reads it, and where an input of a CI system wins over it.
+
+    That is what several stages ask alike, and none otherwise; and the model and the data, where all that can read them found the same.
+    """
+    asked = {name: [one[name] for _, one in found if name in one and _is_open(one[name])] for name in RUN_WIDE}
+    for name in _SUBJECTS:
+        asked[name] = [one.get(name) for stage, one in found if name in _known(stage, catalogue)]
+    return {
+        name: values[0]
+        for name, values in asked.items()
+        if len(values) > 1 and values[0] is not None and all(value == values[0] for value in values)
+    }
+
+
+def _known(stage: Stage, catalogue: Catalogue) -> set[str]:
+    """The names of a stage's params; none where they are broken."""
+    try:
+        return {item.name for item in catalogue.fields(stage.name)}
+    except StageError:
+        return set()
 
 
 def _own(values: Mapping[str, Any], shared: Mapping[str, Any]) -> Mapping[str, Any]:
     """What remains for a stage's own part."""
-    return {name: value for name, value in values.items() if name not in shared or not _is_open(value)}
+    return {name: value for name, value in values.items() if name not in shared or not (name in _SUBJECTS or _is_open(value))}
 
 
 def _block(stage: Stage, values: Mapping[str, Any], catalogue: Catalogue, *, gates: bool = True) -> str:
