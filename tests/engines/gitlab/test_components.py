@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 import stages
 from mlops_stage import host, native
 from mlops_stage.adapter import Layout
+from mlops_stage_gitlab.project import snippet
 
 pytestmark = pytest.mark.engine
 
@@ -122,6 +123,14 @@ def test_one_stage_of_ones_own_is_enough_and_only_protected_branches_are_signed_
     assert {job["stage"] for job in jobs.values()} == {"build"}
     assert [need["job"] for need in jobs["mlops-verify"]["needs"]] == ["mlops-evaluate", "mlops-sign"]
     assert [jobs[f"mlops-{name}"]["when"] for name in ("sign", "verify")] == expected
+
+
+def test_what_init_prints_runs_in_a_pipeline_with_stages_and_files_of_its_own(execute, project):
+    there = "stages: [build, deploy]\ninclude:\n- local: own.yml\n"
+    (project / "own.yml").write_text("own: {stage: build, script: [echo]}\n")
+    (project / ".gitlab-ci.yml").write_text(there)
+    jobs = listed(execute(there + snippet(project), "--list-json"))
+    assert {name: jobs[name]["stage"] for name in ("own", "mlops-evaluate")} == {"own": "build", "mlops-evaluate": "build"}
 
 
 def test_jobs_of_a_matrix_never_share_a_folder_because_their_names_are_cut(execute, load):

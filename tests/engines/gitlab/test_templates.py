@@ -150,7 +150,7 @@ def test_what_init_prints_lets_no_job_that_evaluates_sign(tmp_path, sign, verify
     (tmp_path / "mlops.yaml").write_text(SIGNED + stages)
     printed = read(snippet(tmp_path))
     (included,) = printed.pop("include")
-    assert included["inputs"] == {"stages": "quality,sbom"} | inputs
+    assert included["inputs"] == {"stage": "test", "stages": "quality,sbom"} | inputs
     assert list(faults([included])) == []
     asked = {"mlops-sign": {"id_tokens": {"SIGSTORE_ID_TOKEN": {"aud": "sigstore"}}}}
     assert printed == (asked if inputs["sign"] == "identity" else {})
@@ -160,7 +160,7 @@ def test_what_init_prints_lets_no_job_that_evaluates_sign(tmp_path, sign, verify
 def test_where_nothing_is_evaluated_and_then_signed_init_prints_the_block_alone(tmp_path, text):
     (tmp_path / "mlops.yaml").write_text(text)
     (item,) = read(snippet(tmp_path))["include"]
-    assert set(item) == {"component"}
+    assert item["inputs"] == {"stage": "test"}
 
 
 FENCE = re.compile(r"^<!-- ([^\n]+) -->\n```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)

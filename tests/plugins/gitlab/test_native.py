@@ -9,7 +9,7 @@ from mlops_stage import __version__, host
 from mlops_stage.adapter import Layout
 from mlops_stage.errors import StageError
 from mlops_stage.native import bootstrapping, inputs
-from mlops_stage_gitlab import project, spec
+from mlops_stage_gitlab import spec
 from mlops_stage_gitlab.native import native
 
 _ALL = host.discover({host.ALLOW_LIST: "none"})
@@ -96,15 +96,6 @@ def test_every_kind_of_field_may_stay_empty(kind, choices, expected):
 
 def test_a_description_is_never_longer_than_gitlab_takes():
     assert len(spec.header("x" * 300)["spec"]["description"]) == 256
-
-
-def test_a_repository_of_gitlab_is_told_what_to_include(tmp_path):
-    assert not project.present(tmp_path)
-    (tmp_path / ".gitlab-ci.yml").touch()
-    assert project.present(tmp_path)
-    assert YAML(typ="safe").load(project.snippet(tmp_path)) == {
-        "include": [{"component": f"$CI_SERVER_FQDN/mlops/components/full-pipeline@{__version__}"}]
-    }
 
 
 def test_the_scripts_that_install_stand_in_the_component_letter_for_letter():
