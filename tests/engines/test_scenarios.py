@@ -1,5 +1,6 @@
 """The same table on every CI system and on the bare command line: what is asked arrives, what comes out is shown as that system shows it."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -156,6 +157,13 @@ def private(ran):
 def test_what_names_people_or_small_groups_is_uploaded_by_none_of_those_that_upload_by_themselves(on, name):
     assert private(on("cli")), "there is something that could be uploaded"
     assert private(on(name)) == []
+
+
+@pytest.mark.parametrize(("job", "word"), [("passed", "SUCCESS"), ("failed", "FAILURE"), ("inconclusive", "WARNING")])
+def test_the_results_of_a_task_say_the_verdict_and_name_the_report(on, job, word):
+    one = on("tekton")[job][-1]
+    assert json.loads(one.outputs["TEST_OUTPUT"])["result"] == word
+    assert one.outputs["report-digest"] == "sha256:" + hashlib.sha256((one.out / "trial/report.json").read_bytes()).hexdigest()
 
 
 WRITTEN = ("run.json", "summary.md", "report.html", "report.sarif", "junit.xml", "codequality.json", "metrics.txt", "outputs.env")
