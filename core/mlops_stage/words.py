@@ -1,4 +1,4 @@
-"""Numbers and names as a sentence holds them."""
+"""Numbers, names and links as a sentence holds them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+DOCS = "https://mlops.github.io/evaluate"
+"""Where the documentation is published."""
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:

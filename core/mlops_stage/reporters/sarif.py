@@ -11,7 +11,7 @@ from mlops_stage.hookspecs import OURS
 from mlops_stage.report import Outcome
 from mlops_stage.reporters.escape import harmless
 from mlops_stage.reporters.located import located
-from mlops_stage.reporters.words import DOCS
+from mlops_stage.words import DOCS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

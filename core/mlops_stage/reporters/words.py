@@ -11,16 +11,13 @@ from mlops_stage.errors import ExitCode
 from mlops_stage.estimates import NotEstimable, Point
 from mlops_stage.hookspecs import OURS
 from mlops_stage.report import Outcome, Verdict
-from mlops_stage.words import counted, listed
+from mlops_stage.words import DOCS, counted, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mlops_stage.estimates import Estimate
     from mlops_stage.report import Failure, Metric, Report, Run, Slice
-
-DOCS = "https://mlops.github.io/evaluate"
-"""Where the documentation of the built-in stages is published."""
 
 NONE = "–"  # noqa: RUF001  (a dash on purpose: it stands for "nothing here")
 MARKS = {"passed": "✓", "failed": "✗", "inconclusive": "?", "not_applicable": NONE, "error": "!"}

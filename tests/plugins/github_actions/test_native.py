@@ -1,6 +1,7 @@
 """The actions follow the catalogue and the layout."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
@@ -9,7 +10,8 @@ from mlops_stage import __version__, host
 from mlops_stage.adapter import Layout
 from mlops_stage.errors import UsageError
 from mlops_stage.native import vendoring
-from mlops_stage_github_actions.native import TOKEN, native
+from mlops_stage.words import DOCS
+from mlops_stage_github_actions.native import OUTPUTS, TOKEN, native
 
 _ALL = host.discover({host.ALLOW_LIST: "none"})
 CATALOGUE = replace(_ALL, stages={name: _ALL.stages[name] for name in ("scan", "sign")})
@@ -60,3 +62,9 @@ def test_the_command_writes_such_a_copy(mlops):
     assert run.returncode == 0, run.stderr
     assert "uses: acme/actions/sign@v3" in (mlops.cwd / "copy/.github/workflows/sign.yml").read_text()
     assert "--repository acme/actions@v3" in (mlops.cwd / "copy/README.md").read_text()
+
+
+def test_the_page_that_an_output_names_lies_where_the_documentation_is_published():
+    link = OUTPUTS["exit-code"].split(": ")[1]
+    page = link.removeprefix(f"{DOCS}/").removesuffix(".html")
+    assert (Path(__file__).parents[3] / "docs" / f"{page}.md").is_file(), link

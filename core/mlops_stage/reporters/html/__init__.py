@@ -16,8 +16,8 @@ from mlops_stage.reporters import choice, injection, mixed
 from mlops_stage.reporters.escape import harmless
 from mlops_stage.reporters.html import view
 from mlops_stage.reporters.html.compiled import Compiled
-from mlops_stage.reporters.words import DOCS, LEVEL_MARKS, MARKS, headline, short, word
-from mlops_stage.words import counted
+from mlops_stage.reporters.words import LEVEL_MARKS, MARKS, headline, short, word
+from mlops_stage.words import DOCS, counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
+from mlops_stage.words import DOCS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
-_HOME = "https://mlops.github.io/evaluate/reference/stage-compile.html"
+_HOME = f"{DOCS}/reference/stage-compile.html"
 BUILD_TYPE = f"{_HOME}#what-the-provenance-says"
 BUILDER = f"{_HOME}#who-the-builder-is"
 """The stage itself, on a machine that nobody vouches for; whoever signs the statement says where it ran."""

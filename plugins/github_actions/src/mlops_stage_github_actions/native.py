@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_stage.native import bootstrapping as bootstrap
 from mlops_stage.native import inputs, text
 from mlops_stage.native.inputs import Input
+from mlops_stage.words import DOCS
 from mlops_stage_github_actions import workflows
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 OUTPUTS = {
     "outcome": "passed, failed, inconclusive, not_applicable or error",
-    "exit-code": "the exit code of mlops-stage: https://mlops-stage.dev/reference/exit-codes",
+    "exit-code": f"the exit code of mlops-stage: {DOCS}/reference/exit-codes.html",
     "out": "the output directory, with report.html, report.sarif, junit.xml and one folder for each report",
     "outputs": "outputs of all stages that ran, as JSON: fromJSON(…).fairness_worst_gap",
 }
