@@ -116,8 +116,7 @@ def repository(folder: Path, name: str, version: str) -> Path:
     wheel_name = f"{name.replace('-', '_')}-{version}-py3-none-any.whl"
     (folder / wheel_name).write_bytes(WHEELS[wheel_name])
     (folder / "pyproject.toml").write_text(
-        '[build-system]\nrequires = []\nbuild-backend = "own"\nbackend-path = ["."]\n'
-        f'[project]\nname = "{name}"\nversion = "{version}"\n'
+        f'[build-system]\nrequires = []\nbuild-backend = "own"\nbackend-path = ["."]\n[project]\nname = "{name}"\nversion = "{version}"\n'
     )
     (folder / "own.py").write_text(
         f"import pathlib, shutil\n\ndef build_wheel(folder, *_):\n    name = '{wheel_name}'\n"

@@ -70,9 +70,26 @@ def test_the_snippet_is_the_stage_of_the_sample_in_the_form_of_the_pipeline_that
     assert "plugins/jenkins" in said
     text = dedent_lines((SAMPLES / f"{sample}.jenkinsfile").read_text())
     stage = dedent_lines(said.split("stage('Model') {")[1])
-    assert "@Library('mlops') _" in text
+    assert any(line.startswith("@Library('mlops') _") for line in text)
     assert [line for line in stage if line not in text] == []
     assert ("steps {" in stage) == (sample == "one-stage")
+
+
+@pytest.mark.parametrize(
+    ("there", "asked"),
+    [
+        ("@Library('mine@2') _\nnode { }\n", "@Library(['yours', 'mlops']) _"),
+        ("@Library(value=['mine', 'theirs'], changelog=false) _\nnode { }\n", "@Library(['yours', 'mlops']) _"),
+        ("@Library(['mine', 'mlops@v0.1.0']) _\nnode { }\n", "@Library('mlops') _"),
+        ("node { }\n", "@Library('mlops') _"),
+    ],
+)
+def test_a_library_that_the_pipeline_loads_already_goes_into_the_one_line(tmp_path, there, asked):
+    """Groovy refuses the second line: the script "already contains a variable of the name _"."""
+    (tmp_path / "Jenkinsfile").write_text(there)
+    said = snippet(tmp_path)
+    assert [line for line in said.splitlines() if line.startswith("@Library")] == [asked]
+    assert "a second such line fails" in said
 
 
 def dedent_lines(text: str) -> list[str]:

@@ -86,6 +86,22 @@ def test_the_block_is_valid_in_a_pipeline_that_fetches_first(tekton, tmp_path):
     assert "clone" in tekton.check(pasted, CLONE, *TASKS)
 
 
+def test_the_block_names_the_task_to_apply(tmp_path):
+    (named,) = re.findall(r"taskRef: \{name: mlops-run\}   # .*?(plugins/tekton/\S+\.yaml)", project.snippet(tmp_path))
+    assert read(ROOT / named)["metadata"]["name"] == "mlops-run"
+
+
+def test_a_task_that_a_pipeline_fetches_by_git_needs_the_beta_features(tekton, tmp_path):
+    """As the page says; only the Task itself is not there to compare with."""
+    page = (ROOT / "docs/how-to/use-in-tekton.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^      taskRef:\n        resolver: git\n(?:        .*\n)+", page, re.MULTILINE)
+    fetched = tmp_path / "pipeline.yaml"
+    fetched.write_text(THEIRS + "    - name: evaluate\n" + block, encoding="utf-8")
+    told = tekton.check(fetched, CLONE, *TASKS, flags=BETA)
+    assert told == f"{fetched}: evaluate: there is no Task \n"
+    assert 'resolver requires "enable-api-fields" feature gate' in tekton.check(fetched, CLONE, *TASKS)
+
+
 def test_each_page_of_a_task_tells_what_becomes_of_a_misspelt_parameter():
     for file in TASKS:
         assert "passes over a parameter that is not in this table" in (file.parent / "README.md").read_text(encoding="utf-8")

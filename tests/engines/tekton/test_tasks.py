@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from scenarios import HOSTILE
@@ -59,6 +61,9 @@ def test_a_workspace_of_root_leads_to_the_group_and_results_tell_of_an_error(tek
     status = tekton.start(tekton.find("task", "mlops-trial"), {"image": IMAGE}, source, group=None)
     assert (status.codes, status.succeeded) == ({"run": 2}, False)
     assert "fsGroup: 65532" in status.logs["step-run"], status.logs["step-run"]
+    page = (Path(__file__).parents[3] / "docs/how-to/use-in-tekton.md").read_text(encoding="utf-8")
+    (quoted,) = re.findall(r'Without it the step ends with "(.*?)"', page)
+    assert f"error: {quoted}\n" in status.logs["step-run"], status.logs["step-run"]
     assert status.results["outcome"] == "error"
     assert json.loads(status.results["TEST_OUTPUT"])["result"] == "ERROR"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from textwrap import indent
 from typing import TYPE_CHECKING
 
@@ -22,9 +23,10 @@ def present(root: Path) -> bool:
 def snippet(root: Path) -> str:
     """The stage to add, in the form of the pipeline that is there; it runs what mlops.yaml names."""
     form = _DECLARATIVE if any("pipeline {" in text or "pipeline{" in text for text in _pipelines(root)) or not present(root) else _SCRIPTED
+    loaded = any(map(_LOADED.search, _pipelines(root)))
     return (
         "// at the top; the library is https://github.com/mlops/evaluate, with the library path plugins/jenkins\n"
-        "@Library('mlops') _\n\n"
+        f"{_IN_ITS_PLACE if loaded else _ALONE}\n"
         f"{form}"
     )
 
@@ -40,6 +42,16 @@ def _files(root: Path) -> Iterator[Path]:
 
 _MOST = 1_000_000
 """Bytes of a pipeline that are looked at."""
+_LOADED = re.compile(r"^\s*@Library\((?![^)\n]*\bmlops\b)", re.MULTILINE)
+"""A line that loads libraries, and not ours."""
+_ALONE = """\
+// where the file loads a library already, write @Library(['yours', 'mlops']) _ in that line's place: a second such line fails
+@Library('mlops') _
+"""
+_IN_ITS_PLACE = """\
+// in place of the @Library line that is there, with its names for 'yours': a second such line fails
+@Library(['yours', 'mlops']) _
+"""
 _CHECKOUT = f"""\
 dir('mlops-stage') {{
     checkout(scmGit(branches: [[name: 'refs/tags/v{__version__}']], userRemoteConfigs: [[url: 'https://github.com/mlops/evaluate']]))

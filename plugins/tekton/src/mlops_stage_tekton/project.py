@@ -26,11 +26,11 @@ def snippet(root: Path) -> str:
     return (
         "    - name: evaluate\n"
         "      runAfter: [clone]   # the task that fills the workspace\n"
-        "      taskRef: {name: mlops-run}\n"
+        "      taskRef: {name: mlops-run}   # kubectl apply -f plugins/tekton/task/mlops-run/0.1/mlops-run.yaml, of github.com/mlops/evaluate\n"
         "      params:\n"
         "        - {name: image, value: registry.example.com/mlops-stage@sha256:…}   # yours, by its digest\n"
         "      workspaces:\n"
-        "        - {name: source, workspace: source}   # as the Pipeline calls the one that is filled\n"
+        "        - {name: source, workspace: source}   # as the Pipeline calls the one that is filled; user 65532 writes there\n"
     )
 
 
