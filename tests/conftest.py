@@ -2,16 +2,12 @@
 
 import atexit
 import gc
-import json
 import os
-import socket
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import IO
 
 import pytest
 
@@ -23,46 +19,17 @@ os.environ.pop("PIP_NO_BUILD_ISOLATION", None)  # it is meant for the environmen
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # every worker would compile every test, and every library that changed, each time
 sys.dont_write_bytecode = False
 
+sys.path.append(str(Path(__file__).parent / "fixtures"))
+from orders import Orders  # noqa: E402  (the line above makes it known)
+
 SITE = Path(__file__).parent / "fixtures" / "site"
 """Holds an installed distribution `mlops-stage-trial`: put it on the path and its stages are there."""
 
 
-class Warm:
-    """The process that fixtures/warm.py is."""
-
-    def __init__(self) -> None:
-        self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.channel.settimeout(240)
-        self.environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"PYTHONHASHSEED": "0"}
-        command = [sys.executable, "-P", str(SITE.parent / "warm.py"), str(theirs.fileno())]
-        self.process = subprocess.Popen(
-            command, env=self.environment, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-        )
-        theirs.close()
-
-    def run(self, args: list[str], cwd: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-        with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
-            order = json.dumps({"args": args, "cwd": str(cwd), "env": env}).encode()
-            socket.send_fds(self.channel, [order], [stdout.fileno(), stderr.fileno()])
-            answer = self.channel.recv(64)
-            assert answer, "the process that runs commands has ended"
-            written = [_text(stream) for stream in (stdout, stderr)]
-        return subprocess.CompletedProcess(["mlops-stage", *args], int(answer), *written)
-
-    def close(self) -> None:
-        self.channel.close()
-        self.process.wait(timeout=10)
-
-
-def _text(stream: IO[bytes]) -> str:
-    stream.seek(0)
-    return stream.read().decode()
-
-
 @cache
-def warm() -> Warm:
+def warm() -> Orders:
     """Started with the first command, ended with the tests."""
-    started = Warm()
+    started = Orders(SITE.parent / "warm.py")
     atexit.register(started.close)
     return started
 

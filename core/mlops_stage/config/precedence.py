@@ -73,14 +73,14 @@ def warnings(catalogue: Catalogue, entries: Iterable[Entry], invocation: Invocat
 def overruled(asked: Iterable[Request | Refusal], invocation: Invocation) -> list[str]:
     """One line for every `MLOPS_INPUT_…` variable that changes nothing, because mlops.yaml says something else to every stage that has the key."""
     told: list[str] = []
-    for name in RUN_WIDE:
+    for name in () if invocation.subcommand else RUN_WIDE:
         variable = PREFIX + name.upper()
         sources = {request.id: request.sources[name] for request in asked if isinstance(request, Request) and name in request.sources}
         places = [f"{source} ({key})" for key, source in sources.items() if not source.startswith(PREFIX)]
         if invocation.env.get(variable) and places and variable not in sources.values():
             said = f"{', '.join(places)} {'comes' if len(places) == 1 else 'come'} first"
             told.append(f"{variable} changes nothing: {said}; move the key to the top level of {NAME}, over which it wins")
-    return [] if invocation.subcommand else told
+    return told
 
 
 def _instead(name: str, known: set[str], entries: list[Entry]) -> str:

@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 import issuer  # noqa: E402  (a neighbour that is no package)
-from commands import Commands  # noqa: E402  (as above)
+from orders import Orders  # noqa: E402  (as above)
 
 _REQUIRED = "sigstore" in os.environ.get("MLOPS_STAGE_REQUIRE_ENGINES", "").split()
 
@@ -53,7 +53,7 @@ class Deployment:
 
     @cached_property
     def commands(self):
-        return Commands(self.beside)
+        return Orders(Path(__file__).with_name("commands.py"), self.beside)
 
     @property
     def _environment(self):
